@@ -1,0 +1,68 @@
+"""What a flow asks of the house; the answer comes back as the next event.
+
+| dip | answers |
+|---|---|
+| FindRegion | RegionFound, RegionUnknown |
+| JoinQueue, TakeReservation, QueueStatus | CounselorReserved, Queued, NoneAvailable |
+| LeaveQueue | QueueLeft |
+| FindDirectoryEntry | DirectoryEntryFound, DirectoryEntryMissing |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+
+class Priority(IntEnum):
+    """Higher is served first. Rises only by the causes of the field's safety rules."""
+
+    SLOWED = 0
+    NORMAL = 1
+    RETURNING_AT_RISK = 2
+    SILENT_CONFIRMED = 3
+    CRISIS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FindRegion:
+    """`stated` is what the caller typed (an area code or postcode), None to use trunk and number."""
+
+    by: Literal["access", "number", "stated"]
+    stated: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinQueue:
+    """Enter the queue, or change topic or priority in it: the enqueue time, and with it the
+    place, is kept. Answered at once with a reservation where somebody is free."""
+
+    topic: str
+    language: str
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class TakeReservation:
+    """A reservation was noticed: which?"""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """Asked again after an offer failed or a wait ended; may find a reservation."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveQueue:
+    """Give up the place and any reservation; nothing is held against anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindDirectoryEntry:
+    """A sister line (`police` …) dialable for the incident's region."""
+
+    service: str
+
+
+DataDip = FindRegion | JoinQueue | TakeReservation | QueueStatus | LeaveQueue | FindDirectoryEntry

@@ -1,0 +1,73 @@
+"""A call's whole memory: plain data that goes to JSON and back between every two events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from callflows.data_dips import DataDip, Priority
+from callflows.verbs import Say, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a subflow returns to."""
+
+    flow: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """State of one call between two turns.
+
+    `flow`, `step`: where the call is. `stack`: the subflows it is inside of. `memory`: the
+    current step's own notes, dropped on leaving it. `visits`: how often each `flow.step` was
+    entered, for bounded loops. `values`: what the flow knows (`topic language region …`).
+    `queue`: the queue step holding a place, to which a reservation brings the call back from
+    any other step. `unspoken`: prompts decided on before a data dip, spoken with the next verbs.
+    `outcome`: how the flow says it ended, once it has.
+    """
+
+    call_id: str
+    callflow: str
+    version: str
+    flow: str = ""
+    step: str = ""
+    stack: tuple[Frame, ...] = ()
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    visits: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    queue: Frame | None = None
+    queue_memory: Mapping[str, Any] = field(default_factory=dict)
+    priority: Priority = Priority.NORMAL
+    unspoken: tuple[Say, ...] = ()
+    answered: bool = False
+    keys_pressed: bool = False
+    outcome: str | None = None
+
+    def with_value(self, name: str, value: str) -> Session:
+        return replace(self, values={**self.values, name: value})
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Session:
+        data = json.loads(text)
+        data["stack"] = tuple(Frame(**frame) for frame in data["stack"])
+        data["queue"] = Frame(**data["queue"]) if data["queue"] else None
+        data["priority"] = Priority(data["priority"])
+        data["unspoken"] = tuple(Say(**say) for say in data["unspoken"])
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The machine's answer to one event: verbs for the carrier, or one dip for the house."""
+
+    session: Session
+    verbs: tuple[Verb, ...] = ()
+    dip: DataDip | None = None

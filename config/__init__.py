@@ -1,0 +1,1 @@
+"""Settings, the store, and the data a deployment edits."""
