@@ -1,0 +1,54 @@
+# Two commands do everything on a fresh Debian 12 with Python 3.11, git and make:
+#   make run     install what is missing, start the line, print what to dial
+#   make test    install what is missing, run every test
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint bench clean
+
+PYTHON := .venv/bin/python
+RUN_PACKAGES := python3-venv espeak-ng mmdebstrap
+TEST_PACKAGES := $(RUN_PACKAGES) sip-tester postgresql
+
+help:
+	@echo "make run    start the line: Asterisk, engine, demo stations"
+	@echo "make test   every test, real Asterisk, SIPp and PostgreSQL included"
+	@echo "make check  the fast tests and lint: no network, no Asterisk"
+	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make bench  measure beside Asterisk's own app_queue, write bench/RESULTS.md"
+	@echo "make clean  remove the virtual environment and everything under var/"
+
+# A stamp per set of packages, so that a second run asks apt nothing.
+var/packages-run: Makefile
+	@bin/system-packages $(RUN_PACKAGES)
+	@mkdir -p var && touch $@
+
+var/packages-test: Makefile
+	@bin/system-packages $(TEST_PACKAGES)
+	@mkdir -p var && touch $@
+
+.venv/installed: requirements.lock | var/packages-run
+	@echo "Installing Python packages into .venv …"
+	@python3 -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+run: .venv/installed
+	@exec $(PYTHON) run_ivr.py serve --demo
+
+test: .venv/installed var/packages-test
+	@$(MAKE) --no-print-directory lint
+	@$(PYTHON) -m pytest
+
+check: .venv/installed lint
+	@$(PYTHON) -m pytest -m "not e2e and not postgresql"
+
+lint: .venv/installed
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: .venv/installed var/packages-test
+	@$(PYTHON) -m bench
+
+clean:
+	@rm -rf .venv var
