@@ -1,0 +1,1 @@
+"""The shell: it performs what `callflows/` decides with whom `routing/` chooses."""

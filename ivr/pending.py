@@ -1,0 +1,43 @@
+"""What a carrier is to perform next for one call, and how it came to the house."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callflows.verbs import Verb
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedCall:
+    """A call as the carrier brought it. `caller_id` is what the carrier said, E.164 or not;
+    None when withheld. `channel` is the carrier's own name for the live leg. `line_id` names
+    the configured trunk it came in on."""
+
+    call_id: str
+    carrier: str
+    channel: str
+    access_number: str
+    caller_id: str | None
+    caller_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Verbs committed and not yet performed.
+
+    `turn` fences: whoever answers with another turn is told StaleTurn. `verbs_turn` is the turn
+    that decided on these verbs: it stays the same when another engine takes the call over, so a
+    Dial begun for it is known again.
+    """
+
+    call_id: str
+    turn: int
+    verbs_turn: int
+    order_no: str
+    verbs: tuple[Verb, ...]
+    crisis: bool = False
+    resumed: bool = False
+
+
+class StaleTurn(Exception):
+    """Another engine has the call: stop, send nothing."""
