@@ -1,0 +1,295 @@
+"""The append-only log of work orders: one chain of events an order.
+
+Each event is marked with an HMAC-SHA256 over its content and the mark of the one before, with a
+key that isn't in the database. `data` of an event is for operators and never holds personal
+data: that goes through `open_order` and `fill_in`, encrypted, and leaves only keyed digests here.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
+
+from workorders.keys import Keys
+from workorders.order import (
+    FIELDS,
+    INSTANTS,
+    RULES_LOOK_AT,
+    changes,
+    check_columns,
+    order_events,
+    order_numbers,
+    orders,
+)
+from workorders.personal import PERSONAL_FIELDS, OrderKey, caller_hash, order_secrets
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NO_MARK = bytes(32)
+
+Kind = Literal[
+    "offered", "greeted", "topic_chosen", "priority_raised", "region_found", "notice_given",
+    "queued", "offer_made", "offer_failed", "answered", "recording_made", "voicemail_left",
+    "transferred", "caller_hung_up", "ended", "failed",
+    "form_filled", "handover_offered", "handover_accepted", "handler_released", "forgotten",
+]  # fmt: skip
+
+
+class OrderUnknown(LookupError):
+    """There is no order of this number."""
+
+
+class OrderForgotten(Exception):
+    """The order's personal data were deleted: nothing personal can be added any more."""
+
+
+class Log:
+    """Writes the log. Every function takes the connection of a running `Store.write`."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+
+    def open_order(
+        self,
+        connection: Connection,
+        *,
+        call_id: str,
+        at: datetime,
+        channel: str,
+        access_number: str,
+        caller_id: str | None,
+        id_trust: Literal["original", "trunk", "withheld"],
+        fields: Mapping[str, Any],
+    ) -> str:
+        """Open the order of a call and return its number, `20261123-000017` (Shanghai's day).
+
+        A second call with the same `call_id` changes nothing and returns the same number.
+        `caller_id` is E.164. `fields` are further columns known at once (`station_home` …).
+        """
+        columns = {
+            **fields,
+            "call_id": call_id,
+            "channel": channel,
+            "access_number": access_number,
+            "id_trust": id_trust,
+        }
+        check_columns("offered", columns)
+        sequence = connection.execute(_TAKE_NUMBER[connection.dialect.name], {"call_id": call_id})
+        number = sequence.scalar()
+        if number is None:
+            return str(connection.execute(_ORDER_OF_CALL, {"call_id": call_id}).scalar_one())
+        order_no = f"{at.astimezone(SHANGHAI):%Y%m%d}-{number:06d}"
+        key = OrderKey.new(order_no)
+        secrets: dict[str, Any] = {"order_no": order_no, "wrapped_key": key.wrapped(self.keys)}
+        data: dict[str, Any] = {"set": columns}
+        if caller_id is not None:
+            secrets["caller_hash"] = caller_hash(self.keys, caller_id)
+            secrets["caller_id"] = key.encrypt("caller_id", caller_id)
+            data["digests"] = {"caller_id": key.digest("caller_id", caller_id)}
+        event = _event(self.keys, order_no, 1, NO_MARK, "offered", at, "system", data)
+        row = dict.fromkeys(FIELDS)
+        row.update(changes({}, "offered", at, "system", columns))
+        connection.execute(
+            _INSERT_ORDER,
+            {**row, "order_no": order_no, "events": 1, "head": event["mac"], "sealed": 0},
+        )
+        connection.execute(_INSERT_SECRETS, {**_NO_SECRETS, **secrets})
+        connection.execute(_INSERT_EVENT, event)
+        return order_no
+
+    def append(
+        self,
+        connection: Connection,
+        order_no: str,
+        kind: Kind,
+        at: datetime,
+        actor: str,
+        data: Mapping[str, Any],
+        **columns: Any,
+    ) -> None:
+        """Append an event; `columns` are the order's columns it sets, beside those that follow
+        from its kind (times, first responder, handler: see `order.changes`).
+
+        Raises OrderUnknown, or ValueError for a column that this event may not set.
+        """
+        check_columns(kind, columns)
+        head = connection.execute(
+            _HEAD[connection.dialect.name], {"order_no": order_no}
+        ).one_or_none()
+        if head is None:
+            raise OrderUnknown(order_no)
+        seq = head.events + 1
+        stored = {**data, "set": columns} if columns else data
+        event = _event(self.keys, order_no, seq, head.head, kind, at, actor, stored)
+        after = changes(head._mapping, kind, at, actor, columns)
+        connection.execute(_INSERT_EVENT, event)
+        connection.execute(
+            _update(tuple(after)),
+            {
+                "of": order_no,
+                "set_events": seq,
+                "set_head": event["mac"],
+                **{f"set_{name}": value for name, value in after.items()},
+            },
+        )
+
+    def close(
+        self,
+        connection: Connection,
+        order_no: str,
+        at: datetime,
+        outcome: str,
+        hung_up_by: str | None,
+        actor: str = "engine",
+        **columns: Any,
+    ) -> bool:
+        """The call is over. Only the first word counts: a second changes nothing and gives
+        False, for a hang-up is told by several messengers."""
+        head = connection.execute(
+            _HEAD[connection.dialect.name], {"order_no": order_no}
+        ).one_or_none()
+        if head is None:
+            raise OrderUnknown(order_no)
+        if head.t_end is not None:
+            return False
+        kind: Kind = "failed" if outcome == "failed" else "ended"
+        columns.update(outcome=outcome, hung_up_by=hung_up_by)
+        self.append(connection, order_no, kind, at, actor, {}, **columns)
+        return True
+
+    def fill_in(
+        self, connection: Connection, order_no: str, at: datetime, actor: str,
+        fields: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        """Record what a form says: plain columns and personal fields alike. Personal fields are
+        text; an empty one is erased. Raises OrderForgotten for personal fields of an order whose
+        data were deleted."""
+        personal = {name: fields[name] for name in PERSONAL_FIELDS if name in fields}
+        columns = {name: value for name, value in fields.items() if name not in personal}
+        data: dict[str, Any] = {}
+        if personal:
+            key = self._key(connection, order_no)
+            sealed: dict[str, bytes | None] = {
+                name: key.encrypt(name, value) if value else None
+                for name, value in personal.items()
+            }
+            if "caller_id" in personal:
+                number = personal["caller_id"]
+                sealed["caller_hash"] = caller_hash(self.keys, number) if number else None
+            connection.execute(
+                update(order_secrets).where(order_secrets.c.order_no == order_no).values(sealed)
+            )
+            data["digests"] = {
+                name: key.digest(name, value) if value else None
+                for name, value in personal.items()
+            }
+        self.append(connection, order_no, "form_filled", at, actor, data, **columns)
+
+    def forget(
+        self, connection: Connection, order_no: str, at: datetime, actor: str, reason: str
+    ) -> None:
+        """Delete the order's personal data by destroying its key. The events stay and verify."""
+        self.append(connection, order_no, "forgotten", at, actor, {"reason": reason})
+        connection.execute(
+            update(order_secrets)
+            .where(order_secrets.c.order_no == order_no)
+            .values({**_NO_SECRETS, "wrapped_key": None})
+        )
+
+    def _key(self, connection: Connection, order_no: str) -> OrderKey:
+        wrapped = connection.execute(
+            select(order_secrets.c.wrapped_key).where(order_secrets.c.order_no == order_no)
+        ).one_or_none()
+        if wrapped is None:
+            raise OrderUnknown(order_no)
+        if wrapped[0] is None:
+            raise OrderForgotten(order_no)
+        return OrderKey.unwrap(self.keys, order_no, wrapped[0])
+
+
+def instant(at: datetime) -> str:
+    """The one spelling of an instant in marked content: UTC, microseconds."""
+    if at.tzinfo is None:
+        raise ValueError("a time without zone must not reach the log")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def canonical(value: Any) -> str:
+    """The one spelling of a value in JSON. ASCII, since not every string is valid UTF-8."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_spell_instant
+    )
+
+
+def mark(
+    keys: Keys, before: bytes, order_no: str, seq: int, kind: str, at: datetime, actor: str,
+    data: str,
+) -> bytes:  # fmt: skip
+    """The mark of an event after the one marked `before`."""
+    content = canonical([order_no, seq, kind, instant(at), actor, data])
+    return hmac.digest(keys.chain, b"event\0" + before + content.encode(), "sha256")
+
+
+def _event(
+    keys: Keys, order_no: str, seq: int, before: bytes, kind: str, at: datetime, actor: str,
+    data: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    text = canonical(data)
+    return {
+        "order_no": order_no,
+        "seq": seq,
+        "kind": kind,
+        "at": at,
+        "actor": actor,
+        "data": text,
+        "mac": mark(keys, before, order_no, seq, kind, at, actor, text),
+    }
+
+
+def _spell_instant(value: Any) -> str:
+    if isinstance(value, datetime):
+        return instant(value)
+    raise TypeError(f"an event cannot hold a {type(value).__name__}")
+
+
+def _take_number(dialect: str) -> Any:
+    if dialect == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as insert_
+    else:
+        from sqlalchemy.dialects.postgresql import insert as insert_  # type: ignore[assignment]
+    return (
+        insert_(order_numbers)
+        .values(call_id=bindparam("call_id"))
+        .on_conflict_do_nothing(index_elements=["call_id"])
+        .returning(order_numbers.c.sequence)
+    )
+
+
+# Statements are built once: building costs more than running them.
+_TAKE_NUMBER = {dialect: _take_number(dialect) for dialect in ("sqlite", "postgresql")}
+_ORDER_OF_CALL = select(orders.c.order_no).where(orders.c.call_id == bindparam("call_id"))
+_INSERT_ORDER = insert(orders)
+_INSERT_EVENT = insert(order_events)
+_INSERT_SECRETS = insert(order_secrets)
+_NO_SECRETS = dict.fromkeys((*PERSONAL_FIELDS, "caller_hash"))
+_SELECT_HEAD = select(
+    orders.c.events, orders.c.head, *(orders.c[name] for name in RULES_LOOK_AT)
+).where(orders.c.order_no == bindparam("order_no"))
+# On PostgreSQL two engines may append to one order at once: they take turns at its row.
+_HEAD = {"sqlite": _SELECT_HEAD, "postgresql": _SELECT_HEAD.with_for_update()}
+
+
+@lru_cache(maxsize=512)
+def _update(columns: tuple[str, ...]) -> Update:
+    names = ("events", "head", *columns)
+    return (
+        update(orders)
+        .where(orders.c.order_no == bindparam("of"))
+        .values({name: bindparam(f"set_{name}", type_=orders.c[name].type) for name in names})
+    )

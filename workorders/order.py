@@ -1,0 +1,210 @@
+"""The order's row: what its events say, kept ready to read.
+
+The events are the truth. Each carries the columns it sets, and `changes` is the one place that
+turns an event into new values, so a row can be derived again from the events at any time.
+
+Laws held here: the first responder 首问责任人 never changes; an order never lacks a handler
+承办人: the home station until somebody answers, then whoever answered first, and from then on it
+changes only by a handover that the new handler accepted (`handover_accepted`, whose actor it is)
+or back to the station when a shift ends (`handler_released`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    text,
+)
+
+from config.database import Instant, metadata
+
+_LIST = JSON(none_as_null=True)
+
+order_numbers = Table(
+    "order_numbers",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("call_id", String, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+SYSTEM = (
+    Column("call_id", String, nullable=False, unique=True),
+    Column("channel", String, nullable=False),
+    Column("access_number", String, nullable=False),
+    Column("upstream_order_no", String),
+    Column("id_trust", String, nullable=False),
+    Column("region_access", String),
+    Column("region_number", String),
+    Column("region_stated", String),
+    Column("region_incident", String),
+    Column("region_domicile", String),
+    Column("region_source", String),
+    Column("region_confidence", String),
+    Column("station_home", String),
+    Column("station_answering", String),
+    Column("flow_version", String),
+    Column("t_offer", Instant, nullable=False),
+    Column("t_queue", Instant),
+    Column("t_ring", Instant),
+    Column("t_answer", Instant),
+    Column("t_end", Instant),
+    Column("topic", String),
+    Column("priority", Integer),
+    Column("language", String),
+    Column("route_reason", String),
+    Column("notice_given", Boolean, nullable=False),
+    Column("recording_ref", String),
+    Column("outcome", String),
+    Column("hung_up_by", String),
+)
+
+PERSON = (
+    Column("caller_role", String),
+    Column("age", String),
+    Column("sex", String),
+    Column("schooling", String),
+    Column("groups", _LIST),
+    Column("guardian_suspected", String),
+    Column("consent_ref", String),
+)
+
+MATTER = (
+    Column("cause_main", String),
+    Column("causes", _LIST),
+    Column("tree_version", String),
+    Column("risk", String),
+    Column("risk_by", String),
+    Column("risk_at", Instant),
+    Column("first_responder", String),
+    Column("handler", String, nullable=False),
+    Column("station_lead", String),
+    Column("stations_assisting", _LIST),
+    Column("outcomes", _LIST),
+    Column("referrals", _LIST),
+    Column("reports", _LIST),
+    Column("deadlines", _LIST),
+    Column("followups", _LIST),
+    Column("satisfaction", Integer),
+    Column("closed_by", String),
+    Column("closed_at", Instant),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_no", String, primary_key=True),
+    # The chain's head: how many events there are, the last one's mark, how many are sealed.
+    Column("events", Integer, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("sealed", Integer, nullable=False),
+    *SYSTEM,
+    *PERSON,
+    *MATTER,
+    CheckConstraint("handler <> ''", name="order_has_handler"),
+    Index("orders_t_offer", "t_offer"),
+    Index(
+        "orders_unsealed",
+        "order_no",
+        sqlite_where=text("events > sealed"),
+        postgresql_where=text("events > sealed"),
+    ),
+)
+
+order_events = Table(
+    "order_events",
+    metadata,
+    Column("order_no", String, ForeignKey("orders.order_no"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("data", String, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+FIELDS = tuple(column.name for column in (*SYSTEM, *PERSON, *MATTER))
+INSTANTS = frozenset(name for name in FIELDS if isinstance(orders.c[name].type, Instant))
+
+_TIME_OF = {
+    "queued": "t_queue",
+    "offer_made": "t_ring",
+    "answered": "t_answer",
+    "ended": "t_end",
+    "failed": "t_end",
+}
+_GIVEN_AT_OPEN = frozenset({"call_id", "channel", "access_number", "id_trust"})
+_BY_RULE = frozenset({"t_offer", "handler", *_TIME_OF.values()})
+
+RULES_LOOK_AT = (
+    "first_responder", "handler", "station_home", "station_answering",
+    "t_queue", "t_ring", "t_answer", "t_end",
+)  # fmt: skip
+
+
+def check_columns(kind: str, columns: Iterable[str]) -> None:
+    """Raises ValueError for a column that doesn't exist or that an event may not set."""
+    allowed_now = _GIVEN_AT_OPEN if kind == "offered" else frozenset[str]()
+    for name in columns:
+        if name not in orders.c or name not in FIELDS:
+            raise ValueError(f"an order has no column {name!r}")
+        if name in _BY_RULE or (name in _GIVEN_AT_OPEN and name not in allowed_now):
+            raise ValueError(f"{name!r} is not set by a {kind!r} event")
+        if name == "first_responder" and kind != "answered":
+            raise ValueError("only answering makes a first responder")
+
+
+def changes(
+    before: Mapping[str, Any], kind: str, at: datetime, actor: str, columns: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values an event gives to the order's row. `before` holds at least RULES_LOOK_AT, or
+    nothing for the first event."""
+    after = {
+        name: datetime.fromisoformat(value)
+        if name in INSTANTS and isinstance(value, str)
+        else value
+        for name, value in columns.items()
+        if name != "first_responder"
+    }
+    if kind == "offered":
+        after.update(t_offer=at, notice_given=False)
+    moment = _TIME_OF.get(kind)
+    if moment is not None and before.get(moment) is None:
+        after[moment] = at
+    if kind == "notice_given":
+        after["notice_given"] = True
+
+    answered_by = before.get("first_responder")
+    if kind == "answered" and answered_by is None:
+        responder = columns.get("first_responder") or actor
+        if responder.startswith("counselor:"):
+            after.update(first_responder=responder, handler=responder)
+    elif kind == "handover_accepted":
+        after["handler"] = actor
+    elif kind == "handler_released":
+        after["handler"] = _station(before.get("station_answering") or before.get("station_home"))
+    elif kind == "offered" or (
+        "station_home" in after
+        and answered_by is None
+        and str(before.get("handler")).startswith("station:")
+    ):
+        after["handler"] = _station(after.get("station_home"))
+    return after
+
+
+def _station(station_id: str | None) -> str:
+    return f"station:{station_id or 'unknown'}"
