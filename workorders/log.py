@@ -1,8 +1,10 @@
 """The append-only log of work orders: one chain of events an order.
 
 Each event is marked with an HMAC-SHA256 over its content and the mark of the one before, with a
-key that isn't in the database. `data` of an event is for operators and never holds personal
-data: that goes through `open_order` and `fill_in`, encrypted, and leaves only keyed digests here.
+key that isn't in the database. Kinds are past tense (`offered queued offer_made answered ended`);
+those that `order.changes` knows also change the order's row by rule. `data` is for operators and
+never holds personal data: that goes through `open_order` and `fill_in`, encrypted, and leaves
+only keyed digests here.
 """
 
 from __future__ import annotations
@@ -32,14 +34,6 @@ from workorders.personal import PERSONAL_FIELDS, OrderKey, caller_hash, order_se
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NO_MARK = bytes(32)
-
-Kind = Literal[
-    "offered", "greeted", "topic_chosen", "priority_raised", "region_found", "notice_given",
-    "queued", "offer_made", "offer_failed", "answered", "recording_made", "voicemail_left",
-    "transferred", "caller_hung_up", "ended", "failed",
-    "form_filled", "handover_offered", "handover_accepted", "handler_released", "forgotten",
-]  # fmt: skip
-
 
 class OrderUnknown(LookupError):
     """There is no order of this number."""
@@ -107,7 +101,7 @@ class Log:
         self,
         connection: Connection,
         order_no: str,
-        kind: Kind,
+        kind: str,
         at: datetime,
         actor: str,
         data: Mapping[str, Any],
@@ -158,7 +152,7 @@ class Log:
             raise OrderUnknown(order_no)
         if head.t_end is not None:
             return False
-        kind: Kind = "failed" if outcome == "failed" else "ended"
+        kind = "failed" if outcome == "failed" else "ended"
         columns.update(outcome=outcome, hung_up_by=hung_up_by)
         self.append(connection, order_no, kind, at, actor, {}, **columns)
         return True
