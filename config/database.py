@@ -8,27 +8,38 @@ SQLite: all writes pass one writer thread, `BEGIN IMMEDIATE`, several waiting wr
 commit (group commit; each in its own savepoint, so one that fails undoes itself alone).
 `synchronous=FULL`: NORMAL loses the last committed orders with the power
 (https://www.sqlite.org/pragma.html#pragma_synchronous).
+
+PostgreSQL: a pool. Work that lost its connection or a deadlock before its commit was sent has
+left nothing behind, so it is done once more on a fresh connection: a restarted server costs no
+call. A connection lost during the commit is never retried, for it may have been heard.
 """
 
 from __future__ import annotations
 
 import queue
+import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
 T = TypeVar("T")
+Job = tuple[Callable[[Connection], Any], "Future[Any]"]
 
 metadata = MetaData()
 
 WRITES_A_COMMIT = 64
+LOCK_SECONDS = 5
+_POOL: dict[str, Any] = {"pool_size": 32, "max_overflow": 0, "pool_timeout": LOCK_SECONDS}
 
 
 class StoreUnavailable(Exception):
@@ -55,7 +66,10 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Store:
-    """One database. Open with `Store(url)`; `close()` ends the writer thread and the pool.
+    """One database. Open with `Store(url)`, which doesn't connect yet; `close()` ends the writer
+    thread and the pool.
+
+    `engine` is for migrations alone.
 
     :param url: `sqlite:///path/to/file.db` or `postgresql+psycopg://…`.
     """
@@ -65,46 +79,42 @@ class Store:
         self.dialect: Literal["sqlite", "postgresql"] = (
             "sqlite" if url.startswith("sqlite") else "postgresql"
         )
+        self._writer: _Writer | None = None
         if self.dialect == "sqlite":
-            self._engine = create_engine(url, pool_size=16, max_overflow=16)
-            _prepare_sqlite(self._engine)
-            self._writer: _Writer | None = _Writer(url)
+            self._readers: Engine = _sqlite_engine(url, "BEGIN", read_only=True)
+            self.engine: Engine = _sqlite_engine(url, "BEGIN IMMEDIATE", read_only=False)
+            self._writer = _Writer(self.engine)
         else:
-            self._engine = create_engine(
-                url, pool_size=16, max_overflow=16, pool_pre_ping=False, pool_timeout=5,
-                connect_args={"connect_timeout": 3},
+            self.engine = _postgresql_engine(url)
+            self._readers = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            self._writer = None
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on a snapshot. Raises StoreUnavailable when the store cannot be reached."""
-        with _unavailable_as_such(), self._engine.connect() as connection:
-            return work(connection)
+        """Run `work` on one snapshot, which it cannot write to. Raises what `work` raises, or
+        StoreUnavailable."""
+        return _transaction(self._readers, work)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and return its result after the commit.
 
-        `work` must touch nothing but its connection: it may be undone. Raises what `work`
-        raises (nothing is then written), or StoreUnavailable.
+        `work` must touch nothing but its connection: it may be undone, or done twice. Raises
+        what `work` raises (nothing is then written), or StoreUnavailable.
         """
         if self._writer is not None:
             return self._writer.submit(work)
-        with _unavailable_as_such(), self._engine.begin() as connection:
-            return work(connection)
+        return _transaction(self.engine, work)
 
     def create_all(self) -> None:
         """Create every table known to `metadata` (tests); deployments migrate."""
-        metadata.create_all(self._engine)
-
-    @property
-    def engine(self) -> Engine:
-        """For migrations alone."""
-        return self._engine
+        with _unavailable_as_such():
+            metadata.create_all(self.engine)
 
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
-        self._engine.dispose()
+        self._readers.dispose()
+        self.engine.dispose()
 
 
 def one_at_a_time(connection: Connection, what: int) -> None:
@@ -117,21 +127,111 @@ def one_at_a_time(connection: Connection, what: int) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(12355, :what)"), {"what": what})
 
 
-class _unavailable_as_such:
+def _transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with _unavailable_as_such():
+        try:
+            return _attempt(engine, work)
+        except _Undone:
+            try:
+                return _attempt(engine, work)
+            except _Undone as error:
+                raise error.cause from error
+
+
+def _attempt(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.connect() as connection:
+        try:
+            result = work(connection)
+        except DBAPIError as error:
+            if error.connection_invalidated or _sqlstate(error) in ("40001", "40P01"):
+                raise _Undone(error) from error
+            raise
+        connection.commit()
+        return result
+
+
+class _Undone(Exception):
+    """A transaction that left nothing behind, through no fault of its work."""
+
+    def __init__(self, cause: DBAPIError) -> None:
+        self.cause = cause
+
+
+@contextmanager
+def _unavailable_as_such() -> Iterator[None]:
     """Driver errors that mean `the store is gone` become StoreUnavailable."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        from sqlalchemy.exc import InterfaceError, OperationalError
-        from sqlalchemy.exc import TimeoutError as PoolTimeout
-
-        if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+    try:
+        yield
+    except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
+        if _is_unavailable(error):
             raise StoreUnavailable(str(error).splitlines()[0]) from error
+        raise
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _is_unavailable(error: Exception) -> bool:
+    """Whether the store, not the statement, is at fault."""
+    if isinstance(error, PoolTimeout):
+        return True
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(driver, sqlite3.Error):
+        return getattr(driver, "sqlite_errorcode", 0) & 0xFF in _SQLITE_UNAVAILABLE
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    state = _sqlstate(error)
+    if state is None:
+        return type(driver).__name__ in ("OperationalError", "InterfaceError")
+    return state[:2] in _POSTGRESQL_UNAVAILABLE or state in ("25006", "55P03")
+
+
+# https://www.sqlite.org/rescode.html: out of memory, locked, read-only, input/output error,
+# damaged, disk full, cannot open, no permission, not a database.
+_SQLITE_UNAVAILABLE = frozenset(
+    (
+        sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PROTOCOL,
+    )
+)  # fmt: skip
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: connection, resources (disk
+# full), operator (shutdown), system, rolled back; 25006 is a standby, 55P03 a lock timeout.
+_POSTGRESQL_UNAVAILABLE = frozenset(("08", "53", "57", "58", "40"))
+
+
+def _sqlstate(error: Exception) -> str | None:
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def _postgresql_engine(url: str) -> Engine:
+    return create_engine(
+        url,
+        hide_parameters=True,
+        **_POOL,
+        connect_args={
+            "connect_timeout": 3,
+            # A server that vanished from the network is noticed; so are engines that did, whose
+            # open transactions would hold others up.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 5000,
+            "options": f"-c lock_timeout={LOCK_SECONDS}s"
+            " -c idle_in_transaction_session_timeout=15s",
+        },
+    )
+
+
+def _sqlite_engine(url: str, begin: str, *, read_only: bool) -> Engine:
+    """Transactions are begun by `begin`, never by the driver: a deferred one that turned into a
+    write would fail as soon as another wrote."""
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": LOCK_SECONDS},
+        **(_POOL if read_only else {"poolclass": NullPool}),
+    )
+
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
@@ -139,85 +239,97 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=5000")
+        # What is deleted is overwritten: a destroyed key must not linger in free pages.
+        cursor.execute("PRAGMA secure_delete=ON")
+        cursor.execute(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
         cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
 
 
 class _Writer:
     """The only thread that writes an SQLite store."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, poolclass=NullPool)
-        _prepare_sqlite(self._engine)
-        self._jobs: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None] = (
-            queue.SimpleQueue()
-        )
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._closed = False
+        self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Callable[[Connection], T]) -> T:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a write inside a write would wait for itself")
         future: Future[T] = Future()
-        self._jobs.put((work, future))
+        with self._closing:
+            if self._closed:
+                raise StoreUnavailable("the store is closed")
+            self._jobs.put((work, future))
         return future.result()
 
     def close(self) -> None:
-        self._jobs.put(None)
-        self._thread.join(timeout=10)
-        self._engine.dispose()
+        """Finish the writes that wait, then end."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._jobs.put(None)
+        self._thread.join()
 
     def _run(self) -> None:
         connection: Connection | None = None
-        while True:
-            job = self._jobs.get()
-            if job is None:
-                break
-            batch = [job]
-            closing = False
-            while len(batch) < WRITES_A_COMMIT:
-                try:
-                    more = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-                if more is None:
-                    closing = True
-                    break
-                batch.append(more)
+        closing = False
+        while not closing:
+            batch, closing = self._next_batch()
             try:
                 with _unavailable_as_such():
                     if connection is None:
                         connection = self._engine.connect()
-                    self._commit(connection, batch)
+                    results = self._commit(connection, batch) if batch else []
             except BaseException as error:  # every waiter must learn of it, whatever it is
-                for _work, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
+                results = [(None, error)] * len(batch)
                 if connection is not None:
                     connection.invalidate()
                     connection.close()
                     connection = None
-            if closing:
-                break
+            for (_work, future), (result, failure) in zip(batch, results, strict=True):
+                if failure is None:
+                    future.set_result(result)
+                else:
+                    future.set_exception(failure)
         if connection is not None:
             connection.close()
 
+    def _next_batch(self) -> tuple[list[Job], bool]:
+        """Wait for a job and take all that wait with it; True when there will be no more."""
+        batch: list[Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            batch.append(job)
+            if len(batch) == WRITES_A_COMMIT or self._jobs.empty():
+                return batch, False
+            job = self._jobs.get()
+        return batch, True
+
     @staticmethod
     def _commit(
-        connection: Connection, batch: list[tuple[Callable[[Connection], Any], Future[Any]]]
-    ) -> None:
+        connection: Connection, batch: list[Job]
+    ) -> list[tuple[Any, BaseException | None]]:
         """All of `batch` in one transaction; results are told only after the commit."""
-        results: list[tuple[Future[Any], Any, BaseException | None]] = []
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        for work, future in batch:
-            connection.exec_driver_sql("SAVEPOINT one")
-            try:
-                results.append((future, work(connection), None))
-            except Exception as error:
-                connection.exec_driver_sql("ROLLBACK TO one")
-                results.append((future, None, error))
-            connection.exec_driver_sql("RELEASE one")
-        connection.exec_driver_sql("COMMIT")
-        for future, result, error in results:
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
+        results: list[tuple[Any, BaseException | None]] = []
+        with connection.begin():
+            for work, _future in batch:
+                connection.exec_driver_sql("SAVEPOINT one")
+                try:
+                    results.append((work(connection), None))
+                except Exception as error:
+                    if isinstance(error, DBAPIError) and _is_unavailable(error):
+                        raise  # SQLite may have undone the whole transaction already
+                    connection.exec_driver_sql("ROLLBACK TO one")
+                    results.append((None, error))
+                connection.exec_driver_sql("RELEASE one")
+        return results
