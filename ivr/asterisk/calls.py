@@ -1,0 +1,124 @@
+"""Serves calls that the dialplan hands to AGI: one request a call, one when it hangs up.
+
+`CALL_DONE=1` tells the dialplan that the flow ended the call. Whatever else ends a request
+leaves it unset, so the dialplan tries the next engine and at last serves the caller itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from callflows.events import Event
+from config.database import StoreUnavailable
+from ivr.asterisk.channel import Channel, plain
+from ivr.asterisk.dialling import read_report
+from ivr.asterisk.performer import House, Performer
+from ivr.dial_report import DialReport
+from ivr.pending import OfferedCall, Pending, StaleTurn
+
+log = structlog.get_logger()
+
+CARRIER = "asterisk"
+LONGEST_NUMBER = 32
+PRESENTATION = 0x60
+RESTRICTED = 0x20
+"""Bits of `agi_callingpres`: the caller withholds the number."""
+
+_CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,150}\Z")
+
+
+class Controller(House, Protocol):
+    """What a carrier needs of the controller."""
+
+    def offered(self, call: OfferedCall, at: datetime) -> Pending: ...
+
+    def advanced(self, call_id: str, turn: int, event: Event) -> Pending: ...
+
+    def hung_up(self, call_id: str, at: datetime, dial: DialReport | None) -> None: ...
+
+
+class CallHandler:
+    """Handles `call`: performs the flow's turns until it hangs up.
+
+    The dialplan gives the access number as the request's first argument; without one it is the
+    extension dialled.
+    """
+
+    def __init__(self, controller: Controller, now: Callable[[], datetime]) -> None:
+        self._controller = controller
+        self._now = now
+
+    def __call__(self, channel: Channel) -> None:
+        call = offered_call(channel.env)
+        try:
+            pending = self._controller.offered(call, self._now())
+            performer = Performer(channel, self._controller, self._now)
+            crisis = False
+            while True:
+                if pending.crisis and not crisis:
+                    channel.set_variable("CRISIS", "1")
+                    crisis = True
+                event = performer.perform(pending)
+                if event is None:
+                    channel.set_variable("CALL_DONE", "1")
+                    channel.hangup()
+                    return
+                pending = self._controller.advanced(call.call_id, pending.turn, event)
+        except StaleTurn:
+            log.info("call_taken_over", call_id=call.call_id)
+        except StoreUnavailable as error:
+            log.error("call_left_to_dialplan", call_id=call.call_id, reason=str(error))
+
+
+class HangupHandler:
+    """Handles `hangup`, from the `h` extension: the caller's leg has ended. `HANGUP_TOLD=1`
+    tells the dialplan that the store knows."""
+
+    def __init__(self, controller: Controller, now: Callable[[], datetime]) -> None:
+        self._controller = controller
+        self._now = now
+
+    def __call__(self, channel: Channel) -> None:
+        dial = read_report(channel)
+        try:
+            self._controller.hung_up(call_id(channel.env), self._now(), dial)
+        except StoreUnavailable as error:
+            log.error("hangup_left_to_dialplan", call_id=call_id(channel.env), reason=str(error))
+        else:
+            channel.set_variable("HANGUP_TOLD", "1")
+
+
+def call_id(env: Mapping[str, str]) -> str:
+    """The channel's unique id. Raises ValueError where it isn't one."""
+    unique_id = env.get("agi_uniqueid", "")
+    if not _CALL_ID.match(unique_id):
+        raise ValueError("not a unique id")
+    return unique_id
+
+
+def offered_call(env: Mapping[str, str]) -> OfferedCall:
+    """The call as the AGI header tells it. The caller's name and number are whatever the
+    caller's side wrote: only a name's harmless characters and a number's figures are kept."""
+    presentation = env.get("agi_callingpres", "")
+    withheld = presentation.isdecimal() and int(presentation) & PRESENTATION == RESTRICTED
+    number = _number(env.get("agi_callerid", ""))
+    name = plain(env.get("agi_calleridname", ""))
+    return OfferedCall(
+        call_id=call_id(env),
+        carrier=CARRIER,
+        channel=env.get("agi_channel", ""),
+        access_number=_number(env.get("agi_arg_1") or env.get("agi_extension", "")),
+        caller_id=None if withheld or not number else number,
+        caller_name=None if withheld or name in ("", "unknown") else name,
+    )
+
+
+def _number(text: str) -> str:
+    """Figures, with `+` in front or `-` between where they were."""
+    match = re.match(r"\+?[0-9][0-9-]*", text.strip())
+    return match.group()[:LONGEST_NUMBER] if match else ""

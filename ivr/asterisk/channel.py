@@ -1,0 +1,266 @@
+"""One live call's channel, spoken to over FastAGI with pyst2's vocabulary.
+
+pyst2 0.5.1 mends here: it installs a signal handler (and so fails in a thread), writes text to
+a binary stream, escapes neither quotes nor line ends, leaves file names unquoted, takes 511 and
+an end of file for unknown errors, and prints every line, keys pressed included, to stderr.
+This class prints nothing at all: keys are nobody's business.
+
+Protocol: https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Gateway-Interface-AGI/
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from asterisk.agi import AGI, AGIAppError, AGIError, AGIInvalidCommand, AGIUsageError
+
+LINE_BYTES = 2047
+"""Asterisk reads a command into 2,048 bytes and would take the rest for another command."""
+REPLY_BYTES = 65_536
+ANY_KEY = "0123456789*#ABCD"
+SAMPLES_A_SECOND = 8000
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_INTERPRETED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\"\\$\{\}\[\],&|;^()`']")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_REPLY = re.compile(r"result=(\S*)(?:\s+\((.*)\))?(?:\s+endpos=(-?\d+))?\s*\Z")
+
+Result = dict[str, tuple[str, str]]
+
+
+class ChannelGone(AGIAppError):  # type: ignore[misc]
+    """This AGI no longer has the channel (result -1 or 511). The caller may be alive and well:
+    a redirect or a Dial without `g` say the same. Only `h` or AMI tell of a hang-up."""
+
+
+class ConnectionLost(AGIError):  # type: ignore[misc]
+    """The connection to Asterisk ended in the middle of a conversation."""
+
+
+class UnsafeArgument(AGIError):  # type: ignore[misc]
+    """Text that Asterisk would interpret, or a command longer than its line. Nothing was sent."""
+
+
+class _Quoted(str):
+    """An argument that already is in quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How a RECORD FILE ended: `samples` is where the file ends now, `key` what ended it."""
+
+    reason: Literal["key", "timeout", "channel_gone"]
+    key: str
+    samples: int
+
+
+def plain(text: str, limit: int = 80) -> str:
+    """`text` without anything that Asterisk could interpret, at most `limit` characters."""
+    return " ".join(_INTERPRETED.sub(" ", text).split())[:limit]
+
+
+class Channel(AGI):  # type: ignore[misc]
+    """The commands of pyst2's AGI over a connected socket.
+
+    Every command raises `ChannelGone`, `ConnectionLost`, `UnsafeArgument`, or pyst2's
+    `AGIInvalidCommand`, `AGIUsageError`, `AGIAppError`.
+
+    :param connection: blocking, positioned after the AGI header.
+    :param env: the header's lines, `agi_uniqueid` and the like.
+    :param received: bytes that came in with the header's last ones.
+    """
+
+    def __init__(
+        self, connection: socket.socket, env: Mapping[str, str], received: bytes = b""
+    ) -> None:
+        self.env = dict(env)
+        self._connection = connection
+        self._received = bytearray(received)
+        self._got_sighup = False
+
+    def _quote(self, string: object) -> str:
+        if isinstance(string, _Quoted):
+            return string
+        clean = _CONTROL.sub(" ", str(string)).replace("\\", "\\\\").replace('"', '\\"')
+        return _Quoted(f'"{clean}"')
+
+    def send_command(self, command: str, *args: object) -> None:
+        """Send one line. An empty argument that isn't quoted is left out, as pyst2 means it."""
+        words = [self._quote(argument) for argument in args if argument != ""]
+        line = f"{' '.join([command, *words])}\n".encode("utf-8", "replace")
+        if len(line) > LINE_BYTES:
+            raise UnsafeArgument(f"{command} is {len(line)} bytes long, {LINE_BYTES} are allowed")
+        try:
+            self._connection.sendall(line)
+        except OSError as error:
+            raise ConnectionLost(command) from error
+
+    def execute(self, command: str, *args: object) -> Result:
+        """Send a command, wait for its result."""
+        self.send_command(command, *args)
+        return self.get_result()
+
+    def get_result(self, stdin: object = None) -> Result:
+        result = self._reply()
+        if result["result"][0] == "-1":
+            raise ChannelGone(result["result"][1] or "result=-1")
+        return result
+
+    def _reply(self) -> Result:
+        line = self._line()
+        # In-band notice, comes between replies unless AGISIGHUP=no.
+        while line == "HANGUP":
+            line = self._line()
+        code, rest = line[:3], line[3:]
+        if code == "200":
+            match = _REPLY.match(rest.strip())
+            if match is None:
+                raise AGIError("a result that cannot be read")
+            value, data, endpos = match.groups()
+            return {"result": (value, data or ""), "endpos": (endpos or "0", "")}
+        if code == "511":
+            raise ChannelGone("511")
+        if code == "510":
+            raise AGIInvalidCommand(rest.strip())
+        if code == "520":
+            usage = [rest[1:]]
+            while rest.startswith("-") and not line.startswith("520 "):
+                line = self._line()
+                usage.append(line)
+            raise AGIUsageError("\n".join(usage))
+        raise AGIError(f"unknown code {code!r}")
+
+    def _line(self) -> str:
+        while (end := self._received.find(b"\n")) < 0:
+            if len(self._received) > REPLY_BYTES:
+                raise AGIError(f"a reply longer than {REPLY_BYTES} bytes")
+            try:
+                more = self._connection.recv(4096)
+            except OSError as error:
+                raise ConnectionLost("while waiting for a reply") from error
+            if not more:
+                raise ConnectionLost("while waiting for a reply")
+            self._received += more
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
+        return line.decode("utf-8", "replace").rstrip("\r")
+
+    def appexec(self, application: str, *arguments: object) -> str:
+        """Run a dialplan application. Each argument is one argument of it: whatever would start
+        another, or be expanded, is refused. Gives the application's result."""
+        return self._appexec(application, [_argument(argument) for argument in arguments])
+
+    def exec_command(self, command: str, *args: object) -> str:
+        return self.appexec(command, *args)
+
+    def _appexec(self, application: str, arguments: list[str]) -> str:
+        if not _NAME.match(application):
+            raise UnsafeArgument("not the name of an application")
+        value = self.execute("EXEC", application, self._quote(",".join(arguments)))["result"][0]
+        if value == "-2":
+            raise AGIAppError(f"Asterisk has no application {application}")
+        return value
+
+    def dial(
+        self,
+        contacts: Sequence[str],
+        seconds: int,
+        *,
+        music: bool = True,
+        accept: str | None = None,
+    ) -> None:
+        """Ring all contacts at once (`PJSIP/1001`, `PJSIP/13800138000@trunk`) for `seconds`.
+
+        `accept` names the subroutine in which whoever answers accepts the call. Returns when
+        the conversation or the ringing is over (`g`: a counselor's hang-up ends no call); what
+        came of it is in the channel's variables.
+        """
+        options = "g" + ("m" if music else "") + (f"U({_argument(accept)})" if accept else "")
+        rung = "&".join(_argument(contact) for contact in contacts)
+        self._appexec("Dial", [rung, str(int(seconds)), options])
+
+    def set_variables(self, **values: object) -> None:
+        """Set several channel variables in one exchange."""
+        self._appexec("MSet", [f"{name}={_argument(value)}" for name, value in values.items()])
+
+    def set_variable(self, name: str, value: object) -> None:
+        if not _NAME.match(name):
+            raise UnsafeArgument("not the name of a variable")
+        self.execute("SET VARIABLE", self._quote(name), self._quote(_argument(value)))
+
+    def get_variable(self, name: str) -> str:
+        """The variable's value, "" where it isn't set."""
+        if not _NAME.match(name):
+            raise UnsafeArgument("not the name of a variable")
+        return self.execute("GET VARIABLE", self._quote(name))["result"][1]
+
+    def get_variables(self, *names: str) -> dict[str, str]:
+        """Several variables' values in one exchange; none of them may hold a `|`."""
+        if not all(_NAME.match(name) for name in names):
+            raise UnsafeArgument("not the name of a variable")
+        expression = "|".join(f"${{{name}}}" for name in names)
+        reply = self.execute("GET FULL VARIABLE", self._quote(expression))["result"][1]
+        return dict(zip(names, reply.split("|"), strict=False))
+
+    def get_data(self, filename: str | Path, timeout: int = 2000, max_digits: int = 255) -> str:
+        """Play a prompt and collect keys. `#` ends them and isn't among them; `timeout` in ms
+        counts from the prompt's end, then from each key."""
+        name = _argument(filename)
+        return self.execute("GET DATA", name, timeout, max_digits)["result"][0]
+
+    def first_key(self, filenames: Sequence[str], timeout: int) -> str:
+        """Play prompts one after the other until the first key, which ends them, or `timeout`
+        ms after the last; the key, "" for none. One command, so that no key is lost in it."""
+        prompts = "&".join(_argument(name) for name in filenames)
+        digits, why = self.execute("GET DATA", prompts, timeout, 1)["result"]
+        # The end key `#` leaves no digits and no "(timeout)".
+        return digits if digits or why == "timeout" else "#"
+
+    def record_file(
+        self,
+        filename: str | Path,
+        format: str = "wav",
+        escape_digits: str = ANY_KEY,
+        timeout: int = 120_000,
+        offset: int = 0,
+        beep: bool = True,
+        silence: int = 0,
+    ) -> Recorded:
+        """Record until a key of `escape_digits`, `timeout` ms, or `silence` seconds of it.
+
+        :param offset: in samples, where to go on in a file that is there.
+        :raises AGIAppError: the file could not be written.
+        """
+        options = [*(["BEEP"] if beep else []), *([f"s={silence}"] if silence else [])]
+        self.send_command(
+            "RECORD FILE", filename, format, self._quote(escape_digits), timeout, offset, *options
+        )
+        reply = self._reply()
+        value, data = reply["result"]
+        samples = int(reply["endpos"][0])
+        if data == "hangup":
+            return Recorded("channel_gone", "", samples)
+        if value == "-1":
+            raise AGIAppError(f"recording failed: {data}")
+        if data == "dtmf":
+            return Recorded("key", chr(int(value)), samples)
+        return Recorded("timeout", "", samples)
+
+    def set_music(self, on: bool, music_class: str = "default") -> None:
+        self.execute("SET MUSIC", "ON" if on else "OFF", music_class)
+
+    def hangup(self, channel: str = "") -> None:
+        """Hang up this channel (or the one named)."""
+        self.execute("HANGUP", channel)
+
+
+def _argument(value: object) -> str:
+    text = str(value)
+    if _INTERPRETED.search(text):
+        raise UnsafeArgument("an argument holds characters that Asterisk interprets")
+    return text

@@ -1,0 +1,68 @@
+"""From contacts to a dial string, and from Asterisk's variables to what came of a Dial.
+
+A Dial outlives the engine that asked for it. So each leaves its turn in `CALL_TURN`, with
+DIALSTATUS cleared: whoever takes the call over, and the `h` extension, know what became of it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import structlog
+
+from callflows.events import DialResult
+from ivr.asterisk.channel import Channel
+from ivr.dial_report import DialReport
+
+log = structlog.get_logger()
+
+REJECTED = "21"
+"""ITU-T Q.850 cause 21: the counselor pressed reject (SIP 603)."""
+
+RESULTS = {
+    "ANSWER": DialResult.ANSWERED,
+    "NOANSWER": DialResult.NO_ANSWER,
+    "BUSY": DialResult.BUSY,
+    "CHANUNAVAIL": DialResult.UNREACHABLE,
+    "CONGESTION": DialResult.CONGESTION,
+    "CANCEL": DialResult.ABANDONED,
+    "DONTCALL": DialResult.DECLINED,
+    "TORTURE": DialResult.DECLINED,
+    "INVALIDARGS": DialResult.UNREACHABLE,
+}
+
+_ADDRESS = re.compile(r"\+?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(@[A-Za-z0-9][A-Za-z0-9_.-]{0,63})?\Z")
+_REPORT = ("CALL_TURN", "DIALSTATUS", "ANSWEREDTIME", "DIALEDPEERNUMBER", "HANGUPCAUSE")
+
+
+def dial_string(address: str) -> str | None:
+    """`PJSIP/1001` for an account, `PJSIP/02012355@trunk` for a number; None where the store
+    holds something that cannot be dialled."""
+    if not _ADDRESS.match(address):
+        log.error("contact_not_diallable")
+        return None
+    return f"PJSIP/{address}"
+
+
+def begin_report(channel: Channel, verbs_turn: int) -> None:
+    """Mark the Dial that is about to begin as this turn's."""
+    channel.set_variables(CALL_TURN=verbs_turn, DIALSTATUS="")
+
+
+def read_report(channel: Channel) -> DialReport | None:
+    """What came of the last Dial; None where there was none, or it isn't over."""
+    said = channel.get_variables(*_REPORT)
+    status, turn = said["DIALSTATUS"], said["CALL_TURN"]
+    if not status or not turn.isdecimal():
+        return None
+    result = RESULTS.get(status, DialResult.UNREACHABLE)
+    answered = result is DialResult.ANSWERED
+    if said["HANGUPCAUSE"] == REJECTED and not answered and result is not DialResult.ABANDONED:
+        result = DialResult.DECLINED
+    seconds = said["ANSWEREDTIME"]
+    return DialReport(
+        int(turn),
+        result,
+        said["DIALEDPEERNUMBER"] if answered else "",
+        int(seconds) if answered and seconds.isdecimal() else 0,
+    )

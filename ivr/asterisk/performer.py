@@ -1,0 +1,243 @@
+"""Performs one turn's verbs on an Asterisk channel and tells what came of them.
+
+Keys pressed between two AGI commands are lost, so a prompt and the key it asks for are one
+command. The key D is no caller's: it means that somebody may be reserved, "look again".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from callflows.events import (
+    DialEnded,
+    DialResult,
+    DigitsCollected,
+    Event,
+    HoldEnded,
+    NoInput,
+    RecordingFinished,
+    ReservationNoticed,
+)
+from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say, Verb
+from ivr.asterisk.channel import SAMPLES_A_SECOND, Channel, Recorded
+from ivr.asterisk.dialling import begin_report, dial_string, read_report
+from ivr.asterisk.waker import WAKE_KEY
+from ivr.dial_report import DialReport
+from ivr.pending import Pending
+
+log = structlog.get_logger()
+
+CRISIS_KEY = "*"
+LONGEST_WAIT = timedelta(seconds=5)
+"""A wake-up may be lost: a waiting call looks at its reservation by itself this often."""
+ACCEPT_SUBROUTINE = "accept"
+"""Dialplan subroutine that asks whoever answers on the public network to press 1."""
+
+
+class Contact(Protocol):
+    """One way to ring a counselor. `address` is an account's name, or `number@trunk`."""
+
+    @property
+    def counselor_id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+
+
+class RecordingPlace(NamedTuple):
+    """Where a recording goes: the vault's reference, and a file without its `.wav`."""
+
+    reference: str
+    path: Path
+
+
+class House(Protocol):
+    """What performing needs of the house. Nothing here may take longer than a look-up."""
+
+    def prompt_file(self, text: str, language: str) -> Path:
+        """A prompt's file without its `.wav`, 8 kHz mono."""
+
+    def reservation_waiting(self, call_id: str) -> bool: ...
+
+    def contacts(self, call_id: str, offer_id: str) -> Sequence[Contact]: ...
+
+    def directory_number(self, entry_id: str) -> str:
+        """`number@trunk` of a directory entry."""
+
+    def recording_place(self, call_id: str, verbs_turn: int) -> RecordingPlace: ...
+
+
+class Performer:
+    """Performs the turns of one call.
+
+    :param now: gives the aware UTC time.
+    """
+
+    def __init__(self, channel: Channel, house: House, now: Callable[[], datetime]) -> None:
+        self._channel = channel
+        self._house = house
+        self._now = now
+        self._music = False
+
+    def perform(self, pending: Pending) -> Event | None:
+        """Perform the turn's verbs; give the event that ends it, None when it hung up.
+
+        Raises what `Channel` raises.
+        """
+        if pending.resumed:
+            # The dialplan plays music while no engine serves the call.
+            self._music = True
+            ended = self._dial_done_meanwhile(pending)
+            if ended is not None:
+                return ended
+        *before, last = pending.verbs
+        says = [verb for verb in before if isinstance(verb, Say)]
+        if any(isinstance(verb, Answer) for verb in before):
+            self._channel.answer()
+        match last:
+            case Gather():
+                return self._gather(pending, [*says, *last.says], last)
+            case Hold():
+                return self._announce(pending, says, last) or self._hold(pending, last)
+            case Record():
+                return self._announce(pending, says, last) or self._record(pending, last)
+            case Dial():
+                return self._announce(pending, says, last) or self._dial(pending, last)
+            case Hangup():
+                return self._announce(pending, says, last)
+            case Answer() | Say():
+                raise ValueError("a turn must end in a verb that waits, or in Hangup")
+
+    def _quiet(self) -> None:
+        if self._music:
+            self._music = False
+            self._channel.set_music(False)
+
+    def _prompts(self, says: Iterable[Say]) -> list[str]:
+        """The files to play. One that is missing must not cost the caller the call."""
+        found = []
+        for say in says:
+            path = self._house.prompt_file(say.text, say.language)
+            if path.with_name(path.name + ".wav").exists():
+                found.append(str(path))
+            else:
+                log.error("prompt_missing", prompt=say.prompt, language=say.language)
+        return found
+
+    def _announce(self, pending: Pending, says: list[Say], last: Verb) -> Event | None:
+        """Speak; an event where a key or a reservation ended it. The keys of the Hold that
+        follows count already while it is announced."""
+        if not says:
+            return None
+        self._quiet()
+        keys = last.keys if isinstance(last, Hold) else ""
+        look = WAKE_KEY if isinstance(last, Hold | Record) else ""
+        for prompt in self._prompts(says):
+            while key := self._channel.stream_file(prompt, CRISIS_KEY + keys + look):
+                if key == CRISIS_KEY:
+                    return DigitsCollected(self._now(), key)
+                if key in keys:
+                    return HoldEnded(self._now(), "key", key)
+                if self._house.reservation_waiting(pending.call_id):
+                    return ReservationNoticed(self._now())
+        return None
+
+    def _gather(self, pending: Pending, says: list[Say], verb: Gather) -> Event:
+        self._quiet()
+        prompts = self._prompts(says)
+        timeout = round(verb.timeout_seconds * 1000)
+        digits = ""
+        while len(digits) < verb.max_digits:
+            if prompts and not digits:
+                key = self._channel.first_key(prompts, timeout)
+            else:
+                key = self._channel.wait_for_digit(timeout)
+            if key == CRISIS_KEY:
+                return DigitsCollected(self._now(), key)
+            if key == WAKE_KEY:
+                if self._house.reservation_waiting(pending.call_id):
+                    return ReservationNoticed(self._now())
+                continue
+            if not key or key == verb.finish_on:
+                break
+            digits += key
+        return DigitsCollected(self._now(), digits) if digits else NoInput(self._now())
+
+    def _hold(self, pending: Pending, verb: Hold) -> Event:
+        if not self._music or pending.resumed:
+            self._channel.set_music(True)
+            self._music = True
+        ends = self._now() + timedelta(seconds=verb.seconds)
+        while True:
+            if self._house.reservation_waiting(pending.call_id):
+                return ReservationNoticed(self._now())
+            left = ends - self._now()
+            if left <= timedelta(0):
+                return HoldEnded(self._now(), "elapsed")
+            wait = min(left, LONGEST_WAIT)
+            key = self._channel.wait_for_digit(math.ceil(wait.total_seconds() * 1000))
+            if key and key in verb.keys + CRISIS_KEY:
+                return HoldEnded(self._now(), "key", key)
+
+    def _record(self, pending: Pending, verb: Record) -> Event:
+        """Where the channel goes, what was said is kept: most messages end by hanging up."""
+        self._quiet()
+        place = self._house.recording_place(pending.call_id, pending.verbs_turn)
+        limit = verb.max_seconds * SAMPLES_A_SECOND
+        recorded = Recorded("timeout", "", 0)
+        while recorded.samples < limit:
+            recorded = self._channel.record_file(
+                place.path,
+                timeout=(limit - recorded.samples) * 1000 // SAMPLES_A_SECOND,
+                offset=recorded.samples,
+                beep=recorded.samples == 0,
+                silence=verb.silence_seconds,
+            )
+            if recorded.key != WAKE_KEY:
+                break
+            if self._house.reservation_waiting(pending.call_id):
+                return ReservationNoticed(self._now())
+        seconds = round(recorded.samples / SAMPLES_A_SECOND)
+        return RecordingFinished(self._now(), place.reference, seconds, recorded.key or None)
+
+    def _dial(self, pending: Pending, verb: Dial) -> Event:
+        counselors, accept = self._who(pending, verb)
+        rung = [text for text in map(dial_string, counselors) if text is not None]
+        if not rung:
+            return DialEnded(self._now(), DialResult.UNREACHABLE)
+        begin_report(self._channel, pending.verbs_turn)
+        self._channel.dial(rung, verb.ring_seconds, accept=ACCEPT_SUBROUTINE if accept else None)
+        self._music = False
+        report = read_report(self._channel)
+        if report is None:
+            log.error("dial_without_status", call_id=pending.call_id)
+            return DialEnded(self._now(), DialResult.UNREACHABLE)
+        return self._dial_ended(report, counselors)
+
+    def _dial_done_meanwhile(self, pending: Pending) -> DialEnded | None:
+        """A resumed turn's Dial that was begun by another engine is never dialled again."""
+        last = pending.verbs[-1]
+        if not isinstance(last, Dial):
+            return None
+        report = read_report(self._channel)
+        if report is None or report.verbs_turn != pending.verbs_turn:
+            return None
+        return self._dial_ended(report, self._who(pending, last)[0])
+
+    def _who(self, pending: Pending, verb: Dial) -> tuple[Mapping[str, str], bool]:
+        """Who answers at which address, and whether they have to accept the call."""
+        if verb.kind == "directory":
+            return {self._house.directory_number(verb.target): verb.target}, False
+        contacts = self._house.contacts(pending.call_id, verb.target)
+        who = {contact.address: contact.counselor_id for contact in contacts}
+        return who, any(contact.kind == "outside" for contact in contacts)
+
+    def _dial_ended(self, report: DialReport, who: Mapping[str, str]) -> DialEnded:
+        return DialEnded(self._now(), report.result, who.get(report.address), report.talk_seconds)
