@@ -7,9 +7,7 @@ from importlib.util import find_spec
 
 TABLE_MODULES = (
     "agents.roster",
-    "workorders.order",
-    "workorders.personal",
-    "workorders.seals",
+    "workorders.guards",
     "routing.queues",
     "ivr.sessions",
 )

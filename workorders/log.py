@@ -12,17 +12,17 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
+from workorders.canonical import NO_MARK, canonical, instant
 from workorders.keys import Keys
 from workorders.order import (
     FIELDS,
-    INSTANTS,
     RULES_LOOK_AT,
     changes,
     check_columns,
@@ -33,7 +33,6 @@ from workorders.order import (
 from workorders.personal import PERSONAL_FIELDS, OrderKey, caller_hash, order_secrets
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-NO_MARK = bytes(32)
 
 class OrderUnknown(LookupError):
     """There is no order of this number."""
@@ -74,6 +73,7 @@ class Log:
             "id_trust": id_trust,
         }
         check_columns("offered", columns)
+        columns = _plain(columns)
         sequence = connection.execute(_TAKE_NUMBER[connection.dialect.name], {"call_id": call_id})
         number = sequence.scalar()
         if number is None:
@@ -118,10 +118,13 @@ class Log:
         ).one_or_none()
         if head is None:
             raise OrderUnknown(order_no)
+        if "set" in data:
+            raise ValueError("columns are given as keywords, not in data")
         seq = head.events + 1
+        columns = _plain(columns)
         stored = {**data, "set": columns} if columns else data
         event = _event(self.keys, order_no, seq, head.head, kind, at, actor, stored)
-        after = changes(head._mapping, kind, at, actor, columns)
+        after = changes(dict(head._mapping), kind, at, actor, columns)
         connection.execute(_INSERT_EVENT, event)
         connection.execute(
             _update(tuple(after)),
@@ -207,20 +210,6 @@ class Log:
         return OrderKey.unwrap(self.keys, order_no, wrapped[0])
 
 
-def instant(at: datetime) -> str:
-    """The one spelling of an instant in marked content: UTC, microseconds."""
-    if at.tzinfo is None:
-        raise ValueError("a time without zone must not reach the log")
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def canonical(value: Any) -> str:
-    """The one spelling of a value in JSON. ASCII, since not every string is valid UTF-8."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_spell_instant
-    )
-
-
 def mark(
     keys: Keys, before: bytes, order_no: str, seq: int, kind: str, at: datetime, actor: str,
     data: str,
@@ -246,10 +235,10 @@ def _event(
     }
 
 
-def _spell_instant(value: Any) -> str:
-    if isinstance(value, datetime):
-        return instant(value)
-    raise TypeError(f"an event cannot hold a {type(value).__name__}")
+def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """As a later reader of the event will find them, so that both derive the same row."""
+    plain: dict[str, Any] = json.loads(canonical(columns))
+    return plain
 
 
 def _take_number(dialect: str) -> Any:

@@ -11,6 +11,7 @@ or back to the station when a shift ends (`handler_released`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -20,13 +21,16 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     String,
     Table,
+    select,
     text,
+    update,
 )
 
 from config.database import Instant, metadata
@@ -202,8 +206,27 @@ def changes(
         and answered_by is None
         and str(before.get("handler")).startswith("station:")
     ):
-        after["handler"] = _station(after.get("station_home"))
+        after["handler"] = _station(columns.get("station_home"))
     return after
+
+
+def derive(events: Iterable[tuple[str, datetime, str, str]]) -> dict[str, Any]:
+    """The row that `events` (kind, instant, actor, data as stored) tell of, in their order."""
+    row: dict[str, Any] = dict.fromkeys(FIELDS)
+    for kind, at, actor, data in events:
+        row.update(changes(row, kind, at, actor, json.loads(data).get("set", {})))
+    return row
+
+
+def rebuild(connection: Connection, order_no: str) -> None:
+    """Derive the order's row again from its events."""
+    events = connection.execute(
+        select(order_events.c["kind", "at", "actor", "data"])
+        .where(order_events.c.order_no == order_no)
+        .order_by(order_events.c.seq)
+    )
+    row = derive(tuple(event) for event in events)
+    connection.execute(update(orders).where(orders.c.order_no == order_no).values(row))
 
 
 def _station(station_id: str | None) -> str:

@@ -1,0 +1,63 @@
+"""What the database itself refuses: changing or deleting events and seals, deleting orders,
+another first responder. Whoever may drop a trigger can get round it: `verify` finds that."""
+
+from __future__ import annotations
+
+from sqlalchemy import DDL, Table, event
+from sqlalchemy.schema import ExecutableDDLElement
+
+from workorders.order import order_events, order_numbers, orders
+from workorders.personal import order_secrets
+from workorders.seals import seals
+
+_REFUSE = """
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION '%% refuses this change', TG_TABLE_NAME; END $$
+"""
+
+
+def _forbid(table: Table, *operations: str) -> None:
+    for operation in operations:
+        _sqlite(
+            table,
+            f"CREATE TRIGGER {table.name}_no_{operation.lower()} BEFORE {operation}"
+            f" ON {table.name} BEGIN SELECT RAISE(ABORT, '{table.name} refuses this change'); END",
+        )
+    _postgresql(table, _REFUSE)
+    _postgresql(
+        table,
+        f"CREATE TRIGGER {table.name}_guard BEFORE {' OR '.join(operations)} OR TRUNCATE"
+        f" ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+    )
+
+
+def _sqlite(table: Table, statement: str) -> None:
+    event.listen(table, "after_create", _ddl(statement, "sqlite"))
+
+
+def _postgresql(table: Table, statement: str) -> None:
+    event.listen(table, "after_create", _ddl(statement, "postgresql"))
+
+
+def _ddl(statement: str, dialect: str) -> ExecutableDDLElement:
+    ddl: ExecutableDDLElement = DDL(statement)  # type: ignore[no-untyped-call]
+    return ddl.execute_if(dialect=dialect)
+
+
+_forbid(order_events, "UPDATE", "DELETE")
+_forbid(seals, "UPDATE", "DELETE")
+for _table in (orders, order_numbers, order_secrets):
+    _forbid(_table, "DELETE")
+_sqlite(
+    orders,
+    "CREATE TRIGGER orders_first_responder BEFORE UPDATE OF first_responder ON orders"
+    " WHEN OLD.first_responder IS NOT NULL AND OLD.first_responder IS NOT NEW.first_responder"
+    " BEGIN SELECT RAISE(ABORT, 'the first responder never changes'); END",
+)
+_postgresql(
+    orders,
+    "CREATE TRIGGER orders_first_responder BEFORE UPDATE OF first_responder ON orders"
+    " FOR EACH ROW WHEN (OLD.first_responder IS NOT NULL"
+    " AND OLD.first_responder IS DISTINCT FROM NEW.first_responder)"
+    " EXECUTE FUNCTION refuse_change()",
+)

@@ -1,0 +1,324 @@
+"""Is the log as it was written? Every finding names the order and what happened to it.
+
+What is checked: each event's mark and place; each order's row against its events; personal
+fields against their digests; numbers given without an order; the chain of seals in the store and
+in the exported file; each order's sealed head. What cannot be found: events cut off the end of an
+order, or orders deleted, since the last exported seal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, null, select, type_coerce
+from sqlalchemy.types import NullType
+
+from config.database import Store
+from workorders.canonical import NO_MARK, canonical
+from workorders.keys import Keys
+from workorders.log import mark
+from workorders.order import FIELDS, derive, order_events, order_numbers, orders
+from workorders.personal import (
+    PERSONAL_FIELDS,
+    OrderKey,
+    Unreadable,
+    caller_hash,
+    order_secrets,
+)
+from workorders.seals import Seal, all_seals
+
+ORDERS_AT_ONCE = 500
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`order_no` is None for what concerns the log as a whole."""
+
+    order_no: str | None
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.order_no}: {self.what}" if self.order_no else self.what
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """The newest sealed head of an order."""
+
+    seal: Seal
+    events: int
+    mac: str
+
+
+def verify(store: Store, keys: Keys, seal_file: Path) -> list[Finding]:
+    """All that is wrong; empty when nothing is. Raises StoreUnavailable."""
+    exported = list(_exported(seal_file))  # before the snapshot: the store may be ahead, not it
+    return store.read(lambda connection: list(_findings(connection, keys, exported, seal_file)))
+
+
+def _findings(
+    connection: Connection, keys: Keys, exported: list[Seal | Finding], seal_file: Path
+) -> Iterator[Finding]:
+    sealed: dict[str, _Sealed] = {}
+    yield from _check_seals(connection, keys, exported, seal_file, sealed)
+    for order_no, row, events, secrets in _orders(connection):
+        yield from (
+            Finding(order_no, what)
+            for what in _check_order(keys, order_no, row, events, secrets, sealed.get(order_no))
+        )
+        sealed.pop(order_no, None)
+    for order_no, last in sealed.items():
+        yield Finding(
+            order_no, f"the order was deleted; seal {last.seal.seal_no} knows {last.events} events"
+        )
+    lost = connection.execute(
+        select(order_numbers.c.sequence)
+        .outerjoin(orders, orders.c.call_id == order_numbers.c.call_id)
+        .where(orders.c.call_id == null())
+        .order_by(order_numbers.c.sequence)
+    )
+    for (sequence,) in lost:
+        yield Finding(None, f"number {sequence:06d} was given to an order that is not there")
+
+
+def _exported(file: Path) -> Iterator[Seal | Finding]:
+    if not file.exists():
+        return
+    with file.open(errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield Seal.of_line(line)
+            except (ValueError, KeyError, TypeError):
+                if line.endswith("\n"):
+                    yield Finding(None, f"line {number} of {file} is not a seal")
+
+
+def _check_seals(
+    connection: Connection, keys: Keys, exported: list[Seal | Finding], file: Path,
+    sealed: dict[str, _Sealed],
+) -> Iterator[Finding]:  # fmt: skip
+    """Both copies of the second chain; fills `sealed` with the newest heads of both."""
+    yield from (found for found in exported if isinstance(found, Finding))
+    outside = [found for found in exported if isinstance(found, Seal)]
+    inside: dict[int, bytes] = {}
+    try:
+        stored = list(all_seals(connection))
+    except ValueError:
+        yield Finding(None, "the seals of the store cannot be read")
+        stored = []
+    for where, chain in ((str(file), outside), ("the store", stored)):
+        before, expected = NO_MARK, 1
+        for each in chain:
+            if each.seal_no != expected:
+                yield Finding(None, f"seal {expected} is missing before {each.seal_no} in {where}")
+            elif not _matches(each, keys, before):
+                yield Finding(None, f"seal {each.seal_no} was changed in {where}")
+            before, expected = each.mac, each.seal_no + 1
+            _newest_heads(each, sealed)
+            if chain is stored:
+                inside[each.seal_no] = each.mac
+    for each in outside:
+        if inside.pop(each.seal_no, None) != each.mac:
+            yield Finding(None, f"seal {each.seal_no} of {file} is not in the store")
+    if len(inside) > 1:  # the newest may be on its way
+        yield Finding(None, f"{len(inside)} seals of the store are not in {file}")
+
+
+def _matches(each: Seal, keys: Keys, before: bytes) -> bool:
+    try:
+        return each.mac == each.expected_mac(keys, before)
+    except (TypeError, ValueError, AttributeError):
+        return False
+
+
+def _newest_heads(each: Seal, sealed: dict[str, _Sealed]) -> None:
+    try:
+        for order_no, events, mac in json.loads(each.heads):
+            if order_no not in sealed or sealed[order_no].events <= events:
+                sealed[order_no] = _Sealed(each, events, mac)
+    except (ValueError, TypeError):
+        return  # its mark doesn't match either, which has been found
+
+
+def _orders(
+    connection: Connection,
+) -> Iterator[tuple[str, Row | None, list[Row], Row | None]]:
+    """Each order with its row, events and secrets, of which each may be missing."""
+    last = ""
+    while True:
+        numbers = [
+            number
+            for (number,) in connection.execute(
+                select(orders.c.order_no)
+                .where(orders.c.order_no > last)
+                .order_by(orders.c.order_no)
+                .limit(ORDERS_AT_ONCE)
+            )
+        ]
+        upper = numbers[-1] if len(numbers) == ORDERS_AT_ONCE else None
+        rows = {row["order_no"]: row for row in _raw(connection, orders, last, upper)}
+        secrets = {row["order_no"]: row for row in _raw(connection, order_secrets, last, upper)}
+        events = {
+            order_no: list(group)
+            for order_no, group in groupby(
+                _raw(connection, order_events, last, upper), lambda event: event["order_no"]
+            )
+        }
+        for order_no in rows | events | secrets:
+            yield order_no, rows.get(order_no), events.get(order_no, []), secrets.get(order_no)
+        if upper is None:
+            return
+        last = upper
+
+
+def _raw(connection: Connection, table: Table, after: str, upto: str | None) -> Iterator[Row]:
+    """Rows whose unreadable values (a time that isn't one) come as None instead of raising."""
+    number = table.c.order_no
+    query = select(*(type_coerce(c, NullType()).label(c.name) for c in table.c))
+    query = query.where(number > after).order_by(*table.primary_key.columns)
+    if upto is not None:
+        query = query.where(number <= upto)
+    dialect = connection.dialect
+    readers = {
+        c.name: c.type.dialect_impl(dialect).result_processor(dialect, None) for c in table.c
+    }
+    for row in connection.execute(query):
+        yield {name: _value(readers[name], value) for name, value in row._mapping.items()}
+
+
+def _value(reader: Any, value: Any) -> Any:
+    try:
+        return value if reader is None else reader(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _check_order(
+    keys: Keys, order_no: str, row: Row | None, events: list[Row], secrets: Row | None,
+    sealed: _Sealed | None,
+) -> Iterator[str]:  # fmt: skip
+    yield from _check_chain(keys, order_no, events)
+    known = max(sealed.events if sealed else 0, row["events"] if row else 0)
+    last = events[-1]["seq"] if events else 0
+    if known > last:
+        first = last + 1
+        which = f"event {first} is" if known == first else f"events {first} to {known} are"
+        yield f"{which} missing at the end"
+    elif sealed and not any(
+        event["seq"] == sealed.events and event["mac"].hex() == sealed.mac for event in events
+    ):
+        yield f"event {sealed.events} is not the one that seal {sealed.seal.seal_no} knows"
+    if row is None:
+        yield "the order's row was deleted"
+    elif events:
+        yield from _check_row(row, events, sealed)
+        yield from _check_personal(keys, order_no, events, secrets)
+
+
+def _check_chain(keys: Keys, order_no: str, events: list[Row]) -> Iterator[str]:
+    before: bytes | None = NO_MARK
+    expected = 1
+    for event in events:
+        seq = event["seq"]
+        if seq != expected:
+            missing = (
+                f"event {expected} is"
+                if seq == expected + 1
+                else (f"events {expected} to {seq - 1} are")
+            )
+            yield f"{missing} missing"
+            before = None  # the mark it was chained to is gone
+        if before is not None and not _marked(keys, order_no, event, before, seq):
+            was = _former_place(keys, order_no, event, events)
+            yield f"event {seq} ({event['kind']}) " + (
+                f"was recorded as event {was}: the events were reordered" if was else "was changed"
+            )
+        before, expected = event["mac"], seq + 1
+
+
+def _marked(keys: Keys, order_no: str, event: Row, before: bytes, seq: int) -> bool:
+    try:
+        return bool(event["mac"] == mark(
+            keys, before, order_no, seq,
+            event["kind"], event["at"], event["actor"], event["data"],
+        ))  # fmt: skip
+    except (TypeError, ValueError, AttributeError):
+        return False
+
+
+def _former_place(keys: Keys, order_no: str, event: Row, events: Sequence[Row]) -> int | None:
+    """Where an event that isn't genuine in its place was genuine."""
+    for before in (NO_MARK, *(other["mac"] for other in events)):
+        for seq in range(1, events[-1]["seq"] + 2):
+            if seq != event["seq"] and _marked(keys, order_no, event, before, seq):
+                return seq
+    return None
+
+
+def _check_row(row: Row, events: list[Row], sealed: _Sealed | None) -> Iterator[str]:
+    try:
+        truth = derive((e["kind"], e["at"], e["actor"], e["data"]) for e in events)
+    except (ValueError, TypeError, AttributeError):
+        yield "the events cannot be read"
+        return
+    for name in FIELDS:
+        if not _same(row[name], truth[name]):
+            yield f"the row says {name} = {_shown(row[name])}, the events say {_shown(truth[name])}"
+    if row["events"] == events[-1]["seq"] and row["head"] != events[-1]["mac"]:
+        yield "the row's mark is not its last event's"
+    elif row["events"] < events[-1]["seq"]:
+        yield f"the row knows {row['events']} of {events[-1]['seq']} events"
+    if row["sealed"] != (sealed.events if sealed else 0):
+        yield f"the row says that {row['sealed']} events are sealed, which the seals do not know"
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other) and (one is None) == (other is None)
+
+
+def _shown(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else canonical(value)
+
+
+def _check_personal(
+    keys: Keys, order_no: str, events: Iterable[Row], secrets: Row | None
+) -> Iterator[str]:
+    digests: dict[str, str | None] = {}
+    forgotten = False
+    for event in events:
+        digests.update(json.loads(event["data"]).get("digests", {}))
+        forgotten = forgotten or event["kind"] == "forgotten"
+    if secrets is None:
+        yield "the row of personal fields was deleted"
+        return
+    if forgotten:
+        if any(secrets[name] is not None for name in (*PERSONAL_FIELDS, "wrapped_key")):
+            yield "personal fields are there although they were deleted"
+        return
+    try:
+        key = OrderKey.unwrap(keys, order_no, secrets["wrapped_key"] or b"")
+    except (Unreadable, TypeError):
+        yield "the key of the personal fields was destroyed or changed without being recorded"
+        return
+    for name in PERSONAL_FIELDS:
+        try:
+            stored = secrets[name]
+            value = None if stored is None else key.decrypt(name, stored)
+            digest = None if value is None else key.digest(name, value)
+        except (Unreadable, TypeError):
+            yield f"the personal field {name} was changed"
+            continue
+        if digest != digests.get(name):
+            yield f"the personal field {name} is not the one that was recorded"
+        if name == "caller_id" and secrets["caller_hash"] != (
+            None if value is None else caller_hash(keys, value)
+        ):
+            yield "the hash of the caller's number was changed"
