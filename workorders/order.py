@@ -221,11 +221,11 @@ def derive(events: Iterable[tuple[str, datetime, str, str]]) -> dict[str, Any]:
 def rebuild(connection: Connection, order_no: str) -> None:
     """Derive the order's row again from its events."""
     events = connection.execute(
-        select(order_events.c["kind", "at", "actor", "data"])
+        select(*(order_events.c[name] for name in ("kind", "at", "actor", "data")))
         .where(order_events.c.order_no == order_no)
         .order_by(order_events.c.seq)
     )
-    row = derive(tuple(event) for event in events)
+    row = derive((e.kind, e.at, e.actor, e.data) for e in events)
     connection.execute(update(orders).where(orders.c.order_no == order_no).values(row))
 
 

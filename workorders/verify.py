@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, null, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Table, null, select, type_coerce
 from sqlalchemy.types import NullType
 
 from config.database import Store
@@ -31,9 +31,11 @@ from workorders.personal import (
     caller_hash,
     order_secrets,
 )
-from workorders.seals import Seal, all_seals
+from workorders.seals import Seal, seals
 
 ORDERS_AT_ONCE = 500
+UNREADABLE = "(unreadable)"
+"""Stands for a value that cannot have been written by us: a time that isn't one."""
 
 Row = Mapping[str, Any]
 
@@ -55,7 +57,7 @@ class _Sealed:
 
     seal: Seal
     events: int
-    mac: str
+    mac: bytes
 
 
 def verify(store: Store, keys: Keys, seal_file: Path) -> list[Finding]:
@@ -70,14 +72,15 @@ def _findings(
     sealed: dict[str, _Sealed] = {}
     yield from _check_seals(connection, keys, exported, seal_file, sealed)
     for order_no, row, events, secrets in _orders(connection):
-        yield from (
-            Finding(order_no, what)
-            for what in _check_order(keys, order_no, row, events, secrets, sealed.get(order_no))
-        )
-        sealed.pop(order_no, None)
-    for order_no, last in sealed.items():
+        try:
+            last = sealed.pop(order_no, None)
+            for what in _check_order(keys, order_no, row, events, secrets, last):
+                yield Finding(order_no, what)
+        except (TypeError, ValueError, AttributeError) as error:
+            yield Finding(order_no, f"the order cannot be read: {error}")
+    for order_no, gone in sealed.items():
         yield Finding(
-            order_no, f"the order was deleted; seal {last.seal.seal_no} knows {last.events} events"
+            order_no, f"the order was deleted; seal {gone.seal.seal_no} knows {gone.events} events"
         )
     lost = connection.execute(
         select(order_numbers.c.sequence)
@@ -109,12 +112,9 @@ def _check_seals(
     yield from (found for found in exported if isinstance(found, Finding))
     outside = [found for found in exported if isinstance(found, Seal)]
     inside: dict[int, bytes] = {}
-    try:
-        stored = list(all_seals(connection))
-    except ValueError:
-        yield Finding(None, "the seals of the store cannot be read")
-        stored = []
-    for where, chain in ((str(file), outside), ("the store", stored)):
+    stored = [Seal(**row) for row in _raw(connection, seals)]
+    # The file comes last: where both know a head of an order, the file is to be believed.
+    for where, chain in (("the store", stored), (str(file), outside)):
         before, expected = NO_MARK, 1
         for each in chain:
             if each.seal_no != expected:
@@ -143,7 +143,7 @@ def _newest_heads(each: Seal, sealed: dict[str, _Sealed]) -> None:
     try:
         for order_no, events, mac in json.loads(each.heads):
             if order_no not in sealed or sealed[order_no].events <= events:
-                sealed[order_no] = _Sealed(each, events, mac)
+                sealed[order_no] = _Sealed(each, events, bytes.fromhex(mac))
     except (ValueError, TypeError):
         return  # its mark doesn't match either, which has been found
 
@@ -164,12 +164,15 @@ def _orders(
             )
         ]
         upper = numbers[-1] if len(numbers) == ORDERS_AT_ONCE else None
-        rows = {row["order_no"]: row for row in _raw(connection, orders, last, upper)}
-        secrets = {row["order_no"]: row for row in _raw(connection, order_secrets, last, upper)}
+        rows, secrets = (
+            {row["order_no"]: row for row in _raw(connection, table, *_part(table, last, upper))}
+            for table in (orders, order_secrets)
+        )
         events = {
             order_no: list(group)
             for order_no, group in groupby(
-                _raw(connection, order_events, last, upper), lambda event: event["order_no"]
+                _raw(connection, order_events, *_part(order_events, last, upper)),
+                lambda event: event["order_no"],
             )
         }
         for order_no in rows | events | secrets:
@@ -179,13 +182,19 @@ def _orders(
         last = upper
 
 
-def _raw(connection: Connection, table: Table, after: str, upto: str | None) -> Iterator[Row]:
-    """Rows whose unreadable values (a time that isn't one) come as None instead of raising."""
+def _part(table: Table, after: str, upto: str | None) -> list[ColumnElement[bool]]:
+    """Conditions for the orders after one, up to another or the last."""
     number = table.c.order_no
-    query = select(*(type_coerce(c, NullType()).label(c.name) for c in table.c))
-    query = query.where(number > after).order_by(*table.primary_key.columns)
-    if upto is not None:
-        query = query.where(number <= upto)
+    return [number > after] if upto is None else [number > after, number <= upto]
+
+
+def _raw(connection: Connection, table: Table, *which: ColumnElement[bool]) -> Iterator[Row]:
+    """Rows of a table, UNREADABLE in place of a value that would raise."""
+    query = (
+        select(*(type_coerce(c, NullType()).label(c.name) for c in table.c))
+        .where(*which)
+        .order_by(*table.primary_key.columns)
+    )
     dialect = connection.dialect
     readers = {
         c.name: c.type.dialect_impl(dialect).result_processor(dialect, None) for c in table.c
@@ -195,10 +204,13 @@ def _raw(connection: Connection, table: Table, after: str, upto: str | None) -> 
 
 
 def _value(reader: Any, value: Any) -> Any:
+    if reader is None or value is None:
+        return value
     try:
-        return value if reader is None else reader(value)
+        read = reader(value)
     except (ValueError, TypeError):
-        return None
+        return UNREADABLE
+    return UNREADABLE if read is None else read
 
 
 def _check_order(
@@ -213,7 +225,7 @@ def _check_order(
         which = f"event {first} is" if known == first else f"events {first} to {known} are"
         yield f"{which} missing at the end"
     elif sealed and not any(
-        event["seq"] == sealed.events and event["mac"].hex() == sealed.mac for event in events
+        event["seq"] == sealed.events and event["mac"] == sealed.mac for event in events
     ):
         yield f"event {sealed.events} is not the one that seal {sealed.seal.seal_no} knows"
     if row is None:
