@@ -27,7 +27,7 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class FindRegion:
-    """`stated` is what the caller typed (an area code or postcode), None to use trunk and number."""
+    """`stated` is what the caller typed (an area code or postcode), None otherwise."""
 
     by: Literal["access", "number", "stated"]
     stated: str | None = None

@@ -27,7 +27,9 @@ class Session:
     current step's own notes, dropped on leaving it. `visits`: how often each `flow.step` was
     entered, for bounded loops. `values`: what the flow knows (`topic language region …`).
     `queue`: the queue step holding a place, to which a reservation brings the call back from
-    any other step. `unspoken`: prompts decided on before a data dip, spoken with the next verbs.
+    any other step; `queue_stack` and `queue_memory` go with it. `unspoken`: prompts decided on
+    before a data dip, spoken with the next verbs. `answered`: the call has been taken, so no
+    further `Answer`. `reached`: what has been reached so far (`answered voicemail transferred`).
     `outcome`: how the flow says it ended, once it has.
     """
 
@@ -41,11 +43,13 @@ class Session:
     visits: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
     queue: Frame | None = None
+    queue_stack: tuple[Frame, ...] = ()
     queue_memory: Mapping[str, Any] = field(default_factory=dict)
     priority: Priority = Priority.NORMAL
     unspoken: tuple[Say, ...] = ()
     answered: bool = False
     keys_pressed: bool = False
+    reached: str | None = None
     outcome: str | None = None
 
     def with_value(self, name: str, value: str) -> Session:
@@ -58,6 +62,7 @@ class Session:
     def from_json(cls, text: str) -> Session:
         data = json.loads(text)
         data["stack"] = tuple(Frame(**frame) for frame in data["stack"])
+        data["queue_stack"] = tuple(Frame(**frame) for frame in data["queue_stack"])
         data["queue"] = Frame(**data["queue"]) if data["queue"] else None
         data["priority"] = Priority(data["priority"])
         data["unspoken"] = tuple(Say(**say) for say in data["unspoken"])

@@ -1,0 +1,239 @@
+"""The step `queue`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from math import ceil
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from callflows.call import Call
+from callflows.data_dips import JoinQueue, Priority, QueueStatus, TakeReservation
+from callflows.events import (
+    CounselorReserved,
+    DialEnded,
+    DialResult,
+    DigitsCollected,
+    Event,
+    HoldEnded,
+    NoInput,
+    NoneAvailable,
+    Queued,
+)
+from callflows.session import Frame
+from callflows.steps.step import Asked, Exit, Heard, Prompt, PromptField, Step
+from callflows.verbs import Dial, Gather, Hold, Say
+
+LONG_WAIT_SECONDS = 300
+MOST_AHEAD = 99
+
+Seconds = Annotated[int, Field(ge=5, le=3600)]
+
+
+class QueueStep(Step):
+    """Wait for a counselor, who is rung as soon as one is free. The topic is the value `topic`
+    (`unknown` if not set).
+
+    The place is taken before anything is spoken, and kept on the way through other steps and
+    queues: a counselor who becomes free meanwhile calls the caller back here. An offer that
+    fails costs nothing, the next one follows.
+
+    - `prompt`: spoken once, when the call first comes here. With `welcome_wait` the caller has
+      that many seconds after it to press a key before a counselor is rung.
+    - `recording_notice`: a prompt that tells of the recording, spoken once after `prompt`.
+      Never for callers in danger.
+    - `announcement`: spoken after `first_announcement` seconds of music, then every
+      `announce_every`. `{n}` is how many are ahead, `{m}` the expected minutes (up to 5).
+      `announcement_long` (without `{m}`) takes its place when more than 5 minutes are expected
+      or nothing is known; `announcement_next` when nobody is ahead.
+    - `outer_tier`: spoken once when help comes from another region.
+    - `patience`: after that many seconds without a counselor the exit `waited_long` is taken.
+    - `priority: silent_confirmed`: for the key a caller presses who cannot speak. Crisis
+      itself has no parameter: it is `*`.
+
+    Exits: `answered`, `none_available` (nobody on duty could ever take this call), keys that
+    work while waiting, and `waited_long` where there is `patience`.
+
+    Example:
+
+        anyone:
+          type: queue
+          prompt: connecting
+          announcement: your_place
+          announcement_long: your_place_long
+          patience: 60
+          exits:
+            answered: goodbye
+            none_available: message
+            waited_long: busy
+            "9": message
+    """
+
+    type: Literal["queue"]
+    prompt: Prompt | None = None
+    welcome_wait: Annotated[float, Field(ge=0, le=10)] = 0
+    recording_notice: Prompt | None = None
+    announcement: Annotated[str, PromptField(("n", "m"))] | None = None
+    announcement_long: Annotated[str, PromptField(("n",))] | None = None
+    announcement_next: Annotated[str, PromptField(("m",))] | None = None
+    first_announcement: Seconds = 20
+    announce_every: Seconds = 45
+    outer_tier: Prompt | None = None
+    patience: Seconds | None = None
+    priority: Literal["silent_confirmed"] | None = None
+
+    EXITS = ("answered", "none_available")
+    OPTIONAL_EXITS = MappingProxyType({"waited_long": None})
+    KEY_EXITS = True
+    WAITING_EXITS = ("answered", "waited_long")
+    HUMAN_EXITS = ("answered",)
+    REACHES_HUMAN = True
+
+    def enter(self, call: Call) -> Call:
+        session = call.session
+        priority = session.priority
+        if self.priority is not None:
+            priority = max(priority, Priority[self.priority.upper()])
+        says = []
+        if session.visits[f"{session.flow}.{session.step}"] == 1:
+            says = [[prompt, {}] for prompt in (self.prompt, self.recording_notice) if prompt]
+        return call.changed(
+            priority=priority,
+            queue=Frame(session.flow, session.step),
+            queue_stack=session.stack,
+            memory={
+                "phase": "join",
+                "entered_at": call.at.isoformat(),
+                "announce_at": (call.at + timedelta(seconds=self.first_announcement)).isoformat(),
+                "welcomed": not (self.prompt and self.welcome_wait and says),
+                "outer_said": False,
+                "says": says,
+            },
+        )
+
+    def ask(self, call: Call) -> Asked:
+        memory = call.memory
+        match memory["phase"]:
+            case "join":
+                topic = call.value("topic", "unknown")
+                return JoinQueue(topic, call.language, call.session.priority)
+            case "take":
+                return TakeReservation()
+            case "status":
+                return QueueStatus()
+            case "welcome":
+                welcome = tuple(self._says(call, memory["says"][:1]))
+                return (Gather(welcome, max_digits=1, timeout_seconds=self.welcome_wait),)
+            case "offer":
+                offer = Dial("offer", memory["offer"], memory["ring_seconds"])
+                return (*self._says(call, memory["says"]), offer)
+            case _:
+                hold = Hold(self._hold_seconds(call), self.key_exits())
+                return (*self._says(call, memory["says"]), hold)
+
+    def hear(self, call: Call, event: Event) -> Heard:
+        match call.memory["phase"]:
+            case "join" | "take" | "status":
+                return self._hear_answer(call, event)
+            case "welcome":
+                return self._hear_welcome(call, event)
+            case "offer":
+                return self._hear_offer(call, event)
+            case _:
+                return self._hear_hold(call, event)
+
+    def _hear_answer(self, call: Call, event: Event) -> Heard:
+        if isinstance(event, NoneAvailable):
+            return Exit("none_available", call)
+        if not isinstance(event, CounselorReserved | Queued):
+            return None
+        if event.outer_tier and self.outer_tier and not call.memory["outer_said"]:
+            call = self._to_say(call, self.outer_tier).remember(outer_said=True)
+        if isinstance(event, CounselorReserved):
+            call = call.remember(offer=event.offer_id, ring_seconds=event.ring_seconds)
+            return call.remember(phase="offer" if call.memory["welcomed"] else "welcome")
+        call = self._announced(call.remember(offer=None), event)
+        if not call.memory["welcomed"]:
+            return call.remember(phase="welcome")
+        if "waited_long" in self.exits and call.at >= self._patience_ends(call):
+            return Exit("waited_long", call)
+        return call.remember(phase="hold")
+
+    def _hear_welcome(self, call: Call, event: Event) -> Heard:
+        if not isinstance(event, NoInput | DigitsCollected):
+            return None
+        call = call.remember(welcomed=True, says=call.memory["says"][1:])
+        if isinstance(event, DigitsCollected) and event.digits in self.exits:
+            return Exit(event.digits, call.remember(phase="hold"))
+        return call.remember(phase="offer" if call.memory["offer"] else "hold")
+
+    def _hear_offer(self, call: Call, event: Event) -> Heard:
+        if not isinstance(event, DialEnded):
+            return None
+        call = call.remember(says=[])
+        if event.result is DialResult.ANSWERED:
+            return Exit("answered", call.changed(reached="answered", queue=None))
+        return call.remember(phase="status")
+
+    def _hear_hold(self, call: Call, event: Event) -> Heard:
+        key = None
+        if isinstance(event, DigitsCollected):
+            key = event.digits
+        elif isinstance(event, HoldEnded):
+            key = event.key
+        else:
+            return None
+        call = call.remember(says=[])
+        if key is None:
+            return call.remember(phase="status")
+        return Exit(key, call) if key in self.key_exits() else call
+
+    def _announced(self, call: Call, queued: Queued) -> Call:
+        """With the announcement among the words to speak, if one is due."""
+        if self.announcement is None or call.at < _instant(call, "announce_at"):
+            return call
+        ahead = min(queued.position - 1, MOST_AHEAD)
+        wait = queued.expected_wait_seconds
+        minutes = ceil(wait / 60) if wait else 1
+        prompt = self.announcement
+        if ahead <= 0 and self.announcement_next is not None:
+            prompt = self.announcement_next
+        elif self.announcement_long is not None and (wait is None or wait > LONG_WAIT_SECONDS):
+            prompt = self.announcement_long
+        next_at = call.at + timedelta(seconds=self.announce_every)
+        call = call.remember(announce_at=next_at.isoformat())
+        return self._to_say(call, prompt, n=ahead, m=minutes)
+
+    def _to_say(self, call: Call, prompt: str, **fillings: int) -> Call:
+        return call.remember(says=[*call.memory["says"], [prompt, fillings]])
+
+    def _says(self, call: Call, says: list[tuple[str, dict[str, Any]]]) -> Iterator[Say]:
+        for prompt, fillings in says:
+            notice = prompt == self.recording_notice
+            yield call.say(prompt, recording_notice=notice, **fillings)
+
+    def _hold_seconds(self, call: Call) -> float:
+        """Until something is to be said or done, at least a second."""
+        until = _instant(call, "announce_at")
+        if "waited_long" in self.exits:
+            until = min(until, self._patience_ends(call))
+        return max(1.0, round((until - call.at).total_seconds(), 1))
+
+    def _patience_ends(self, call: Call) -> datetime:
+        return _instant(call, "entered_at") + timedelta(seconds=self.patience or 0)
+
+    def unpressed_seconds(self) -> float:
+        return self.welcome_wait
+
+
+def called_back(memory: Mapping[str, Any]) -> dict[str, Any]:
+    """The notes of a queue step to which a reservation brings the call back."""
+    unspoken = memory["says"][1:] if memory["phase"] == "welcome" else []
+    return {**memory, "phase": "take", "welcomed": True, "says": unspoken}
+
+
+def _instant(call: Call, note: str) -> datetime:
+    return datetime.fromisoformat(call.memory[note])

@@ -1,0 +1,77 @@
+"""pydantic's findings in a flow author's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callflows.callflow import Flow
+from callflows.errors import FlowError, suggestion
+from callflows.reading import Document, step_and_key
+from callflows.steps import STEPS
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+def validation_error(document: Document, error: ErrorDetails) -> FlowError:
+    path = tuple(str(part) for part in error["loc"])
+    if path[:1] == ("steps",) and len(path) > 2:
+        # The third part is the step type that pydantic chose the model by.
+        path = (*path[:2], *path[3:])
+    in_key = path[-1:] == ("[key]",)
+    path = path[:-1] if in_key else path
+    kind = error["type"]
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        path = (*path, "type")
+    step, key = step_and_key(path)
+    return FlowError(document.place(path), _message(document, path, error, in_key), step, key)
+
+
+def _message(document: Document, path: tuple[str, ...], error: ErrorDetails, in_key: bool) -> str:
+    given = error["input"]
+    match error["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden" if path[-1] == "on":
+            return "use `exits:` for where each outcome leads (YAML reads `on` as true elsewhere)"
+        case "extra_forbidden":
+            return f"unknown key{suggestion(path[-1], _known_keys(document, path))}"
+        case "union_tag_not_found":
+            return f"every step needs a type: one of {', '.join(STEPS)}"
+        case "union_tag_invalid":
+            return (
+                f"unknown step type {given['type']!r}{suggestion(str(given['type']), list(STEPS))}"
+            )
+        case "string_type" if isinstance(given, int | float) and not isinstance(given, bool):
+            return f"expected a text, not the number {given}: write it in quotes"
+        case "string_type":
+            return f"expected a text, not {_said(given)}"
+        case "string_pattern_mismatch" | "string_too_long" if in_key or path[:1] != ("steps",):
+            return f"{given!r} is no name: use small letters a–z, digits and _"
+        case "literal_error":
+            return f"{error['msg'].replace('Input should be', 'expected')}, not {_said(given)}"
+        case "value_error":
+            return str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return f"expected keys with values, not {_said(given)}"
+        case "tuple_type":
+            return f"expected a list in [ ], not {_said(given)}"
+        case _:
+            return f"{error['msg'].replace('Input should be', 'expected')}, not {_said(given)}"
+
+
+def _said(given: object) -> str:
+    if isinstance(given, dict):
+        return "a mapping"
+    if isinstance(given, list):
+        return "a list"
+    return "nothing" if given is None else repr(given)[:60]
+
+
+def _known_keys(document: Document, path: tuple[str, ...]) -> list[str]:
+    if path[:1] != ("steps",) or len(path) < 3:
+        return list(Flow.model_fields)
+    if len(path) > 3:
+        return []
+    step = document.data["steps"][path[1]]
+    return list(STEPS[step["type"]].model_fields)
