@@ -13,12 +13,11 @@ from typing import Protocol
 
 import structlog
 
-from callflows.events import Event
+from callflows.events import DialResult, Event
 from config.database import StoreUnavailable
 from ivr.asterisk.channel import Channel, plain
 from ivr.asterisk.dialling import read_report
 from ivr.asterisk.performer import House, Performer
-from ivr.dial_report import DialReport
 from ivr.pending import OfferedCall, Pending, StaleTurn
 
 log = structlog.get_logger()
@@ -32,14 +31,21 @@ RESTRICTED = 0x20
 _CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,150}\Z")
 
 
-class Controller(House, Protocol):
+class Controller(Protocol):
     """What a carrier needs of the controller."""
 
     def offered(self, call: OfferedCall, at: datetime) -> Pending: ...
 
     def advanced(self, call_id: str, turn: int, event: Event) -> Pending: ...
 
-    def hung_up(self, call_id: str, at: datetime, dial: DialReport | None) -> None: ...
+    def hung_up(
+        self,
+        call_id: str,
+        at: datetime,
+        dial: DialResult | None = None,
+        dial_turn: int | None = None,
+        talk_seconds: int = 0,
+    ) -> None: ...
 
 
 class CallHandler:
@@ -49,15 +55,16 @@ class CallHandler:
     extension dialled.
     """
 
-    def __init__(self, controller: Controller, now: Callable[[], datetime]) -> None:
+    def __init__(self, controller: Controller, house: House, now: Callable[[], datetime]) -> None:
         self._controller = controller
+        self._house = house
         self._now = now
 
     def __call__(self, channel: Channel) -> None:
         call = offered_call(channel.env)
         try:
             pending = self._controller.offered(call, self._now())
-            performer = Performer(channel, self._controller, self._now)
+            performer = Performer(channel, self._house, self._now)
             crisis = False
             while True:
                 if pending.crisis and not crisis:
@@ -84,9 +91,10 @@ class HangupHandler:
         self._now = now
 
     def __call__(self, channel: Channel) -> None:
-        dial = read_report(channel)
+        report = read_report(channel)
+        dial = (report.result, report.verbs_turn, report.talk_seconds) if report else ()
         try:
-            self._controller.hung_up(call_id(channel.env), self._now(), dial)
+            self._controller.hung_up(call_id(channel.env), self._now(), *dial)
         except StoreUnavailable as error:
             log.error("hangup_left_to_dialplan", call_id=call_id(channel.env), reason=str(error))
         else:

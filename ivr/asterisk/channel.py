@@ -213,13 +213,32 @@ class Channel(AGI):  # type: ignore[misc]
         name = _argument(filename)
         return self.execute("GET DATA", name, timeout, max_digits)["result"][0]
 
-    def first_key(self, filenames: Sequence[str], timeout: int) -> str:
+    def first_key(self, filenames: Sequence[str], timeout: float) -> str:
         """Play prompts one after the other until the first key, which ends them, or `timeout`
-        ms after the last; the key, "" for none. One command, so that no key is lost in it."""
+        seconds after the last; the key, "" for none.
+
+        The application Read does it in one command, so that no key is lost between prompts, and
+        with no end key every key is one; GET DATA takes one prompt and swallows `#`.
+        """
         prompts = "&".join(_argument(name) for name in filenames)
-        digits, why = self.execute("GET DATA", prompts, timeout, 1)["result"]
-        # The end key `#` leaves no digits and no "(timeout)".
-        return digits if digits or why == "timeout" else "#"
+        self._appexec("Read", ["KEY", prompts, "1", "t()", "1", f"{timeout:.3f}"])
+        said = self.get_variables("KEY", "READSTATUS")
+        if said["READSTATUS"] == "HANGUP":
+            raise ChannelGone("while reading a key")
+        if said["READSTATUS"] == "ERROR":  # the last prompt cannot be played
+            return self.wait_for_digit(round(timeout * 1000))
+        return said["KEY"]
+
+    def wait_for_digit(self, timeout: int = 2000) -> str:
+        """The key pressed within `timeout` ms, "" for none."""
+        return str(super().wait_for_digit(timeout))
+
+    def stream_file(
+        self, filename: str | Path, escape_digits: str = "", sample_offset: int = 0
+    ) -> str:
+        """Play a prompt; the key of `escape_digits` that ended it, "" for none. A file that
+        isn't there raises ChannelGone: Asterisk makes no difference."""
+        return str(super().stream_file(filename, escape_digits, sample_offset))
 
     def record_file(
         self,

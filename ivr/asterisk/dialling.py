@@ -7,12 +7,12 @@ DIALSTATUS cleared: whoever takes the call over, and the `h` extension, know wha
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import structlog
 
 from callflows.events import DialResult
 from ivr.asterisk.channel import Channel
-from ivr.dial_report import DialReport
 
 log = structlog.get_logger()
 
@@ -33,6 +33,17 @@ RESULTS = {
 
 _ADDRESS = re.compile(r"\+?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(@[A-Za-z0-9][A-Za-z0-9_.-]{0,63})?\Z")
 _REPORT = ("CALL_TURN", "DIALSTATUS", "ANSWEREDTIME", "DIALEDPEERNUMBER", "HANGUPCAUSE")
+
+
+@dataclass(frozen=True, slots=True)
+class DialReport:
+    """`verbs_turn` is the turn whose Dial it was; `address` the contact that answered, ""
+    where nobody did; `talk_seconds` counts from the answer."""
+
+    verbs_turn: int
+    result: DialResult
+    address: str
+    talk_seconds: int
 
 
 def dial_string(address: str) -> str | None:

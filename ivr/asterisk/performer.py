@@ -26,9 +26,8 @@ from callflows.events import (
 )
 from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say, Verb
 from ivr.asterisk.channel import SAMPLES_A_SECOND, Channel, Recorded
-from ivr.asterisk.dialling import begin_report, dial_string, read_report
+from ivr.asterisk.dialling import DialReport, begin_report, dial_string, read_report
 from ivr.asterisk.waker import WAKE_KEY
-from ivr.dial_report import DialReport
 from ivr.pending import Pending
 
 log = structlog.get_logger()
@@ -152,13 +151,12 @@ class Performer:
     def _gather(self, pending: Pending, says: list[Say], verb: Gather) -> Event:
         self._quiet()
         prompts = self._prompts(says)
-        timeout = round(verb.timeout_seconds * 1000)
         digits = ""
         while len(digits) < verb.max_digits:
             if prompts and not digits:
-                key = self._channel.first_key(prompts, timeout)
+                key = self._channel.first_key(prompts, verb.timeout_seconds)
             else:
-                key = self._channel.wait_for_digit(timeout)
+                key = self._channel.wait_for_digit(round(verb.timeout_seconds * 1000))
             if key == CRISIS_KEY:
                 return DigitsCollected(self._now(), key)
             if key == WAKE_KEY:
@@ -182,7 +180,7 @@ class Performer:
             if left <= timedelta(0):
                 return HoldEnded(self._now(), "elapsed")
             wait = min(left, LONGEST_WAIT)
-            key = self._channel.wait_for_digit(math.ceil(wait.total_seconds() * 1000))
+            key = self._channel.wait_for_digit(_milliseconds(wait))
             if key and key in verb.keys + CRISIS_KEY:
                 return HoldEnded(self._now(), "key", key)
 
@@ -190,20 +188,18 @@ class Performer:
         """Where the channel goes, what was said is kept: most messages end by hanging up."""
         self._quiet()
         place = self._house.recording_place(pending.call_id, pending.verbs_turn)
-        limit = verb.max_seconds * SAMPLES_A_SECOND
-        recorded = Recorded("timeout", "", 0)
-        while recorded.samples < limit:
+        ends = self._now() + timedelta(seconds=verb.max_seconds)
+        recorded: Recorded | None = None
+        while recorded is None or recorded.key == WAKE_KEY:
+            if recorded and self._house.reservation_waiting(pending.call_id):
+                return ReservationNoticed(self._now())
             recorded = self._channel.record_file(
                 place.path,
-                timeout=(limit - recorded.samples) * 1000 // SAMPLES_A_SECOND,
-                offset=recorded.samples,
-                beep=recorded.samples == 0,
+                timeout=_milliseconds(ends - self._now()),
+                offset=recorded.samples if recorded else 0,
+                beep=recorded is None,
                 silence=verb.silence_seconds,
             )
-            if recorded.key != WAKE_KEY:
-                break
-            if self._house.reservation_waiting(pending.call_id):
-                return ReservationNoticed(self._now())
         seconds = round(recorded.samples / SAMPLES_A_SECOND)
         return RecordingFinished(self._now(), place.reference, seconds, recorded.key or None)
 
@@ -241,3 +237,7 @@ class Performer:
 
     def _dial_ended(self, report: DialReport, who: Mapping[str, str]) -> DialEnded:
         return DialEnded(self._now(), report.result, who.get(report.address), report.talk_seconds)
+
+
+def _milliseconds(wait: timedelta) -> int:
+    return max(1, math.ceil(wait.total_seconds() * 1000))
