@@ -1,0 +1,109 @@
+"""What the end of an offer means for the counselor it rang: one table, one row a result.
+
+`returns`: after how long a paused counselor is available again by itself; None: when they
+resume. `again`: may the same call be offered to them again?
+
+Ordinary offers only: where several places rang at once, nobody is blamed for another's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection, bindparam, exists, select
+
+from agents import presence
+from agents.counselor import Happening, State
+from agents.presence import RONA
+from agents.roster import Role, counselors
+
+log = structlog.get_logger()
+
+c = counselors.c
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    happening: Happening
+    reason: str | None = None
+    returns: timedelta | None = None
+    again: bool = True
+
+
+OFFER_RESULTS: dict[str, Meaning] = {
+    "answered": Meaning(Happening.END_CALL),
+    "no_answer": Meaning(Happening.MISS, RONA, None, again=False),
+    "declined": Meaning(Happening.MISS, "declined", timedelta(seconds=30), again=False),
+    "busy": Meaning(Happening.MISS, "busy", timedelta(seconds=30), again=False),
+    # Fails at once: left available it would stay longest idle and eat every call.
+    "unreachable": Meaning(Happening.MISS, "unreachable", timedelta(seconds=60), again=False),
+    # The way to the phone is at fault, not the phone.
+    "congestion": Meaning(Happening.MISS, "congestion", timedelta(seconds=10), again=True),
+    "abandoned": Meaning(Happening.RELEASE),
+}
+
+RETURN_OF_THE_LAST = timedelta(minutes=2)
+RETURNS_OF_THE_LAST = 2
+"""How often a station's last counselor comes back after not answering."""
+
+NODE_WINDOW = timedelta(minutes=1)
+NODE_OFFERS = 5
+NODE_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What an operator must act on; logged by the caller once the transaction is committed."""
+
+    event: str
+    fields: Mapping[str, str | int] = field(default_factory=dict)
+
+    def tell(self) -> None:
+        log.error(self.event, **self.fields)
+
+
+def node_is_failing(offers: int, unreachable: int) -> bool:
+    """Is it the carrier's node, not the phones? Of one node's offers ended within NODE_WINDOW."""
+    return offers >= NODE_OFFERS and unreachable > NODE_SHARE * offers
+
+
+_one = select(c.station, c.role, c.misses).where(c.id == bindparam("counselor"))
+_colleague = select(
+    exists().where(
+        c.station == bindparam("at_station"),
+        c.id != bindparam("counselor"),
+        c.role == Role.COUNSELOR,
+        c.state.not_in((State.LOGGED_OUT, State.PAUSED)),
+    )
+)
+
+
+def apply_miss(
+    connection: Connection, counselor_id: str, call_id: str, result: str, at: datetime
+) -> Alert | None:
+    """Pause the counselor as the table says. A duty phone is never paused. The last counselor of
+    a station who doesn't answer returns by itself, twice; their station's lead is alerted."""
+    row = connection.execute(_one, {"counselor": counselor_id}).first()
+    if row is None:
+        return None
+    if row.role == Role.DUTY_PHONE:
+        presence.release(connection, counselor_id, call_id, at, keep_idle=False)
+        return None
+    meaning = OFFER_RESULTS[result]
+    reason = meaning.reason or result
+    until = at + meaning.returns if meaning.returns else None
+    alert = None
+    if reason == RONA:
+        who = {"counselor": counselor_id, "at_station": row.station}
+        if not connection.execute(_colleague, who).scalar():
+            if row.misses < RETURNS_OF_THE_LAST:
+                until = at + RETURN_OF_THE_LAST
+            alert = Alert(
+                "last_counselor_did_not_answer",
+                {"station": row.station, "counselor": counselor_id, "misses": row.misses + 1},
+            )
+    presence.miss(connection, counselor_id, call_id, reason, until, at)
+    return alert

@@ -1,0 +1,247 @@
+"""Where each counselor is right now: conditional updates that follow the transition table.
+
+Every function runs in the caller's transaction, which holds `one_at_a_time(connection,
+MATCHING)`. An update whose row isn't in a fitting state, or is held by another call, changes
+nothing and says so: nobody is ever taken from a call by a late message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Update, bindparam, case, func, null, or_, select, update
+
+from agents.counselor import HELD, Happening, OutOfPlace, State, after, states_before
+from agents.roster import (
+    MATCHING,
+    PEOPLE_TIME,
+    Counselor,
+    Role,
+    RosterError,
+    counselors,
+    remembered,
+)
+from config.database import one_at_a_time
+
+c = counselors.c
+
+RONA = "rona"
+"""Paused because an offer rang unanswered 振铃未接."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody present, as the matcher sees them. `until`: a pause that ends by itself."""
+
+    counselor: Counselor
+    state: str
+    reason: str | None
+    until: datetime | None
+    available_since: datetime | None
+    calls_today: int
+
+    @property
+    def absent(self) -> bool:
+        """Paused for not answering, without an end: most likely not at the desk at all."""
+        return self.state == State.PAUSED and self.reason == RONA and self.until is None
+
+
+def _given(happening: Happening, mine: bool) -> Update:
+    """An update of one counselor in a state where `happening` is in place; `mine`: and held by
+    the call it is about."""
+    statement = update(counselors).where(
+        c.id == bindparam("counselor"), c.state.in_(states_before(happening))
+    )
+    return statement.where(c.call_id == bindparam("call")) if mine else statement
+
+
+_WISH_GRANTED = {
+    "state": func.coalesce(c.wish, State.AVAILABLE),
+    "reason": c.wish_reason,
+    "wish": null(),
+    "wish_reason": null(),
+    "call_id": null(),
+    "until": null(),
+    "since": bindparam("at"),
+}
+_AT_THE_END_OF_THE_LINE = {**_WISH_GRANTED, "available_since": bindparam("at")}
+
+_reserve = _given(Happening.RESERVE, mine=False).values(
+    state=State.RESERVED, call_id=bindparam("call"), since=bindparam("at")
+)
+_ring = _given(Happening.RING, mine=True).values(state=State.RINGING, since=bindparam("at"))
+_answer = (
+    update(counselors)
+    .where(
+        c.id == bindparam("counselor"),
+        or_(c.call_id == bindparam("call"), c.call_id.is_(None)),
+        c.state.in_(states_before(Happening.ANSWER)),
+    )
+    .values(
+        state=State.ON_CALL,
+        call_id=bindparam("call"),
+        since=bindparam("at"),
+        last_call_at=bindparam("at"),
+        calls_today=case((c.calls_day == bindparam("day"), c.calls_today + 1), else_=1),
+        calls_day=bindparam("day"),
+        misses=0,
+    )
+)
+_always_there = c.role == Role.DUTY_PHONE
+_end_call = _given(Happening.END_CALL, mine=True).values(
+    state=case((_always_there, State.AVAILABLE), else_=State.WRAP_UP),
+    call_id=null(),
+    since=bindparam("at"),
+    until=case((_always_there, null()), else_=bindparam("until", type_=c.until.type)),
+    available_since=bindparam("at"),
+)
+_end_call_at_once = _given(Happening.END_CALL, mine=True).values(**_AT_THE_END_OF_THE_LINE)
+_release = _given(Happening.RELEASE, mine=True).values(**_WISH_GRANTED)
+_release_to_end_of_line = _given(Happening.RELEASE, mine=True).values(**_AT_THE_END_OF_THE_LINE)
+_miss = _given(Happening.MISS, mine=True).values(
+    state=func.coalesce(c.wish, State.PAUSED),
+    reason=func.coalesce(c.wish_reason, bindparam("why")),
+    wish=null(),
+    wish_reason=null(),
+    call_id=null(),
+    since=bindparam("at"),
+    until=case((c.wish.is_(None), bindparam("until", type_=c.until.type)), else_=null()),
+    misses=c.misses + 1,
+)
+_wrap_ups_over = (
+    update(counselors)
+    .where(c.state == State.WRAP_UP, c.until <= bindparam("at"))
+    .values(**_AT_THE_END_OF_THE_LINE)
+)
+_pauses_over = (
+    update(counselors)
+    .where(c.state == State.PAUSED, c.until <= bindparam("at"))
+    .values(**_AT_THE_END_OF_THE_LINE)
+)
+_present = select(
+    c.id, c.revision, c.state, c.reason, c.until, c.available_since, c.calls_today, c.calls_day
+).where(c.state != State.LOGGED_OUT)
+_one = select(c.state, c.role, c.misses, c.station, c.call_id).where(c.id == bindparam("counselor"))
+
+
+def present(connection: Connection, at: datetime) -> list[Person]:
+    """Everybody who isn't logged out."""
+    rows = connection.execute(_present).all()
+    known = remembered(connection, {row[0]: row[1] for row in rows})
+    today = at.astimezone(PEOPLE_TIME).date()
+    return [
+        Person(known[who], state, reason, until, since, calls if day == today else 0)
+        for who, _revision, state, reason, until, since, calls, day in rows
+    ]
+
+
+def log_in(connection: Connection, counselor_id: str, at: datetime) -> State:
+    """Available for calls; the wish to leave after the present call is withdrawn."""
+    return _asked(connection, counselor_id, Happening.LOG_IN, None, at)
+
+
+def log_out(connection: Connection, counselor_id: str, at: datetime) -> State:
+    """Out, or still on the call and out after it; the state in force is returned."""
+    return _asked(connection, counselor_id, Happening.LOG_OUT, None, at)
+
+
+def pause(connection: Connection, counselor_id: str, reason: str, at: datetime) -> State:
+    """Paused, or still on the call and paused after it."""
+    return _asked(connection, counselor_id, Happening.PAUSE, reason, at)
+
+
+def resume(connection: Connection, counselor_id: str, at: datetime) -> State:
+    """Available again, from a pause or early from wrap-up."""
+    return _asked(connection, counselor_id, Happening.RESUME, None, at)
+
+
+def _asked(
+    connection: Connection, who: str, happening: Happening, reason: str | None, at: datetime
+) -> State:
+    one_at_a_time(connection, MATCHING)
+    row = connection.execute(_one, {"counselor": who}).first()
+    if row is None:
+        raise RosterError(f"no counselor {who}")
+    if row.role == Role.DUTY_PHONE:
+        raise RosterError(f"{who} is a duty phone: always on")
+    state = State(row.state)
+    values: dict[str, Any]
+    if state in HELD:
+        wishes = {Happening.LOG_OUT: State.LOGGED_OUT, Happening.PAUSE: State.PAUSED}
+        values = {"wish": wishes.get(happening), "wish_reason": reason}
+    elif happening is Happening.LOG_IN and state is State.AVAILABLE:
+        return state
+    else:
+        try:
+            state = after(state, happening)
+        except OutOfPlace as error:
+            raise RosterError(f"{who}: {error}") from error
+        values = {"state": state, "reason": reason, "since": at, "until": None}
+        values |= {"wish": None, "wish_reason": None}
+        if state is State.AVAILABLE:
+            values |= {"available_since": at, "misses": 0}
+    connection.execute(update(counselors).where(c.id == who).values(**values))
+    return state
+
+
+def reserve(connection: Connection, counselor_id: str, call_id: str, at: datetime) -> bool:
+    """Take an available counselor; False if they weren't."""
+    return _applied(connection, _reserve, counselor=counselor_id, call=call_id, at=at)
+
+
+def ring(connection: Connection, ids: Sequence[str], call_id: str, at: datetime) -> None:
+    connection.execute(_ring, [{"counselor": who, "call": call_id, "at": at} for who in ids])
+
+
+def answer(connection: Connection, counselor_id: str, call_id: str, at: datetime) -> bool:
+    """False if another call holds them, or they aren't there."""
+    day = at.astimezone(PEOPLE_TIME).date()
+    return _applied(connection, _answer, counselor=counselor_id, call=call_id, at=at, day=day)
+
+
+def end_call(
+    connection: Connection, counselor_id: str, call_id: str, wrap_up: timedelta, at: datetime
+) -> bool:
+    """Into wrap-up, or straight to the end of the line where there is none to do (a duty phone
+    never has any)."""
+    if not wrap_up:
+        return _applied(connection, _end_call_at_once, counselor=counselor_id, call=call_id, at=at)
+    return _applied(
+        connection, _end_call, counselor=counselor_id, call=call_id, at=at, until=at + wrap_up
+    )
+
+
+def release(
+    connection: Connection, counselor_id: str, call_id: str, at: datetime, keep_idle: bool = True
+) -> bool:
+    """Let go without fault, keeping the idle time, or at the end of the line."""
+    statement = _release if keep_idle else _release_to_end_of_line
+    return _applied(connection, statement, counselor=counselor_id, call=call_id, at=at)
+
+
+def miss(
+    connection: Connection,
+    counselor_id: str,
+    call_id: str,
+    reason: str,
+    until: datetime | None,
+    at: datetime,
+) -> bool:
+    """Paused for `reason`, until they resume or `until`."""
+    return _applied(
+        connection, _miss, counselor=counselor_id, call=call_id, why=reason, until=until, at=at
+    )
+
+
+def end_what_is_due(connection: Connection, at: datetime) -> int:
+    """Wrap-ups and pauses whose time is over end; how many did."""
+    due = {"at": at}
+    over = connection.execute(_wrap_ups_over, due).rowcount
+    return over + connection.execute(_pauses_over, due).rowcount
+
+
+def _applied(connection: Connection, statement: Update, **values: Any) -> bool:
+    return connection.execute(statement, values).rowcount == 1

@@ -1,0 +1,297 @@
+"""The roster: who may answer, for what, where, and by which phones. One row a counselor.
+
+The same row carries presence (`agents.presence` alone changes those columns). What rarely
+changes is kept in memory: every change of it gives the row a new random `revision`, so a copy
+remembered under a revision is never stale, whatever store or transaction it came from.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Date,
+    Index,
+    Integer,
+    Row,
+    Table,
+    Text,
+    bindparam,
+    select,
+    text,
+)
+
+from agents.counselor import HELD, State
+from config.database import Instant, metadata
+
+MATCHING = 1
+"""What `one_at_a_time` holds whenever a counselor's presence or the queue changes. It is taken
+before any row is touched, so that two engines never wait for each other."""
+
+PEOPLE_TIME = ZoneInfo("Asia/Shanghai")
+
+ContactKind = Literal["browser", "sip", "outside", "twilio_client"]
+CONTACT_KINDS: tuple[str, ...] = get_args(ContactKind)
+
+
+class Role(StrEnum):
+    COUNSELOR = "counselor"
+    SUPERVISOR = "supervisor"
+    """Rings beside the counselors for urgent calls, never for ordinary ones."""
+    DUTY_PHONE = "duty_phone"
+    """A telephone somebody always carries: never logs in or out, rings only for urgent calls
+    as the last resort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """`address`: the endpoint's name for browser, sip and twilio_client, E.164 for outside."""
+
+    kind: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counselor:
+    """What the roster says of somebody. `credentials`: topic to the last day it is valid."""
+
+    id: str
+    name: str
+    number: str
+    station: str
+    role: Role = Role.COUNSELOR
+    topics: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset({"zh-CN"})
+    credentials: Mapping[str, date] = field(default_factory=dict)
+    contacts: tuple[Contact, ...] = ()
+    kinds: frozenset[str] = field(init=False)
+    """The kinds of `contacts`."""
+
+    def __post_init__(self) -> None:
+        kinds = frozenset(contact.kind for contact in self.contacts)
+        object.__setattr__(self, "kinds", kinds)
+
+    def valid_topics(self, day: date) -> frozenset[str]:
+        """Topics this counselor may take on `day`: listed, and with a credential in force."""
+        return frozenset(
+            topic
+            for topic in self.topics
+            if topic in self.credentials and self.credentials[topic] >= day
+        )
+
+
+counselors = Table(
+    "counselors",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("revision", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("number", Text, nullable=False, unique=True),
+    Column("station", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("topics", Text, nullable=False),
+    Column("languages", Text, nullable=False),
+    Column("credentials", Text, nullable=False),
+    Column("contacts", Text, nullable=False),
+    Column("sip_secret", Text, nullable=False),
+    # Presence. `until`: end of wrap-up or of a pause that ends by itself. `wish`: the state
+    # asked for while a call held the counselor. `misses`: offers missed since the last answer.
+    Column("state", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("reason", Text),
+    Column("call_id", Text),
+    Column("until", Instant),
+    Column("wish", Text),
+    Column("wish_reason", Text),
+    Column("available_since", Instant),
+    Column("calls_today", Integer, nullable=False),
+    Column("calls_day", Date),
+    Column("last_call_at", Instant),
+    Column("misses", Integer, nullable=False),
+    Index("counselors_station", "station"),
+    Index(
+        "counselors_present",
+        "state",
+        sqlite_where=text("state <> 'logged_out'"),
+        postgresql_where=text("state <> 'logged_out'"),
+    ),
+)
+
+_PROFILE = (
+    counselors.c.id,
+    counselors.c.name,
+    counselors.c.number,
+    counselors.c.station,
+    counselors.c.role,
+    counselors.c.topics,
+    counselors.c.languages,
+    counselors.c.credentials,
+    counselors.c.contacts,
+)
+_by_id = select(*_PROFILE).where(counselors.c.id == bindparam("counselor"))
+_by_number = select(counselors.c.id).where(counselors.c.number == bindparam("number"))
+_contacts = select(counselors.c.id, counselors.c.contacts).where(
+    counselors.c.id.in_(bindparam("ids", expanding=True))
+)
+_everybody = select(*_PROFILE).order_by(counselors.c.station, counselors.c.number)
+_state = select(counselors.c.state).where(counselors.c.id == bindparam("counselor"))
+
+REMEMBERED = 20_000
+_remembered: dict[str, Counselor] = {}
+
+
+class RosterError(Exception):
+    """Something the roster refuses, in one line for whoever asked."""
+
+
+def add(connection: Connection, counselor: Counselor, at: datetime) -> None:
+    """Add or replace. Presence and SIP secret of somebody known are kept. Raises RosterError."""
+    taken_by = connection.execute(_by_number, {"number": counselor.number}).scalar()
+    if taken_by not in (None, counselor.id):
+        raise RosterError(f"number {counselor.number} belongs to {taken_by}")
+    profile = _to_row(counselor)
+    state = connection.execute(_state, {"counselor": counselor.id}).scalar()
+    if state is not None:
+        connection.execute(
+            counselors.update().where(counselors.c.id == counselor.id).values(**profile)
+        )
+        return
+    always_there = counselor.role is Role.DUTY_PHONE
+    connection.execute(
+        counselors.insert(),
+        {
+            **profile,
+            "sip_secret": secrets.token_urlsafe(18),
+            "state": State.AVAILABLE if always_there else State.LOGGED_OUT,
+            "since": at,
+            "available_since": at if always_there else None,
+            "calls_today": 0,
+            "misses": 0,
+        },
+    )
+
+
+def remove(connection: Connection, counselor_id: str) -> None:
+    """Raises RosterError for somebody unknown or held by a call."""
+    state = connection.execute(_state, {"counselor": counselor_id}).scalar()
+    if state is None:
+        raise RosterError(f"no counselor {counselor_id}")
+    gone = connection.execute(
+        counselors.delete().where(
+            counselors.c.id == counselor_id, counselors.c.state.not_in(sorted(HELD))
+        )
+    )
+    if gone.rowcount == 0:
+        raise RosterError(f"{counselor_id} is on a call: remove after it")
+
+
+def get(connection: Connection, counselor_id: str) -> Counselor | None:
+    row = connection.execute(_by_id, {"counselor": counselor_id}).first()
+    return _from_row(row) if row is not None else None
+
+
+def by_number(connection: Connection, number: str) -> str | None:
+    """The counselor's id behind a desk number."""
+    found: str | None = connection.execute(_by_number, {"number": number}).scalar()
+    return found
+
+
+def everybody(connection: Connection) -> list[Counselor]:
+    """By station, then number."""
+    return [_from_row(row) for row in connection.execute(_everybody)]
+
+
+def contacts_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Contact, ...]]:
+    """What may be dialled for each of `ids`; somebody no longer in the roster is left out."""
+    rows = connection.execute(_contacts, {"ids": list(ids)})
+    return {row.id: _contacts_from(row.contacts) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class SipAccount:
+    """What generated SIP configuration needs."""
+
+    counselor_id: str
+    name: str
+    number: str
+    kinds: frozenset[str]
+    secret: str = field(repr=False)
+
+
+def sip_accounts(connection: Connection) -> list[SipAccount]:
+    """Everybody who answers by SIP phone or browser, by number."""
+    rows = connection.execute(select(counselors).order_by(counselors.c.number))
+    accounts = (
+        SipAccount(
+            row.id,
+            row.name,
+            row.number,
+            frozenset(contact.kind for contact in _contacts_from(row.contacts)),
+            row.sip_secret,
+        )
+        for row in rows
+    )
+    return [account for account in accounts if account.kinds & {"sip", "browser"}]
+
+
+def remembered(connection: Connection, revisions: Mapping[str, str]) -> dict[str, Counselor]:
+    """Profiles by counselor id. `revisions`: counselor id to revision, as just read."""
+    missing = [who for who, revision in revisions.items() if revision not in _remembered]
+    if missing:
+        if len(_remembered) > REMEMBERED:
+            _remembered.clear()
+            missing = list(revisions)
+        query = select(counselors.c.revision, *_PROFILE).where(counselors.c.id.in_(missing))
+        for row in connection.execute(query):
+            _remembered[row.revision] = _from_row(row)
+    return {who: _remembered[revision] for who, revision in revisions.items()}
+
+
+def _to_row(counselor: Counselor) -> dict[str, Any]:
+    return {
+        "id": counselor.id,
+        "revision": secrets.token_hex(8),
+        "name": counselor.name,
+        "number": counselor.number,
+        "station": counselor.station,
+        "role": str(counselor.role),
+        "topics": _list_to_json(counselor.topics),
+        "languages": _list_to_json(counselor.languages),
+        "credentials": json.dumps(
+            {topic: until.isoformat() for topic, until in sorted(counselor.credentials.items())}
+        ),
+        "contacts": json.dumps([asdict(contact) for contact in counselor.contacts]),
+    }
+
+
+def _from_row(row: Row[*tuple[Any, ...]]) -> Counselor:
+    return Counselor(
+        id=row.id,
+        name=row.name,
+        number=row.number,
+        station=row.station,
+        role=Role(row.role),
+        topics=frozenset(json.loads(row.topics)),
+        languages=frozenset(json.loads(row.languages)),
+        credentials={
+            topic: date.fromisoformat(until) for topic, until in json.loads(row.credentials).items()
+        },
+        contacts=_contacts_from(row.contacts),
+    )
+
+
+def _contacts_from(stored: str) -> tuple[Contact, ...]:
+    return tuple(Contact(**contact) for contact in json.loads(stored))
+
+
+def _list_to_json(items: Iterable[str]) -> str:
+    return json.dumps(sorted(items), ensure_ascii=False)

@@ -1,0 +1,424 @@
+"""The queue: callers and counselors are matched inside the store's own transactions.
+
+Whoever changes something (a call joins, a counselor frees, time passes) runs the matcher in the
+same transaction, holding `one_at_a_time(connection, MATCHING)`; counselor and call are still
+taken by conditional updates, and a unique index keeps any counselor to one open offer. So
+nobody is rung for two calls, nobody overtakes within a priority, and a crash leaves at worst a
+lease that runs out.
+
+Nothing here logs or wakes: every function returns `Changes`, to be acted on after the commit.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from agents import presence
+from agents.counselor import State
+from agents.offer_results import (
+    NODE_WINDOW,
+    OFFER_RESULTS,
+    Alert,
+    apply_miss,
+    node_is_failing,
+)
+from agents.presence import Person
+from agents.roster import MATCHING
+from config.database import one_at_a_time
+from routing import offers, waiting
+from routing.offers import Offer
+from routing.router import (
+    Choice,
+    Verdict,
+    WaitingCall,
+    choose,
+    could_serve,
+    explain,
+    none_possible,
+)
+from routing.rules import DEFAULTS, FIRST_OUTER_TIER, Places, Rules
+
+OFFERS_KEPT = timedelta(days=1)
+
+RING_GRACE = timedelta(seconds=15)
+"""A ringing offer's lease outlasts its ring time by this: setting the call up, and reporting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """One counselor, in a crisis several, held for a call. `reason`: why these, for the order."""
+
+    call_id: str
+    offer_id: str
+    counselor_ids: tuple[str, ...]
+    stations: tuple[str, ...]
+    tier: int
+    reason: str
+    ring_seconds: int
+
+    @property
+    def outer_tier(self) -> bool:
+        return self.tier >= FIRST_OUTER_TIER
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`position` from 1; `expected_wait_seconds` None where there is nothing to base it on."""
+
+    position: int
+    expected_wait_seconds: int | None
+    outer_tier: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Nobody on duty could ever take the call: it holds no place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an offer's end meant for one counselor. `result`: a DialResult's name, `not_first`
+    (somebody else answered) or `expired`."""
+
+    counselor_id: str
+    station: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What came of a change. `answer`: to the call that asked. `woken`: other calls that now
+    hold a reservation. `outcomes`: of counselors whose offer ended. `node_failing`: the carrier's
+    node loses its phones."""
+
+    answer: Reserved | Waiting | Nobody | None = None
+    woken: tuple[Reserved, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    node_failing: bool = False
+
+
+class Queues:
+    """The queue over a tree of stations. Holds no state of its own but the stations' rules."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._rules: dict[str, Rules] = {}
+        self._wrap_ups: dict[str, timedelta] = {}
+
+    def join(
+        self,
+        connection: Connection,
+        *,
+        call_id: str,
+        order_no: str,
+        topic: str,
+        language: str,
+        priority: int,
+        home: str,
+        kinds: Iterable[str],
+        node: str,
+        at: datetime,
+    ) -> Changes:
+        """Enter the queue, or change wishes in it: the place is kept. A held reservation made
+        for other wishes is let go first.
+
+        :param home: station id. `kinds`: contact kinds the carrier reaches. `node`: which of the
+            carrier's machines has the call.
+        """
+        one_at_a_time(connection, MATCHING)
+        call = WaitingCall(
+            call_id, order_no, topic, language, priority, home, at, node, frozenset(kinds)
+        )
+        place = waiting.place_of(connection, call_id)
+        if place is None:
+            waiting.add(connection, call)
+            return self._answer(connection, call, at)
+        wishes = replace(place.call, topic=topic, language=language, priority=priority)
+        if wishes != place.call:
+            waiting.change_wishes(connection, wishes)
+            if place.offer_id is not None:
+                self._let_go(connection, offers.parts_of(connection, place.offer_id), at)
+                excluded = place.call.excluded
+                waiting.back_to_queue(connection, call_id, place.offer_id, excluded, 0)
+        return self.status(connection, call_id, at)
+
+    def status(self, connection: Connection, call_id: str, at: datetime) -> Changes:
+        """The reservation the call holds, or one made now, or its place."""
+        one_at_a_time(connection, MATCHING)
+        place = waiting.place_of(connection, call_id)
+        if place is None:
+            return Changes(Nobody())
+        if place.unclaimed:
+            waiting.shown(connection, call_id)
+        if place.offer_id is not None:
+            parts = offers.parts_of(connection, place.offer_id)
+            return Changes(_reserved(parts))
+        return self._answer(connection, place.call, at)
+
+    def take(self, connection: Connection, call_id: str, at: datetime) -> Changes:
+        """As `status`; a reservation found is leased anew, for it is about to ring."""
+        changes = self.status(connection, call_id, at)
+        if isinstance(changes.answer, Reserved):
+            until = at + timedelta(seconds=DEFAULTS["lease_seconds"])
+            offers.extend_lease(connection, changes.answer.offer_id, until)
+        return changes
+
+    def leave(self, connection: Connection, call_id: str, at: datetime) -> Changes:
+        """Give up place and reservation; nothing is held against anybody."""
+        one_at_a_time(connection, MATCHING)
+        self._let_go(connection, offers.of_call(connection, call_id), at)
+        waiting.delete(connection, call_id)
+        return Changes(woken=self._match(connection, at)[0])
+
+    def ringing(self, connection: Connection, offer_id: str, at: datetime) -> None:
+        """The offer is about to be dialled."""
+        one_at_a_time(connection, MATCHING)
+        parts = offers.parts_of(connection, offer_id)
+        if parts:
+            presence.ring(connection, [part.counselor_id for part in parts], parts[0].call_id, at)
+            until = at + timedelta(seconds=parts[0].ring_seconds) + RING_GRACE
+            offers.extend_lease(connection, offer_id, until)
+
+    def note_answered(
+        self, connection: Connection, offer_id: str, counselor_id: str, at: datetime
+    ) -> Changes:
+        """Somebody picked up: the others are free again. The call keeps its place until the
+        offer ends, for a telephone's pick-up isn't yet a person's."""
+        one_at_a_time(connection, MATCHING)
+        parts = offers.parts_of(connection, offer_id)
+        outcomes = []
+        for part in parts:
+            if part.counselor_id == counselor_id:
+                if presence.answer(connection, counselor_id, part.call_id, at):
+                    offers.answered(connection, part, at)
+            elif part.answered_at is None:
+                outcomes.append(self._release(connection, part, "not_first", at))
+        woken = self._match(connection, at)[0] if outcomes else ()
+        return Changes(woken=woken, outcomes=tuple(outcomes))
+
+    def offer_ended(
+        self,
+        connection: Connection,
+        call_id: str,
+        offer_id: str,
+        result: str,
+        answered_by: str | None,
+        at: datetime,
+    ) -> Changes:
+        """How an offer ended, talk included. A second report of it changes nothing.
+
+        :param result: a key of OFFER_RESULTS. `answered_by`: the counselor who was bridged.
+        """
+        one_at_a_time(connection, MATCHING)
+        parts = [p for p in offers.parts_of(connection, offer_id) if p.call_id == call_id]
+        if not parts:
+            return Changes()
+        if result == "answered":
+            winner = answered_by or _who_answered(parts)
+            outcomes = [self._end_talk(connection, part, winner, at) for part in parts]
+            waiting.delete(connection, call_id)
+            return Changes(woken=self._match(connection, at)[0], outcomes=tuple(outcomes))
+        if result == "abandoned":
+            outcomes = self._let_go(connection, parts, at)
+            waiting.delete(connection, call_id)
+            return Changes(woken=self._match(connection, at)[0], outcomes=tuple(outcomes))
+        return self._offer_failed(connection, parts, result, at)
+
+    def call_ended(self, connection: Connection, call_id: str, at: datetime) -> Changes:
+        """The caller is gone, whatever was going on: everybody it held is freed."""
+        one_at_a_time(connection, MATCHING)
+        outcomes = []
+        for part in offers.of_call(connection, call_id):
+            if part.answered_at is not None:
+                outcomes.append(self._end_talk(connection, part, part.counselor_id, at))
+            else:
+                outcomes.append(self._release(connection, part, "abandoned", at))
+        waiting.delete(connection, call_id)
+        woken = self._match(connection, at)[0]
+        return Changes(woken=woken, outcomes=tuple(outcomes))
+
+    def counselor_changed(self, connection: Connection, at: datetime) -> Changes:
+        """After any change of presence or roster in the same transaction."""
+        one_at_a_time(connection, MATCHING)
+        return Changes(woken=self._match(connection, at)[0])
+
+    def tick(self, connection: Connection, at: datetime) -> Changes:
+        """What only time brings about: leases, wrap-ups and pauses that end, tiers that open.
+        To be called every second or two."""
+        one_at_a_time(connection, MATCHING)
+        outcomes = []
+        for part in offers.overdue(connection, at):
+            outcomes.append(self._release(connection, part, "expired", at))
+            place = waiting.place_of(connection, part.call_id)
+            if place is not None:
+                excluded = place.call.excluded
+                waiting.back_to_queue(connection, part.call_id, part.offer_id, excluded, 1)
+        presence.end_what_is_due(connection, at)
+        offers.forget(connection, at - OFFERS_KEPT)
+        return Changes(woken=self._match(connection, at)[0], outcomes=tuple(outcomes))
+
+    def explain(self, connection: Connection, call: WaitingCall, at: datetime) -> list[Verdict]:
+        """Each candidate for a call that need not be waiting, and why; changes nothing."""
+        people = presence.present(connection, at)
+        return explain(call, people, self._rules_of(call.home), at)
+
+    def _answer(self, connection: Connection, call: WaitingCall, at: datetime) -> Changes:
+        matched, people = self._match(connection, at)
+        mine = next((item for item in matched if item.call_id == call.call_id), None)
+        woken = tuple(item for item in matched if item is not mine)
+        if mine is not None:
+            return Changes(mine, woken)
+        rules = self._rules_of(call.home)
+        if none_possible(call, people, rules, at):
+            waiting.delete(connection, call.call_id)
+            return Changes(Nobody(), woken)
+        position = 1 + waiting.ahead(connection, call)
+        talk = offers.mean_talk_seconds(connection)
+        expected = None
+        if talk is not None:
+            staffed = sum(1 for _ in could_serve(call, people, rules, at))
+            expected = round(position * (talk + rules.wrap_up_seconds) / max(1, staffed))
+        waited = (at - call.enqueued_at).total_seconds()
+        outer = rules.open_tiers(waited, call.urgent) > FIRST_OUTER_TIER
+        return Changes(Waiting(position, expected, outer), woken)
+
+    def _match(
+        self, connection: Connection, at: datetime
+    ) -> tuple[tuple[Reserved, ...], Sequence[Person]]:
+        """Serve whoever can be served, in order; also everybody present, as read before."""
+        people = presence.present(connection, at)
+        free = [person for person in people if person.state == State.AVAILABLE]
+        made: list[Reserved] = []
+        for call in waiting.unserved(connection) if free else ():
+            rules = self._rules_of(call.home)
+            while free:
+                choice = choose(call, free, people, rules, at)
+                if choice is None:
+                    break
+                taken = tuple(
+                    person
+                    for person in choice.people
+                    if presence.reserve(connection, person.counselor.id, call.call_id, at)
+                )
+                free = [person for person in free if person not in choice.people]
+                if taken:
+                    choice = replace(choice, people=taken)
+                    made.append(self._make_offer(connection, call, choice, rules, at))
+                    break
+        return tuple(made), people
+
+    def _make_offer(
+        self, connection: Connection, call: WaitingCall, choice: Choice, rules: Rules, at: datetime
+    ) -> Reserved:
+        offer_id = secrets.token_hex(8)
+        parts = [
+            Offer(
+                offer_id,
+                person.counselor.id,
+                call.call_id,
+                person.counselor.station,
+                call.node,
+                choice.tier,
+                choice.reason,
+                choice.ring_seconds,
+                len(choice.people) > 1 or call.urgent,
+                at,
+                None,
+            )
+            for person in choice.people
+        ]
+        offers.add(connection, parts, at + timedelta(seconds=rules.lease_seconds))
+        waiting.hold(connection, call.call_id, offer_id)
+        return _reserved(parts)
+
+    def _offer_failed(
+        self, connection: Connection, parts: Sequence[Offer], result: str, at: datetime
+    ) -> Changes:
+        """Nobody answered: each counselor as the table of offer results says, the call back to
+        its place."""
+        first = parts[0]
+        outcomes, alerts = [], []
+        failing = False
+        for part in parts:
+            offers.end(connection, part, result, at)
+            outcomes.append(Outcome(part.counselor_id, part.station, result))
+        if result == "unreachable":
+            ended, lost = offers.results_of_node(connection, first.node, at - NODE_WINDOW)
+            failing = node_is_failing(ended, lost)
+            if failing and not node_is_failing(ended - len(parts), lost - len(parts)):
+                alerts.append(Alert("carrier_node_loses_phones", {"node": first.node}))
+        for part in parts:
+            who = part.counselor_id
+            if part.together:
+                presence.release(connection, who, part.call_id, at)
+            elif failing:
+                presence.release(connection, who, part.call_id, at, keep_idle=False)
+            else:
+                alert = apply_miss(connection, who, part.call_id, result, at)
+                alerts += [alert] if alert else []
+        place = waiting.place_of(connection, first.call_id)
+        if place is not None:
+            excluded = place.call.excluded
+            if not OFFER_RESULTS[result].again:
+                excluded |= {part.counselor_id for part in parts}
+            waiting.back_to_queue(connection, first.call_id, first.offer_id, excluded, 0)
+        woken = self._match(connection, at)[0]
+        return Changes(None, woken, tuple(outcomes), tuple(alerts), failing)
+
+    def _end_talk(
+        self, connection: Connection, part: Offer, winner: str | None, at: datetime
+    ) -> Outcome:
+        if part.counselor_id != winner:
+            return self._release(connection, part, "not_first", at)
+        if part.answered_at is None:
+            presence.answer(connection, winner, part.call_id, at)
+        presence.end_call(connection, winner, part.call_id, self._wrap_up(part.station), at)
+        offers.end(connection, part, "answered", at)
+        return Outcome(winner, part.station, "answered")
+
+    def _let_go(
+        self, connection: Connection, parts: Iterable[Offer], at: datetime
+    ) -> list[Outcome]:
+        return [self._release(connection, part, "abandoned", at) for part in parts]
+
+    def _release(self, connection: Connection, part: Offer, result: str, at: datetime) -> Outcome:
+        presence.release(connection, part.counselor_id, part.call_id, at)
+        offers.end(connection, part, result, at)
+        return Outcome(part.counselor_id, part.station, result)
+
+    def _rules_of(self, station: str) -> Rules:
+        if station not in self._rules:
+            self._rules[station] = Rules.of(self._places, station)
+        return self._rules[station]
+
+    def _wrap_up(self, station: str) -> timedelta:
+        if station not in self._wrap_ups:
+            seconds = self._places.setting(station, "wrap_up_seconds")
+            seconds = DEFAULTS["wrap_up_seconds"] if seconds is None else seconds
+            self._wrap_ups[station] = timedelta(seconds=seconds)
+        return self._wrap_ups[station]
+
+
+def _reserved(parts: Sequence[Offer]) -> Reserved:
+    first = parts[0]
+    return Reserved(
+        first.call_id,
+        first.offer_id,
+        tuple(part.counselor_id for part in parts),
+        tuple(part.station for part in parts),
+        first.tier,
+        first.reason,
+        first.ring_seconds,
+    )
+
+
+def _who_answered(parts: Sequence[Offer]) -> str | None:
+    if len(parts) == 1:
+        return parts[0].counselor_id
+    return next((part.counselor_id for part in parts if part.answered_at is not None), None)

@@ -1,0 +1,106 @@
+"""How a station routes: its settings, where the tree sets nothing with the field's defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from routing.strategies import STRATEGIES, Strategy
+
+
+class Places(Protocol):
+    """What routing needs of the stations."""
+
+    def tiers(self, station_id: str) -> Sequence[Sequence[str]]:
+        """Station ids, nearest first: home, province, covering centres, all centres."""
+        ...
+
+    def setting(self, station_id: str, name: str) -> Any:
+        """The station's own or inherited value; None where nobody set one."""
+        ...
+
+
+TIER_NAMES = ("home", "province", "centre", "any")
+FIRST_OUTER_TIER = 2
+"""From here on help comes from another region, and the caller is told."""
+
+
+def tier_name(tier: int) -> str:
+    return TIER_NAMES[min(tier, len(TIER_NAMES) - 1)]
+
+
+DEFAULTS: Mapping[str, Any] = {
+    "strategy": "longest_idle",
+    "ring_seconds": 15,
+    "lease_seconds": 30,
+    "wrap_up_seconds": 30,
+    "widen_seconds": (0, 0, 10, 20),
+    "crisis_widen_seconds": (0, 0, 5, 15),
+    "crisis_places": 8,
+    "relax_topic_seconds": {"law": 45, "psychology": 30, "other": 30},
+    "relax_language_seconds": {"law": 90, "psychology": 60, "other": 60},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One station's. `tier_of`: the innermost tier of each station that may serve its calls.
+    `widen`: seconds of waiting after which each tier opens. `relax_…`: seconds by topic, `other`
+    for the rest. `crisis_places`: how many ring at once."""
+
+    tier_of: Mapping[str, int]
+    tiers: int
+    strategy_name: str
+    strategy: Strategy
+    ring_seconds: int
+    lease_seconds: int
+    wrap_up_seconds: int
+    widen: Sequence[float]
+    crisis_widen: Sequence[float]
+    crisis_places: int
+    relax_topic: Mapping[str, float]
+    relax_language: Mapping[str, float]
+
+    @classmethod
+    def of(cls, places: Places, station_id: str) -> Rules:
+        """Raises ValueError for a strategy nobody wrote."""
+
+        def setting(name: str) -> Any:
+            value = places.setting(station_id, name)
+            return DEFAULTS[name] if value is None else value
+
+        tiers = places.tiers(station_id)
+        tier_of: dict[str, int] = {}
+        for number, stations in enumerate(tiers):
+            for station in stations:
+                tier_of.setdefault(station, number)
+        name = setting("strategy")
+        if name not in STRATEGIES:
+            raise ValueError(
+                f"station {station_id}: strategy {name!r}, expected one of {', '.join(STRATEGIES)}"
+            )
+        return cls(
+            tier_of=tier_of,
+            tiers=len(tiers),
+            strategy_name=name,
+            strategy=STRATEGIES[name],
+            ring_seconds=int(setting("ring_seconds")),
+            lease_seconds=int(setting("lease_seconds")),
+            wrap_up_seconds=int(setting("wrap_up_seconds")),
+            widen=setting("widen_seconds"),
+            crisis_widen=setting("crisis_widen_seconds"),
+            crisis_places=int(setting("crisis_places")),
+            relax_topic=setting("relax_topic_seconds"),
+            relax_language=setting("relax_language_seconds"),
+        )
+
+    def opens_after(self, tier: int, urgent: bool) -> float:
+        """Seconds of waiting after which `tier` opens; a tier beyond the list with its last."""
+        waits = self.crisis_widen if urgent else self.widen
+        return waits[min(tier, len(waits) - 1)]
+
+    def open_tiers(self, waited: float, urgent: bool) -> int:
+        """How many tiers are open after `waited` seconds, at least the home one."""
+        tiers = range(1, self.tiers)
+        return 1 + sum(1 for tier in tiers if self.opens_after(tier, urgent) <= waited)
