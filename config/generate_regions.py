@@ -146,7 +146,7 @@ HEADER = """\
 # answer to their province directly. Keys are GB/T 2260 codes. Made by config/generate_regions.py:
 #   names and codes: npm china-division {release} (WTFPL 2), from the National Bureau of
 #     Statistics' division codes of 2023
-#   area codes: PyPI phonenumbers {phonenumbers} (Apache-2.0), the exceptions listed in the generator
+#   area codes: PyPI phonenumbers {phonenumbers} (Apache-2.0), exceptions in the generator
 #   postcodes: the first two digits name the province (public numbering of China Post)
 # See config/SOURCES.md."""
 

@@ -70,11 +70,11 @@ class YamlFile:
     def _line(self, where: Sequence[Key]) -> int:
         if self._marked is None:
             self._marked = YAML(typ="rt").load(self._text)
-        node, line = self._marked, 1
+        node: Any = self._marked
+        line = 1
         for key in where:
             try:
-                mark = node.lc.value if isinstance(key, int) and isinstance(node, list) else None
-                line = (node.lc.item(key) if mark is not None else node.lc.key(key))[0] + 1
+                line = node.lc.data[key][0] + 1
                 node = node[key]
             except (AttributeError, KeyError, IndexError, TypeError):
                 break

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -19,7 +20,6 @@ from pydantic import (
     PositiveInt,
     StringConstraints,
     ValidationError,
-    model_validator,
 )
 
 from config.yaml_file import ConfigErrors, YamlFile, describe, field_names, place, suggestion
@@ -27,7 +27,21 @@ from routing.regions import FoundRegion, Regions
 
 NATION = "100000"
 Tiers = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+Phone = Annotated[str, StringConstraints(pattern=r"^\+?\d{3,15}$")]
 AccessNumber = Annotated[str, StringConstraints(pattern=r"^[\d-]+$")]
+
+
+def _each_tier_is_wider(seconds: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    if seconds[0] != 0 or list(seconds) != sorted(seconds):
+        raise ValueError("home is asked at 0, and no wider tier before a narrower one")
+    return seconds
+
+
+Widening = Annotated[
+    tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt],
+    AfterValidator(_each_tier_is_wider),
+]
+"""Seconds after which home, province, covering centres and every centre are asked."""
 
 
 class StationSettings(BaseModel):
@@ -40,30 +54,17 @@ class StationSettings(BaseModel):
     languages: Annotated[tuple[str, ...], Field(min_length=1)]
     strategy: Literal["longest_idle", "least_calls", "skills_first"]
     ring_seconds: Annotated[int, Field(ge=5, le=60)]
+    lease_seconds: Annotated[int, Field(ge=5, le=120)]
     wrap_up_seconds: NonNegativeInt
-    widen_to_province_seconds: NonNegativeInt
-    widen_to_centres_seconds: NonNegativeInt
-    widen_to_everyone_seconds: NonNegativeInt
-    crisis_widen_to_centres_seconds: NonNegativeInt
-    crisis_widen_to_everyone_seconds: NonNegativeInt
-    language_relax_seconds: NonNegativeInt
-    crisis_rings: PositiveInt
+    widen_seconds: Widening
+    crisis_widen_seconds: Widening
+    crisis_places: PositiveInt
+    relax_topic_seconds: Mapping[str, NonNegativeInt]
+    relax_language_seconds: Mapping[str, NonNegativeInt]
     last_counselor_returns_seconds: PositiveInt
     last_counselor_returns: NonNegativeInt
     answer_target_seconds: PositiveInt
-    duty_phones: tuple[str, ...]
-
-    @model_validator(mode="after")
-    def _each_tier_is_wider(self) -> Self:
-        normal = (
-            self.widen_to_province_seconds,
-            self.widen_to_centres_seconds,
-            self.widen_to_everyone_seconds,
-        )
-        crisis = (self.crisis_widen_to_centres_seconds, self.crisis_widen_to_everyone_seconds)
-        if list(normal) != sorted(normal) or list(crisis) != sorted(crisis):
-            raise ValueError("a wider tier is asked before a narrower one (widen_to_… seconds)")
-        return self
+    duty_phones: tuple[Phone, ...]
 
 
 class _Station(BaseModel):

@@ -1,0 +1,139 @@
+"""Where this installation's parts are and how they are reached: `IVR_…` environment variables.
+
+What belongs to a station (ring time, wrap-up …) is in stations.yaml. Every address is loopback
+unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.yaml_file import suggestion
+
+CONFIG = Path(__file__).resolve().parent
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+PORTS = ("fastagi_port", "ami_port", "sip_port", "sip_tls_port", "sip_ws_port", "http_port")
+
+
+class SettingsError(Exception):
+    """What is wrong with the environment, a line for each variable."""
+
+
+class Settings(BaseSettings):
+    """Read from the environment; `Settings.read()` tells mistakes in plain lines."""
+
+    model_config = SettingsConfigDict(env_prefix="IVR_", frozen=True)
+
+    data_directory: Path = Path("var")
+    store_url: str = ""
+    """`sqlite:///…` or `postgresql+psycopg://…`; empty: a database in the data directory."""
+
+    bind_address: str = "127.0.0.1"
+    fastagi_port: Port = 4573
+    ami_port: Port = 5038
+    ami_user: str = "ivr"
+    ami_secret: SecretStr | None = None
+    """None: made at the first start and kept in the data directory."""
+    sip_port: Port = 5060
+    """UDP and TCP."""
+    sip_tls_port: Port = 5061
+    sip_ws_port: Port = 8088
+    http_port: Port = 8080
+    rtp_first_port: Port = 10000
+    rtp_last_port: Port = 10999
+
+    stations_directory: Path = CONFIG
+    """Holds regions.yaml, stations.yaml, topics.yaml, directory.yaml."""
+    flows_directory: Path = CONFIG.parent / "callflows" / "library"
+    entry_flow: str = "12355"
+    recorded_prompts_directory: Path | None = None
+    """People's own recordings, `<prompt>.<language>.wav`; they win over synthesis."""
+    asterisk_root: Path | None = None
+    """A private install; None: the host's own Asterisk, else one made in the data directory."""
+
+    default_access_number: str = "12355"
+    """For calls whose trunk tells none."""
+    outbound_trunk: str = ""
+    """The trunk that outside numbers are dialled on; empty: none are dialled."""
+    last_resort_number: str = ""
+    """Rung by the dialplan alone when no engine can serve a caller; empty: voicemail."""
+    crisis_last_resort_number: str = ""
+    """The same for a call in crisis: a duty phone."""
+
+    @classmethod
+    def read(cls) -> Settings:
+        """Raises SettingsError with a line for each variable that is wrong or unknown."""
+        known = ["IVR_" + name.upper() for name in cls.model_fields]
+        lines = [
+            f"{name}: unknown setting{suggestion(name, known)}"
+            for name in sorted(os.environ)
+            if name.startswith("IVR_") and name not in known
+        ]
+        try:
+            settings = cls()
+        except ValidationError as error:
+            for problem in error.errors():
+                name = "IVR_" + str(problem["loc"][0]).upper() if problem["loc"] else "IVR_*"
+                message = problem["msg"].removeprefix("Value error, ")
+                lines.append(f"{name}: {message}")
+        if lines:
+            raise SettingsError("\n".join(lines))
+        return settings
+
+    @field_validator("store_url")
+    @classmethod
+    def _known_store(cls, url: str) -> str:
+        if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+        return url
+
+    @field_validator("last_resort_number", "crisis_last_resort_number")
+    @classmethod
+    def _dialable(cls, number: str) -> str:
+        if number and not number.removeprefix("+").isdecimal():
+            raise ValueError("must be digits, with + before a country code, or empty")
+        return number
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        owners: dict[int, str] = {}
+        for name in PORTS:
+            other = owners.setdefault(getattr(self, name), name)
+            if other != name:
+                raise ValueError(
+                    f"IVR_{other.upper()} and IVR_{name.upper()} are the same port "
+                    f"{getattr(self, name)}"
+                )
+        if self.rtp_first_port >= self.rtp_last_port:
+            raise ValueError("IVR_RTP_LAST_PORT must be above IVR_RTP_FIRST_PORT")
+        return self
+
+    @property
+    def store(self) -> str:
+        """The store's address."""
+        return self.store_url or f"sqlite:///{self.data_directory / 'ivr.db'}"
+
+    @property
+    def prompts_directory(self) -> Path:
+        """Synthesised prompts, music and tones: a cache, safe to delete."""
+        return self.data_directory / "prompts"
+
+    @property
+    def spool_directory(self) -> Path:
+        """Where the dialplan leaves a line for each call that no engine could take."""
+        return self.data_directory / "spool"
+
+    @property
+    def recordings_directory(self) -> Path:
+        return self.data_directory / "recordings"
+
+    @property
+    def keys_directory(self) -> Path:
+        return self.data_directory / "keys"
