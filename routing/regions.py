@@ -114,6 +114,11 @@ class Regions:
             return region.name
         return self._regions[region.province].name + region.name
 
+    def province_of(self, code: str) -> str | None:
+        """The province a region is in (of a province: itself); None for an unknown one."""
+        region = self._regions.get(code)
+        return region.province if region else None
+
     def owner_of_area_code(self, area_code: str) -> str | None:
         """The region whose trunk carries this area code."""
         users = self._by_area_code.get(area_code, [])

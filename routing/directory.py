@@ -1,0 +1,170 @@
+"""Sister lines that a call may be passed to: 110, 120, 12356 … per region, each verified.
+
+`110` dialled from another province reaches the wrong police. So a local line is found only for
+the very city of the incident, a number is dialled only once its station has verified it, and a
+bare short code only leaves on a trunk in its own city. Nothing outside the directory is dialled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
+
+from config.yaml_file import ConfigErrors, YamlFile, suggestion
+
+Dialable = Annotated[str, StringConstraints(pattern=r"^\+?\d{3,15}$")]
+ServiceId = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
+
+
+class Places(Protocol):
+    """What the directory needs of the regions."""
+
+    def province_of(self, code: str) -> str | None:
+        """The province a region is in (of a province: itself); None for an unknown one."""
+        ...
+
+
+class Service(BaseModel):
+    """A sister line. `reach` is how far one entry serves: a `city` line only its own city (a
+    municipality: itself), a `province` line the whole province too, a `nation` line also
+    callers of whom nothing is known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    zh_cn: str = Field(alias="zh-CN")
+    en: str
+    short_code: Annotated[str, StringConstraints(pattern=r"^\d{3,5}$")]
+    reach: Literal["city", "province", "nation"]
+
+
+class Entry(BaseModel):
+    """One dialable number. `region` None is the nation. `verified` None: not dialable.
+    `local` numbers are phones of this server and never leave on a trunk."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    service: ServiceId
+    region: str | None
+    number: Dialable
+    verified: date | None
+    local: bool = False
+
+
+class _DirectoryFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    verify_every_days: PositiveInt
+    services: Mapping[ServiceId, Service]
+    entries: Mapping[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")], Entry]
+
+
+class NotInDirectory(KeyError):
+    """A number was asked for that the directory doesn't hold, or that nobody has verified."""
+
+
+class Directory:
+    """The sister lines of `directory.yaml` in a directory."""
+
+    def __init__(self, places: Places, file: _DirectoryFile) -> None:
+        self._places = places
+        self._file = file
+        self._by_place = {
+            (entry.service, entry.region): entry_id for entry_id, entry in file.entries.items()
+        }
+
+    @classmethod
+    def load(cls, directory: Path, places: Places) -> Directory:
+        """Raises ConfigErrors with every mistake of the file."""
+        yaml = YamlFile(directory / "directory.yaml")
+        file = yaml.checked(_DirectoryFile)
+        if errors := list(_mistakes(yaml, file, places)):
+            raise ConfigErrors(errors)
+        return cls(places, file)
+
+    @property
+    def services(self) -> Mapping[str, Service]:
+        return self._file.services
+
+    def find(self, service: str, region: str | None, trunk_region: str | None = None) -> str | None:
+        """The id of the entry that serves `region`, None where none may be dialled.
+
+        :param region: where the incident is, as far as it is known.
+        :param trunk_region: where the call would leave, which decides on bare short codes.
+        """
+        about = self._file.services.get(service)
+        if about is None:
+            return None
+        for place in self._reached(about, region):
+            entry_id = self._by_place.get((service, place))
+            if entry_id and self._may_dial(self._file.entries[entry_id], about, trunk_region):
+                return entry_id
+        return None
+
+    def number(self, entry_id: str) -> str:
+        """What to dial. Raises NotInDirectory for anything unknown or unverified."""
+        return self.entry(entry_id).number
+
+    def entry(self, entry_id: str) -> Entry:
+        """Raises NotInDirectory for anything unknown or unverified."""
+        entry = self._file.entries.get(entry_id)
+        if entry is None or entry.verified is None:
+            raise NotInDirectory(entry_id)
+        return entry
+
+    def overdue(self, on: date) -> tuple[str, ...]:
+        """Ids of entries never verified, or not for longer than the directory allows."""
+        return tuple(
+            entry_id
+            for entry_id, entry in self._file.entries.items()
+            if entry.verified is None or (on - entry.verified).days > self._file.verify_every_days
+        )
+
+    def _reached(self, service: Service, region: str | None) -> Iterator[str | None]:
+        """Places whose entry serves a caller in `region`, nearest first."""
+        province = self._places.province_of(region) if region else None
+        if region is not None and province is not None:
+            yield region
+            if service.reach != "city" and province != region:
+                yield province
+        if service.reach == "nation":
+            yield None
+
+    @staticmethod
+    def _may_dial(entry: Entry, service: Service, trunk_region: str | None) -> bool:
+        if entry.verified is None:
+            return False
+        bare = entry.number == service.short_code
+        return not bare or entry.local or entry.region is None or entry.region == trunk_region
+
+
+def check(directory: Path, places: Places) -> list[str]:
+    """Every mistake in a directory's sister lines, a line each; empty when all is well."""
+    try:
+        Directory.load(directory, places)
+    except ConfigErrors as error:
+        return list(error.errors)
+    return []
+
+
+def _mistakes(yaml: YamlFile, file: _DirectoryFile, places: Places) -> Iterable[str]:
+    owners: dict[tuple[str, str | None], str] = {}
+    for entry_id, entry in file.entries.items():
+        where = ["entries", entry_id]
+        service = file.services.get(entry.service)
+        if service is None:
+            hint = suggestion(entry.service, file.services)
+            yield yaml.error([*where, "service"], f"unknown service {entry.service}{hint}")
+            continue
+        if entry.region is None:
+            if service.reach != "nation":
+                message = f"{entry.service} is a local line: name the {service.reach}"
+                yield yaml.error([*where, "region"], message)
+        elif places.province_of(entry.region) is None:
+            yield yaml.error([*where, "region"], f"unknown region {entry.region}")
+        other = owners.setdefault((entry.service, entry.region), entry_id)
+        if other != entry_id:
+            yield yaml.error(where, f"{other} is the same line of the same place")
