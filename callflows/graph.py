@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from callflows.callflow import Callflow
 from callflows.session import Frame
 from callflows.steps.step import Step
 from callflows.steps.subflow import SubflowStep
+
+T = TypeVar("T", bound=Hashable)
 
 MOST_NODES = 5000
 
@@ -77,25 +80,21 @@ def start_of(callflow: Callflow, flow: str) -> Node:
     return Node(flow, callflow.flows[flow].start)
 
 
-def find_loop(edges: Mapping[Node, tuple[Edge, ...]]) -> list[Node] | None:
-    """Some closed way along `edges`, without its end repeated; None where there is none."""
-    done: set[Node] = set()
-    for start in edges:
-        way: dict[Node, Iterator[Edge]] = {}
-        node: Node | None = start
-        while node is not None:
-            if node not in done and node not in way:
-                way[node] = iter(edges.get(node, ()))
-            following = (
-                next((e.to for e in way[node] if e.to not in done), None) if (node in way) else None
-            )
-            if following is None:
-                way.pop(node, None)
-                done.add(node)
-                node = next(reversed(way), None)
-            elif following in way:
+def find_loop(leads_to: Mapping[T, Sequence[T]]) -> list[T] | None:
+    """Some closed way, without its end repeated; None where there is none."""
+    done: set[T] = set()
+    for start in leads_to:
+        way: dict[T, Iterator[T]] = {}
+        coming: T | None = start if start not in done else None
+        while coming is not None or way:
+            if coming is not None:
+                way[coming] = iter(leads_to.get(coming, ()))
+            here = next(reversed(way))
+            coming = next((state for state in way[here] if state not in done), None)
+            if coming is None:
+                done.add(here)
+                del way[here]
+            elif coming in way:
                 nodes = list(way)
-                return nodes[nodes.index(following) :]
-            else:
-                node = following
+                return nodes[nodes.index(coming) :]
     return None

@@ -55,10 +55,10 @@ def _flow_errors(callflow: Callflow, flow: Flow) -> Iterator[FlowError]:
         for language in flow.languages:
             if language not in texts:
                 yield report.error(f"has no text in {language}", "prompts", name)
-        for language in texts:
-            if language not in flow.languages:
-                message = f"{language} is not among the flow's languages"
-                yield report.error(message, "prompts", name, language)
+        for extra in texts:
+            if extra not in flow.languages:
+                message = f"{extra} is not among the flow's languages"
+                yield report.error(message, "prompts", name, extra)
     if flow.start in flow.steps:
         for name in _unreachable(flow):
             yield report.error("no exit leads to this step", "steps", name)
@@ -161,7 +161,7 @@ def _loop_errors(callflow: Callflow) -> Iterator[FlowError]:
         yield report.error("too many subflows within subflows", "steps")
         return
     at_once = {
-        node: tuple(edge for edge in edges if not graph.step(node).waits(edge.exit))
+        node: [edge.to for edge in edges if not graph.step(node).waits(edge.exit)]
         for node, edges in graph.edges.items()
     }
     loop = find_loop(at_once)

@@ -89,7 +89,7 @@ class QueueStep(Step):
     OPTIONAL_EXITS = MappingProxyType({"waited_long": None})
     KEY_EXITS = True
     WAITING_EXITS = ("answered", "waited_long")
-    HUMAN_EXITS = ("answered",)
+    SERVED_EXITS = ("answered",)
     REACHES_HUMAN = True
 
     def enter(self, call: Call) -> Call:
@@ -224,6 +224,9 @@ class QueueStep(Step):
 
     def _patience_ends(self, call: Call) -> datetime:
         return _instant(call, "entered_at") + timedelta(seconds=self.patience or 0)
+
+    def refused_in_danger(self) -> str | None:
+        return "a recording notice" if self.recording_notice else None
 
     def unpressed_seconds(self) -> float:
         return self.welcome_wait

@@ -35,3 +35,6 @@ class SayStep(Step):
         say = call.say(self.prompt, recording_notice=self.recording_notice)
         session = replace(call.session, unspoken=(*call.session.unspoken, say))
         return Exit("done", replace(call, session=session))
+
+    def refused_in_danger(self) -> str | None:
+        return "a recording notice" if self.recording_notice else None

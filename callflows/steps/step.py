@@ -75,8 +75,9 @@ class Step(BaseModel):
     WAITING_EXITS: ClassVar[tuple[str, ...]] = ()
     """Outcomes beside keys that come only after the caller has heard or waited for something:
     a loop needs one."""
-    HUMAN_EXITS: ClassVar[tuple[str, ...]] = ()
-    """Outcomes after which the caller has spoken with somebody."""
+    SERVED_EXITS: ClassVar[tuple[str, ...]] = ()
+    """Outcomes after which the caller has got what the call was for: somebody has answered, or
+    a message is left. Only then may the call end."""
     REACHES_HUMAN: ClassVar[bool] = False
     """Whether somebody is being rung for the caller from here on."""
 
@@ -128,6 +129,10 @@ class Step(BaseModel):
             for mark in info.metadata:
                 if isinstance(mark, PromptField) and getattr(self, name) is not None:
                     yield name, getattr(self, name), mark.placeholders
+
+    def refused_in_danger(self) -> str | None:
+        """What a caller in danger would meet here and must not; None if nothing."""
+        return None
 
     def heard_prompts(self) -> Iterator[str]:
         """The prompts that everybody passing through hears."""

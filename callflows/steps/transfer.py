@@ -46,7 +46,7 @@ class TransferStep(Step):
 
     EXITS = ("answered", "not_answered", "not_in_directory")
     WAITING_EXITS = ("answered",)
-    HUMAN_EXITS = ("answered",)
+    SERVED_EXITS = ("answered",)
     REACHES_HUMAN = True
 
     def ask(self, call: Call) -> Asked:

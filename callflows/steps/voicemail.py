@@ -35,6 +35,7 @@ class VoicemailStep(Step):
 
     EXITS = ("recorded",)
     WAITING_EXITS = ("recorded",)
+    SERVED_EXITS = ("recorded",)
 
     def ask(self, call: Call) -> Asked:
         return (call.say(self.prompt), Record(self.max_seconds, self.silence_seconds))
@@ -43,3 +44,6 @@ class VoicemailStep(Step):
         if isinstance(event, RecordingFinished):
             return Exit("recorded", call.changed(reached="voicemail"))
         return None
+
+    def refused_in_danger(self) -> str | None:
+        return "a voicemail"

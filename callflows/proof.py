@@ -1,0 +1,225 @@
+"""What must hold of every published flow, at every hour of the coming year.
+
+Every path ends in a human, a voicemail, an emergency line or a callback; from `*` and from
+`silent_confirmed` only somebody who answers will do; whoever presses nothing reaches a human;
+a human is a few keys and seconds away. (That every exit leads somewhere, every step can be
+reached, every prompt exists in every language and no loop is without a wait is checked at
+every load already, by `structure`.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Literal
+
+from callflows import speech
+from callflows.callflow import CRISIS, Callflow
+from callflows.graph import Edge, Graph, Node, find_loop, start_of
+from callflows.paths import Paths, State
+from callflows.steps.business_hours import CHINA, BusinessHoursStep
+from callflows.steps.queue import QueueStep
+from callflows.workdays import CALENDAR_ENDS, WARN_BEFORE
+
+MOST_KEYS = 2
+MOST_SECONDS = 30.0
+MOST_SECONDS_IN_CRISIS = 10.0
+SWEPT = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error forbids publishing, a warning doesn't. `place` is `file:line:column`."""
+
+    severity: Literal["error", "warning"]
+    place: str
+    flow: str
+    step: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.severity}: step {self.step}: {self.message}"
+
+
+def prove(callflow: Callflow, at: datetime) -> list[Problem]:
+    """Everything that keeps a loaded flow from being published at `at`, errors first."""
+    graph = Graph(callflow, start_of(callflow, callflow.name), start_of(callflow, CRISIS))
+    problems: dict[tuple[str, Node], Problem] = {}
+    for situation, example in _situations(callflow, at).items():
+        for kind, node, message in _Situation(callflow, graph, dict(situation)).problems():
+            if (kind, node) not in problems:
+                when = _when(example) if situation else ""
+                place = callflow.place(node.flow, "steps", node.step)
+                problem = Problem("error", place, node.flow, node.step, message + when)
+                problems[kind, node] = problem
+    return [*problems.values(), *_calendar_warnings(callflow, at)]
+
+
+Situation = tuple[tuple[tuple[str, str], str], ...]
+"""The answer of each business_hours step, by (flow, step)."""
+
+
+def _situations(callflow: Callflow, at: datetime) -> dict[Situation, datetime]:
+    """Each way in which the year's hours make the flow answer, with the first instant of it."""
+    steps = {
+        (flow.name, name): step
+        for flow in callflow.flows.values()
+        for name, step in flow.steps.items()
+        if isinstance(step, BusinessHoursStep)
+    }
+    times = sorted({time(0)}.union(*(step.changes() for step in steps.values())))
+    first_day = at.astimezone(CHINA).date()
+    instants = [at] + [
+        datetime.combine(first_day + timedelta(days=day), moment, CHINA)
+        for day in range(1, SWEPT.days + 1 if steps else 1)
+        for moment in times
+    ]
+    found: dict[Situation, datetime] = {}
+    for instant in instants:
+        answers = tuple(
+            (name, "open" if step.is_open(instant) else "closed") for name, step in steps.items()
+        )
+        found.setdefault(answers, instant)
+    return found
+
+
+def _when(instant: datetime) -> str:
+    return f" (for example on {instant.astimezone(CHINA):%Y-%m-%d at %H:%M})"
+
+
+def _calendar_warnings(callflow: Callflow, at: datetime) -> Iterator[Problem]:
+    if (at + WARN_BEFORE).astimezone(CHINA).date() <= CALENDAR_ENDS:
+        return
+    for flow in callflow.flows.values():
+        for name, step in flow.steps.items():
+            if isinstance(step, BusinessHoursStep):
+                message = (
+                    f"holidays are known until {CALENDAR_ENDS} only, afterwards Monday to "
+                    "Friday count as workdays: update the package chinesecalendar"
+                )
+                place = callflow.place(flow.name, "steps", name)
+                yield Problem("warning", place, flow.name, name, message)
+
+
+class _Situation:
+    """The flow as it is while every business_hours step gives the same answer."""
+
+    def __init__(
+        self, callflow: Callflow, graph: Graph, answers: dict[tuple[str, str], str]
+    ) -> None:
+        self._callflow = callflow
+        self._graph = graph
+        self._answers = answers
+        self._call = Paths(self._steps_on, State(start_of(callflow, callflow.name)))
+        self._star = Paths(self._steps_on, State(start_of(callflow, CRISIS), danger=True))
+
+    def problems(self) -> Iterator[tuple[str, Node, str]]:
+        """(kind, node, message); one of a kind at a node is enough."""
+        yield from self._ends()
+        yield from self._dangers()
+        yield from self._rounds()
+        yield from self._silence()
+        yield from self._distance()
+
+    def _steps_on(self, state: State) -> Iterator[tuple[Edge, State]]:
+        step = self._graph.step(state.node)
+        hours = self._answers.get((state.node.flow, state.node.step))
+        for edge in self._graph.edges[state.node]:
+            if hours is not None and edge.exit != hours:
+                continue
+            into = self._graph.step(edge.to)
+            raises = isinstance(into, QueueStep) and into.priority is not None
+            yield (
+                edge,
+                State(
+                    edge.to,
+                    danger=state.danger or raises,
+                    served=state.served or edge.exit in step.SERVED_EXITS,
+                    rung=state.rung or step.REACHES_HUMAN,
+                ),
+            )
+
+    def _unpressed(self, state: State) -> Iterator[tuple[Edge, State]]:
+        step = self._graph.step(state.node)
+        for edge, following in self._steps_on(state):
+            if not step.needs_press(edge.exit):
+                yield edge, following
+
+    def _way(self, state: State) -> str:
+        paths, first = (self._call, "") if state in self._call else (self._star, "* → ")
+        return f": {first}{paths.way(state)}"
+
+    def _ends(self) -> Iterator[tuple[str, Node, str]]:
+        for state in (*self._call, *self._star):
+            step = self._graph.step(state.node)
+            if not state.served and not self._graph.edges[state.node]:
+                message = f"{step.type} ends the call before anybody was reached"
+                yield "end", state.node, message + self._way(state)
+
+    def _dangers(self) -> Iterator[tuple[str, Node, str]]:
+        for state in (*self._call, *self._star):
+            refused = self._graph.step(state.node).refused_in_danger()
+            if state.danger and not state.served and refused is not None:
+                message = f"a caller in danger must not meet {refused}"
+                yield "danger", state.node, message + self._way(state)
+
+    def _rounds(self) -> Iterator[tuple[str, Node, str]]:
+        """Ways round on which nobody is rung: in danger any, else those without a key."""
+        for paths in (self._call, self._star):
+            round_about = {
+                state: [
+                    following
+                    for _, following in (
+                        self._steps_on(state) if state.danger else self._unpressed(state)
+                    )
+                ]
+                for state in paths
+                if not state.served and not self._graph.step(state.node).REACHES_HUMAN
+            }
+            loop = find_loop(round_about)
+            if loop is not None:
+                names = " → ".join(str(state.node) for state in (*loop, loop[0]))
+                who = "a caller in danger" if loop[0].danger else "whoever presses nothing"
+                message = f"{who} goes round without anybody being rung: {names}"
+                yield "round", loop[0].node, message
+
+    def _silence(self) -> Iterator[tuple[str, Node, str]]:
+        silent = Paths(self._unpressed, State(start_of(self._callflow, self._callflow.name)))
+        for state in silent:
+            step = self._graph.step(state.node)
+            way = f": {silent.way(state)}"
+            if not state.rung and set(step.SERVED_EXITS) and not step.REACHES_HUMAN:
+                message = f"whoever presses nothing comes to a {step.type} before any human"
+                yield "silence", state.node, message + way
+            raised = isinstance(step, QueueStep) and step.priority is not None
+            if raised and not state.served:
+                message = "the priority rises by a key only, and no key was pressed"
+                yield "raised", state.node, message + way
+
+    def _distance(self) -> Iterator[tuple[str, Node, str]]:
+        for paths, most in ((self._call, MOST_SECONDS), (self._star, MOST_SECONDS_IN_CRISIS)):
+            keys = paths.cheapest(self._keys)
+            spoken = paths.cheapest(self._seconds)
+            for state in paths:
+                if state.rung or not self._graph.step(state.node).REACHES_HUMAN:
+                    continue
+                if keys[state] > MOST_KEYS:
+                    message = f"a human only after {keys[state]:.0f} keys, {MOST_KEYS} at most"
+                    yield "keys", state.node, message + self._way(state)
+                if spoken[state] > most:
+                    message = f"a human only after {spoken[state]:.0f} s, {most:.0f} at most"
+                    yield "seconds", state.node, message + self._way(state)
+
+    def _keys(self, state: State, edge: Edge) -> float:
+        return self._graph.step(state.node).keys_needed(edge.exit)
+
+    def _seconds(self, state: State, edge: Edge) -> float:
+        """What is heard at a step, in the slowest language, and the silence waited for."""
+        step = self._graph.step(state.node)
+        flow = self._callflow.flows[state.node.flow]
+        heard = sum(
+            max(speech.seconds(text, language) for language, text in flow.prompts[prompt].items())
+            for prompt in step.heard_prompts()
+        )
+        return heard + (0 if step.needs_press(edge.exit) else step.unpressed_seconds())
