@@ -316,9 +316,7 @@ class _Writer:
         return batch, True
 
     @staticmethod
-    def _commit(
-        connection: Connection, batch: list[Job]
-    ) -> list[tuple[Any, BaseException | None]]:
+    def _commit(connection: Connection, batch: list[Job]) -> list[tuple[Any, BaseException | None]]:
         """All of `batch` in one transaction; results are told only after the commit."""
         results: list[tuple[Any, BaseException | None]] = []
         with connection.begin():

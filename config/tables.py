@@ -8,7 +8,8 @@ from importlib.util import find_spec
 TABLE_MODULES = (
     "agents.roster",
     "workorders.guards",
-    "routing.queues",
+    "routing.waiting",
+    "ivr.publications",
     "ivr.sessions",
 )
 

@@ -1,10 +1,14 @@
-"""The one spelling of things that are marked: whatever differs here, differs in truth."""
+"""The one spelling of what is marked: whatever differs here, differs in truth."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+"""Time as people read it."""
 
 NO_MARK = bytes(32)
 """Stands before the first mark of a chain."""
@@ -19,9 +23,7 @@ def instant(at: datetime) -> str:
 
 def canonical(value: Any) -> str:
     """JSON in one way only. ASCII, since not every string is valid UTF-8."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_spelt
-    )
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_spelt)
 
 
 def _spelt(value: Any) -> str:

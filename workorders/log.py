@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
-from workorders.canonical import NO_MARK, canonical, instant
+from workorders.canonical import NO_MARK, SHANGHAI, canonical, instant
 from workorders.keys import Keys
 from workorders.order import (
     FIELDS,
@@ -31,8 +30,8 @@ from workorders.order import (
     orders,
 )
 from workorders.personal import PERSONAL_FIELDS, OrderKey, caller_hash, order_secrets
+from workorders.unified_fields import unified_fields
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 class OrderUnknown(LookupError):
     """There is no order of this number."""
@@ -165,8 +164,11 @@ class Log:
         fields: Mapping[str, Any],
     ) -> None:  # fmt: skip
         """Record what a form says: plain columns and personal fields alike. Personal fields are
-        text; an empty one is erased. Raises OrderForgotten for personal fields of an order whose
-        data were deleted."""
+        text; an empty one is erased. Raises ValueError for a value that isn't one of the unified
+        codes, OrderForgotten for personal fields of an order whose data were deleted."""
+        wrong = unified_fields().problems(fields)
+        if wrong:
+            raise ValueError("; ".join(wrong))
         personal = {name: fields[name] for name in PERSONAL_FIELDS if name in fields}
         columns = {name: value for name, value in fields.items() if name not in personal}
         data: dict[str, Any] = {}
@@ -183,8 +185,7 @@ class Log:
                 update(order_secrets).where(order_secrets.c.order_no == order_no).values(sealed)
             )
             data["digests"] = {
-                name: key.digest(name, value) if value else None
-                for name, value in personal.items()
+                name: key.digest(name, value) if value else None for name, value in personal.items()
             }
         self.append(connection, order_no, "form_filled", at, actor, data, **columns)
 

@@ -169,7 +169,7 @@ def check_columns(kind: str, columns: Iterable[str]) -> None:
         if name in _BY_RULE or (name in _GIVEN_AT_OPEN and name not in allowed_now):
             raise ValueError(f"{name!r} is not set by a {kind!r} event")
         if name == "first_responder" and kind != "answered":
-            raise ValueError("only answering makes a first responder")
+            raise ValueError("first_responder is set only by answering")
 
 
 def changes(
