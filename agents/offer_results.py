@@ -45,13 +45,17 @@ OFFER_RESULTS: dict[str, Meaning] = {
     "abandoned": Meaning(Happening.RELEASE),
 }
 
-RETURN_OF_THE_LAST = timedelta(minutes=2)
-RETURNS_OF_THE_LAST = 2
-"""How often a station's last counselor comes back after not answering."""
-
 NODE_WINDOW = timedelta(minutes=1)
 NODE_OFFERS = 5
 NODE_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnOfTheLast:
+    """A station's last counselor who didn't answer comes back `after` so long, `times` often."""
+
+    after: timedelta
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,15 @@ _colleague = select(
 
 
 def apply_miss(
-    connection: Connection, counselor_id: str, call_id: str, result: str, at: datetime
+    connection: Connection,
+    counselor_id: str,
+    call_id: str,
+    result: str,
+    last: ReturnOfTheLast,
+    at: datetime,
 ) -> Alert | None:
     """Pause the counselor as the table says. A duty phone is never paused. The last counselor of
-    a station who doesn't answer returns by itself, twice; their station's lead is alerted."""
+    a station who doesn't answer returns by itself, and the station's lead is alerted."""
     row = connection.execute(_one, {"counselor": counselor_id}).first()
     if row is None:
         return None
@@ -99,8 +108,8 @@ def apply_miss(
     if reason == RONA:
         who = {"counselor": counselor_id, "at_station": row.station}
         if not connection.execute(_colleague, who).scalar():
-            if row.misses < RETURNS_OF_THE_LAST:
-                until = at + RETURN_OF_THE_LAST
+            if row.misses < last.times:
+                until = at + last.after
             alert = Alert(
                 "last_counselor_did_not_answer",
                 {"station": row.station, "counselor": counselor_id, "misses": row.misses + 1},

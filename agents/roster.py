@@ -62,7 +62,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Counselor:
-    """What the roster says of somebody. `credentials`: topic to the last day it is valid."""
+    """What the roster says of somebody. `credentials`: topic to the last day they may take it."""
 
     id: str
     name: str

@@ -24,6 +24,7 @@ from agents.offer_results import (
     NODE_WINDOW,
     OFFER_RESULTS,
     Alert,
+    ReturnOfTheLast,
     apply_miss,
     node_is_failing,
 )
@@ -41,7 +42,7 @@ from routing.router import (
     explain,
     none_possible,
 )
-from routing.rules import DEFAULTS, FIRST_OUTER_TIER, Places, Rules
+from routing.rules import FIRST_OUTER_TIER, Places, Rules
 
 OFFERS_KEPT = timedelta(days=1)
 
@@ -109,7 +110,6 @@ class Queues:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._rules: dict[str, Rules] = {}
-        self._wrap_ups: dict[str, timedelta] = {}
 
     def join(
         self,
@@ -165,7 +165,7 @@ class Queues:
         """As `status`; a reservation found is leased anew, for it is about to ring."""
         changes = self.status(connection, call_id, at)
         if isinstance(changes.answer, Reserved):
-            until = at + timedelta(seconds=DEFAULTS["lease_seconds"])
+            until = at + timedelta(seconds=changes.answer.ring_seconds) + RING_GRACE
             offers.extend_lease(connection, changes.answer.offer_id, until)
         return changes
 
@@ -360,7 +360,8 @@ class Queues:
             elif failing:
                 presence.release(connection, who, part.call_id, at, keep_idle=False)
             else:
-                alert = apply_miss(connection, who, part.call_id, result, at)
+                last = self._return_of_the_last(part.station)
+                alert = apply_miss(connection, who, part.call_id, result, last, at)
                 alerts += [alert] if alert else []
         place = waiting.place_of(connection, first.call_id)
         if place is not None:
@@ -398,11 +399,13 @@ class Queues:
         return self._rules[station]
 
     def _wrap_up(self, station: str) -> timedelta:
-        if station not in self._wrap_ups:
-            seconds = self._places.setting(station, "wrap_up_seconds")
-            seconds = DEFAULTS["wrap_up_seconds"] if seconds is None else seconds
-            self._wrap_ups[station] = timedelta(seconds=seconds)
-        return self._wrap_ups[station]
+        return timedelta(seconds=self._places.setting(station, "wrap_up_seconds"))
+
+    def _return_of_the_last(self, station: str) -> ReturnOfTheLast:
+        return ReturnOfTheLast(
+            timedelta(seconds=self._places.setting(station, "last_counselor_returns_seconds")),
+            self._places.setting(station, "last_counselor_returns"),
+        )
 
 
 def _reserved(parts: Sequence[Offer]) -> Reserved:

@@ -1,4 +1,4 @@
-"""How a station routes: its settings, where the tree sets nothing with the field's defaults."""
+"""How a station routes: what its settings and its place in the tree say."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Places(Protocol):
         ...
 
     def setting(self, station_id: str, name: str) -> Any:
-        """The station's own or inherited value; None where nobody set one."""
+        """The station's own or inherited value."""
         ...
 
 
@@ -28,19 +28,6 @@ FIRST_OUTER_TIER = 2
 
 def tier_name(tier: int) -> str:
     return TIER_NAMES[min(tier, len(TIER_NAMES) - 1)]
-
-
-DEFAULTS: Mapping[str, Any] = {
-    "strategy": "longest_idle",
-    "ring_seconds": 15,
-    "lease_seconds": 30,
-    "wrap_up_seconds": 30,
-    "widen_seconds": (0, 0, 10, 20),
-    "crisis_widen_seconds": (0, 0, 5, 15),
-    "crisis_places": 8,
-    "relax_topic_seconds": {"law": 45, "psychology": 30, "other": 30},
-    "relax_language_seconds": {"law": 90, "psychology": 60, "other": 60},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +51,19 @@ class Rules:
 
     @classmethod
     def of(cls, places: Places, station_id: str) -> Rules:
-        """Raises ValueError for a strategy nobody wrote."""
-
         def setting(name: str) -> Any:
-            value = places.setting(station_id, name)
-            return DEFAULTS[name] if value is None else value
+            return places.setting(station_id, name)
 
         tiers = places.tiers(station_id)
         tier_of: dict[str, int] = {}
         for number, stations in enumerate(tiers):
             for station in stations:
                 tier_of.setdefault(station, number)
-        name = setting("strategy")
-        if name not in STRATEGIES:
-            raise ValueError(
-                f"station {station_id}: strategy {name!r}, expected one of {', '.join(STRATEGIES)}"
-            )
         return cls(
             tier_of=tier_of,
             tiers=len(tiers),
-            strategy_name=name,
-            strategy=STRATEGIES[name],
+            strategy_name=setting("strategy"),
+            strategy=STRATEGIES[setting("strategy")],
             ring_seconds=int(setting("ring_seconds")),
             lease_seconds=int(setting("lease_seconds")),
             wrap_up_seconds=int(setting("wrap_up_seconds")),

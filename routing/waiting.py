@@ -217,9 +217,10 @@ def _to_place(row: Row[*tuple[Any, ...]]) -> Place:
 
 
 def _to_call(row: Row[*tuple[Any, ...]]) -> WaitingCall:
-    *plain, kinds, excluded = row[:10]
+    call_id, order_no, topic, language, priority, home, enqueued_at, node, *lists = row[:10]
+    kinds, excluded = (frozenset(json.loads(items)) for items in lists)
     return WaitingCall(
-        *plain, kinds=frozenset(json.loads(kinds)), excluded=frozenset(json.loads(excluded))
+        call_id, order_no, topic, language, priority, home, enqueued_at, node, kinds, excluded
     )
 
 

@@ -1,0 +1,122 @@
+"""The roster as people write it: roster.yaml, checked, every mistake in one line with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from agents.roster import Contact, Counselor, Role
+from config.topics import Topic
+from config.yaml_file import ConfigErrors, Key, YamlFile, suggestion
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
+Number = Annotated[str, StringConstraints(pattern=r"^\d{3,8}$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+
+
+class ContactEntry(BaseModel):
+    """`address` may be left out for sip and browser: it is the counselor's number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["browser", "sip", "outside", "twilio_client"]
+    address: Annotated[str, StringConstraints(pattern=r"^\+?[A-Za-z0-9._-]{1,40}$")] | None = None
+
+    @model_validator(mode="after")
+    def _outside_is_dialable(self) -> Self:
+        address = self.address or ""
+        if self.kind == "outside" and not (address[:1] == "+" and address[1:].isdecimal()):
+            raise ValueError("an outside number is written +86…, with its country code")
+        if self.kind == "twilio_client" and not address:
+            raise ValueError("a twilio_client needs its address")
+        return self
+
+
+class Entry(BaseModel):
+    """One counselor. `credentials`: what is held, to its last day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Id
+    name: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    number: Number
+    station: str
+    role: Role = Role.COUNSELOR
+    topics: tuple[str, ...] = ()
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("zh-CN",)
+    credentials: Mapping[str, date] = Field(default_factory=dict)
+    contacts: Annotated[tuple[ContactEntry, ...], Field(min_length=1)]
+
+    def counselor(self, topics: Mapping[str, Topic]) -> Counselor:
+        """With each topic's credential looked up; a topic that asks for none never expires."""
+        until: dict[str, date] = {}
+        for name in self.topics:
+            needed = topics[name].credential
+            if needed is None:
+                until[name] = date.max
+            elif needed in self.credentials:
+                until[name] = self.credentials[needed]
+        return Counselor(
+            id=self.id,
+            name=self.name,
+            number=self.number,
+            station=self.station,
+            role=self.role,
+            topics=frozenset(self.topics),
+            languages=frozenset(self.languages),
+            credentials=until,
+            contacts=tuple(Contact(c.kind, c.address or self.number) for c in self.contacts),
+        )
+
+
+class _RosterFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    counselors: tuple[Entry, ...]
+
+
+def load_roster(
+    path: Path, stations: Container[str], topics: Mapping[str, Topic]
+) -> list[Counselor]:
+    """Everybody in the file. Raises ConfigErrors with every mistake."""
+    yaml = YamlFile(path)
+    entries = yaml.checked(_RosterFile).counselors
+    errors = [
+        yaml.error(["counselors", *where], message)
+        for where, message in mistakes(entries, stations, topics)
+    ]
+    if errors:
+        raise ConfigErrors(errors)
+    return [entry.counselor(topics) for entry in entries]
+
+
+def mistakes(
+    entries: Sequence[Entry], stations: Container[str], topics: Mapping[str, Topic]
+) -> Iterator[tuple[list[Key], str]]:
+    """What only shows when entries are seen together with stations, topics and each other."""
+    ids: dict[str, str] = {}
+    numbers: dict[str, str] = {}
+    known_credentials = {topic.credential for topic in topics.values() if topic.credential}
+    for index, entry in enumerate(entries):
+        if entry.id in ids:
+            yield [index, "id"], f"{entry.id} is also {ids[entry.id]}'s"
+        if entry.number in numbers:
+            yield [index, "number"], f"{entry.number} is also {numbers[entry.number]}'s"
+        ids[entry.id] = numbers[entry.number] = entry.name
+        if entry.station not in stations:
+            yield [index, "station"], f"no station {entry.station}"
+        for topic in entry.topics:
+            if topic not in topics:
+                yield [index, "topics"], f"no topic {topic}{suggestion(topic, topics)}"
+        for name in entry.credentials:
+            if name not in known_credentials:
+                near = suggestion(name, known_credentials)
+                yield [index, "credentials", name], f"no topic asks for this credential{near}"
+        for topic in entry.topics:
+            needed = topics[topic].credential if topic in topics else None
+            if needed is not None and needed not in entry.credentials:
+                yield [index, "topics"], f"{topic} needs the credential {needed}"
