@@ -1,0 +1,288 @@
+"""Load the session, advance it, answer its data dips, save, hand the verbs to the carrier.
+
+One turn is one transaction: session, order events, queue and counselors change together or not
+at all, and the carrier is told only after the commit. No lock, connection or transaction is
+held while a verb is performed. A turn is saved only over the turn it was made from, so of two
+engines that believe they own a call one learns that it does not (StaleTurn) and sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from callflows.data_dips import Priority
+from callflows.events import CallerHungUp, CallOffered, DialEnded, DialResult, Event
+from callflows.interpreter import advance, new_session
+from callflows.session import Session
+from callflows.verbs import Dial, Hangup, Verb
+from config.database import Store
+from ivr import sessions
+from ivr.house import House
+from ivr.order_events import notes_of_change, notes_of_event, notes_of_verbs
+from ivr.pending import OfferedCall, Pending, StaleTurn
+from ivr.publications import WRONG_NUMBER, Publications
+from ivr.sessions import CallRow
+from ivr.transaction import Transaction
+
+T = TypeVar("T")
+
+
+class Controller:
+    """The engine's heart, the same for every carrier.
+
+    :param engine: names this process in the session rows.
+    :param wake: told, after the commit, of each call for which a counselor was reserved while
+        it waited.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        house: House,
+        publications: Publications,
+        engine: str,
+        wake: Callable[[str, str], None],
+    ) -> None:
+        self.store = store
+        self.house = house
+        self.publications = publications
+        self.engine = engine
+        self._wake = wake
+
+    def offered(self, call: OfferedCall, at: datetime) -> Pending:
+        """A call that is new, or that goes on after the engine that served it was lost.
+
+        The order of a new call is committed before anything is heard. Raises StoreUnavailable.
+        """
+        return self._write(lambda tx: self._offered(tx, call, at))
+
+    def advanced(self, call_id: str, turn: int, event: Event) -> Pending:
+        """The carrier performed the verbs of `turn` and this came of it.
+
+        Raises StaleTurn (send nothing) or StoreUnavailable (leave the call unfinished: the
+        carrier's last resort serves it).
+        """
+
+        def work(tx: Transaction) -> Pending:
+            row = sessions.load(tx.connection, call_id)
+            if row is None or row.turn != turn or row.ended_at is not None:
+                raise StaleTurn(call_id)
+            return self._advanced(tx, row, event)
+
+        return self._write(work)
+
+    def hung_up(
+        self,
+        call_id: str,
+        at: datetime,
+        dial: DialResult | None = None,
+        dial_turn: int | None = None,
+        talk_seconds: int = 0,
+    ) -> None:
+        """The caller is gone: the carrier says so for certain. Telling it again does nothing.
+
+        `dial` is how the last Dial ended and `dial_turn` the turn it was begun for: what counts
+        if the call was in that very Dial.
+        """
+
+        def work(tx: Transaction) -> None:
+            row = self._live(tx, call_id)
+            if row is None:
+                return
+            ended = self._dial_ended(tx, row, at, dial, dial_turn, talk_seconds)
+            if ended is not None:
+                self._advanced(tx, row, ended, hung_up_by_caller=True)
+                row = self._live(tx, call_id)
+            if row is not None:
+                self._advanced(tx, row, CallerHungUp(at), hung_up_by_caller=True)
+
+        self._write(work)
+
+    def lost(self, call_id: str, at: datetime) -> None:
+        """The carrier itself lost the call (Asterisk died): its order ends as failed, its
+        counselors are free again."""
+
+        def work(tx: Transaction) -> None:
+            row = self._live(tx, call_id)
+            if row is not None:
+                self.house.close(tx, row, "failed", None, at)
+                sessions.save(tx.connection, _ended(row, at), row.turn)
+
+        self._write(work)
+
+    def counselor_answered(self, call_id: str, counselor_id: str, at: datetime) -> None:
+        """A counselor of the call's current offer is talking with the caller."""
+        self._write(lambda tx: self.house.counselor_answered(tx, call_id, counselor_id, at))
+
+    def counselors_changed(self, change: Callable[[Connection], T], at: datetime) -> T:
+        """Apply a change of presence or roster; whoever waits for them is served."""
+
+        def work(tx: Transaction) -> T:
+            result = change(tx.connection)
+            self.house.counselors_changed(tx, at)
+            return result
+
+        return self._write(work)
+
+    def tick(self, at: datetime) -> None:
+        """Time has passed: leases, wrap-ups, widening."""
+        self._write(lambda tx: self.house.tick(tx, at))
+
+    def reservation_waiting(self, call_id: str) -> bool:
+        """Is a counselor reserved for this waiting call? Raises StoreUnavailable."""
+        return self.store.read(lambda connection: self.house.reserved(connection, call_id))
+
+    def open_calls(self) -> list[CallRow]:
+        """Every call that has not ended, oldest first."""
+        return self.store.read(sessions.open_calls)
+
+    # Inside one transaction.
+
+    def _offered(self, tx: Transaction, call: OfferedCall, at: datetime) -> Pending:
+        row = sessions.load(tx.connection, call.call_id)
+        if row is not None:
+            return self._resumed(tx, row, call)
+        callflow = self.publications.current
+        if not self.house.serves(call.access_number):
+            callflow = self.publications.wrong_number
+        order_no, values = self.house.open(tx, call, callflow.version, at)
+        session = new_session(callflow, call.call_id, values)
+        row = CallRow(
+            call.call_id,
+            order_no,
+            call.carrier,
+            call.channel,
+            self.engine,
+            turn=0,
+            verbs_turn=0,
+            session=session.to_json(),
+            verbs=None,
+            offered_at=at,
+            ended_at=None,
+        )
+        sessions.insert(tx.connection, row)
+        known = call.caller_id is not None
+        return self._advanced(tx, row, CallOffered(at, call.access_number, known))
+
+    def _resumed(self, tx: Transaction, row: CallRow, call: OfferedCall) -> Pending:
+        """Take the call over: from now on the former owner's answers are stale."""
+        if row.ended_at is not None or row.session is None:
+            return Pending(row.call_id, row.turn, row.verbs_turn, row.order_no, (Hangup(),))
+        taken = replace(row, turn=row.turn + 1, engine=self.engine, channel=call.channel)
+        sessions.save(tx.connection, taken, row.turn)
+        verbs = sessions.verbs_from_json(row.verbs)
+        return _pending(taken, Session.from_json(row.session), verbs, resumed=True)
+
+    def _live(self, tx: Transaction, call_id: str) -> CallRow | None:
+        row = sessions.load(tx.connection, call_id)
+        return row if row is not None and row.ended_at is None else None
+
+    def _dial_ended(
+        self,
+        tx: Transaction,
+        row: CallRow,
+        at: datetime,
+        result: DialResult | None,
+        dial_turn: int | None,
+        talk_seconds: int,
+    ) -> DialEnded | None:
+        """What the hang-up means for the Dial the call was in; None if it was in none, or the
+        carrier can't tell and nobody is known to have answered."""
+        dialled = _dial_of(sessions.verbs_from_json(row.verbs))
+        if dialled is None:
+            return None
+        answered = self.house.answered_by(tx, dialled)
+        who = answered[0] if answered else None
+        if result is not None and dial_turn == row.verbs_turn:
+            return DialEnded(at, result, who, talk_seconds)
+        if answered is None:
+            return None
+        return DialEnded(at, DialResult.ANSWERED, who, int((at - answered[1]).total_seconds()))
+
+    def _advanced(
+        self, tx: Transaction, row: CallRow, event: Event, hung_up_by_caller: bool = False
+    ) -> Pending:
+        assert row.session is not None
+        house, at = self.house, event.at
+        before = Session.from_json(row.session)
+        dialled = _dial_of(sessions.verbs_from_json(row.verbs))
+        house.note(tx, row.order_no, at, notes_of_event(event, dialled))
+        if isinstance(event, DialEnded) and dialled is not None and dialled.kind == "offer":
+            house.offer_ended(tx, row, dialled.target, event)
+        after, verbs = self._run(tx, row, before, event)
+        house.note(tx, row.order_no, at, notes_of_change(before, after))
+        house.note(tx, row.order_no, at, notes_of_verbs(verbs))
+        saved = replace(
+            row,
+            turn=row.turn + 1,
+            verbs_turn=row.turn + 1,
+            engine=self.engine,
+            session=after.to_json(),
+            verbs=sessions.verbs_to_json(verbs),
+        )
+        ringing = _dial_of(verbs)
+        if after.outcome is not None:
+            outcome = _outcome(after)
+            by = "caller" if hung_up_by_caller else _hung_up_by(event)
+            house.close(tx, row, outcome, by, at)
+            saved = _ended(saved, at)
+        elif ringing is not None:
+            house.ringing(tx, row, ringing, at)
+        sessions.save(tx.connection, saved, row.turn)
+        return _pending(saved, after, verbs)
+
+    def _run(
+        self, tx: Transaction, row: CallRow, session: Session, event: Event
+    ) -> tuple[Session, tuple[Verb, ...]]:
+        """Advance until there are verbs, answering dips. The session goes to JSON and back
+        between every two events, here as in tests, so that nothing else can creep in."""
+        callflow = self.publications.version(tx.connection, session.version)
+        turn = advance(callflow, session, event)
+        while turn.dip is not None:
+            answer = self.house.answer(tx, row, turn.session, turn.dip, event.at)
+            turn = advance(callflow, Session.from_json(turn.session.to_json()), answer)
+        return turn.session, turn.verbs
+
+    def _write(self, work: Callable[[Transaction], T]) -> T:
+        def transaction(connection: Connection) -> tuple[T, Transaction]:
+            tx = Transaction(connection)
+            return work(tx), tx
+
+        result, tx = self.store.write(transaction)
+        for call_id, channel in tx.woken:
+            self._wake(call_id, channel)
+        for alert in tx.alerts:
+            alert.tell()
+        return result
+
+
+def _pending(
+    row: CallRow, session: Session, verbs: tuple[Verb, ...], resumed: bool = False
+) -> Pending:
+    crisis = session.priority >= Priority.SILENT_CONFIRMED
+    return Pending(row.call_id, row.turn, row.verbs_turn, row.order_no, verbs, crisis, resumed)
+
+
+def _ended(row: CallRow, at: datetime) -> CallRow:
+    return replace(row, turn=row.turn + 1, session=None, verbs=None, ended_at=at)
+
+
+def _dial_of(verbs: tuple[Verb, ...]) -> Dial | None:
+    return verbs[-1] if verbs and isinstance(verbs[-1], Dial) else None
+
+
+def _outcome(session: Session) -> str:
+    """What became of the call; a number that isn't ours is told apart, unless it was a crisis."""
+    if session.callflow == WRONG_NUMBER and session.priority < Priority.SILENT_CONFIRMED:
+        return "wrong_number"
+    return session.outcome or "failed"
+
+
+def _hung_up_by(event: Event) -> str:
+    answered = isinstance(event, DialEnded) and event.result is DialResult.ANSWERED
+    return "counselor" if answered else "flow"

@@ -1,0 +1,317 @@
+"""What the house knows and does for a call, inside the transaction of one turn.
+
+Answers the flow's data dips, applies what became of an offer to the counselors, and writes the
+order. The only room where queue, directory, regions and the log meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import phonenumbers
+from sqlalchemy import Connection
+
+from callflows.data_dips import (
+    DataDip,
+    FindDirectoryEntry,
+    FindRegion,
+    JoinQueue,
+    LeaveQueue,
+    QueueStatus,
+    TakeReservation,
+)
+from callflows.events import (
+    CounselorReserved,
+    DialEnded,
+    DialResult,
+    DirectoryEntryFound,
+    DirectoryEntryMissing,
+    Event,
+    NoneAvailable,
+    Queued,
+    QueueLeft,
+    RegionFound,
+    RegionUnknown,
+)
+from callflows.session import Session
+from callflows.verbs import Dial
+from ivr import sessions
+from ivr.order_events import Note
+from ivr.pending import OfferedCall
+from ivr.sessions import CallRow
+from ivr.transaction import Transaction
+from routing import offers, waiting
+from routing.directory import Directory
+from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
+from routing.regions import FoundRegion
+from routing.stations import Stations
+from workorders.log import Log
+
+CARRIER_KINDS: Mapping[str, frozenset[str]] = {
+    "asterisk": frozenset({"browser", "sip", "outside"}),
+    "simulator": frozenset({"browser", "sip", "outside", "twilio_client"}),
+}
+"""Which kinds of contact each carrier reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """:param default_access_number: the short number itself: its trunk tells no place."""
+
+    log: Log
+    queues: Queues
+    stations: Stations
+    directory: Directory
+    default_access_number: str
+
+    def serves(self, access_number: str) -> bool:
+        """Is this number ours?"""
+        return (
+            access_number == self.default_access_number
+            or self.stations.by_access_number(access_number) is not None
+        )
+
+    def open(
+        self, tx: Transaction, call: OfferedCall, version: str, at: datetime
+    ) -> tuple[str, dict[str, str]]:
+        """Open the order; its number, and what the flow may know of the call.
+
+        The trunk leads: the number is a hint that decides the home station only where the trunk
+        tells no place.
+        """
+        caller = e164(call.caller_id)
+        access = self.stations.region_from_access(call.access_number)
+        hint = self.stations.regions.from_caller(caller)
+        leading = access or hint
+        home = self.stations.by_access_number(call.access_number)
+        if home is None:
+            home = self.stations.home_for(hint.code if hint else None)
+        language = self.stations.settings(home).languages[0]
+        order_no = self.log.open_order(
+            tx.connection,
+            call_id=call.call_id,
+            at=at,
+            channel=call.carrier,
+            access_number=call.access_number,
+            caller_id=caller,
+            id_trust="original" if caller else "withheld",
+            fields={
+                "region_access": access.code if access else None,
+                "region_number": hint.code if hint else None,
+                "region_source": leading.source if leading else None,
+                "region_confidence": leading.confidence if leading else None,
+                "station_home": home,
+                "flow_version": version,
+                "language": language,
+                "topic": "unknown",
+            },
+        )
+        values = {"access_number": call.access_number, "language": language, "station": home}
+        if hint is not None:
+            values["number_region"] = hint.code
+        if leading is not None:
+            values |= {
+                "region": leading.code,
+                "region_name": leading.name,
+                "region_source": leading.source,
+                "region_confidence": leading.confidence,
+            }
+        return order_no, values
+
+    def answer(
+        self, tx: Transaction, row: CallRow, session: Session, dip: DataDip, at: datetime
+    ) -> Event:
+        """The answer to a data dip."""
+        match dip:
+            case JoinQueue():
+                first = waiting.place_of(tx.connection, row.call_id) is None
+                changes = self.queues.join(
+                    tx.connection,
+                    call_id=row.call_id,
+                    order_no=row.order_no,
+                    topic=dip.topic,
+                    language=dip.language,
+                    priority=int(dip.priority),
+                    home=session.values["station"],
+                    kinds=CARRIER_KINDS[row.carrier],
+                    node=row.carrier,
+                    at=at,
+                )
+                if first:
+                    queued = {"topic": dip.topic, "priority": int(dip.priority)}
+                    self.note(tx, row.order_no, at, [Note("queued", "engine", queued)])
+                return self._place(self._applied(tx, changes), at)
+            case TakeReservation():
+                return self._place(
+                    self._applied(tx, self.queues.take(tx.connection, row.call_id, at)), at
+                )
+            case QueueStatus():
+                return self._place(
+                    self._applied(tx, self.queues.status(tx.connection, row.call_id, at)), at
+                )
+            case LeaveQueue():
+                self._applied(tx, self.queues.leave(tx.connection, row.call_id, at))
+                return QueueLeft(at)
+            case FindRegion():
+                return self._find_region(tx, row, session, dip, at)
+            case FindDirectoryEntry():
+                access = self.stations.region_from_access(session.values["access_number"])
+                entry = self.directory.find(
+                    dip.service, session.values.get("region"), access.code if access else None
+                )
+                return DirectoryEntryFound(at, entry) if entry else DirectoryEntryMissing(at)
+            case _:
+                assert_never(dip)
+
+    def ringing(self, tx: Transaction, row: CallRow, dial: Dial, at: datetime) -> None:
+        """The Dial is about to be performed."""
+        if dial.kind != "offer":
+            return
+        self.queues.ringing(tx.connection, dial.target, at)
+        parts = offers.parts_of(tx.connection, dial.target)
+        if parts:
+            made = {
+                "offer": dial.target,
+                "counselors": [part.counselor_id for part in parts],
+                "stations": [part.station for part in parts],
+                "tier": parts[0].tier,
+                "reason": parts[0].reason,
+            }
+            columns = {"route_reason": parts[0].reason}
+            self.note(tx, row.order_no, at, [Note("offer_made", "engine", made, columns)])
+
+    def offer_ended(self, tx: Transaction, row: CallRow, offer_id: str, ended: DialEnded) -> None:
+        """Apply what became of an offer to its counselors, before the flow hears of it."""
+        parts = offers.parts_of(tx.connection, offer_id)
+        if ended.result is DialResult.ANSWERED:
+            for part in parts:
+                if part.counselor_id == ended.answered_by and part.answered_at is None:
+                    began = ended.at - timedelta(seconds=ended.talk_seconds)
+                    self._note_answered(tx, row.order_no, part, began)
+        changes = self.queues.offer_ended(
+            tx.connection, row.call_id, offer_id, str(ended.result), ended.answered_by, ended.at
+        )
+        self._applied(tx, changes)
+        failed = [
+            Note(
+                "offer_failed",
+                "asterisk" if row.carrier == "asterisk" else "engine",
+                {"offer": offer_id, "counselor": outcome.counselor_id, "result": outcome.result},
+            )
+            for outcome in changes.outcomes
+            if outcome.result != "answered"
+        ]
+        self.note(tx, row.order_no, ended.at, failed)
+
+    def answered_by(self, tx: Transaction, dial: Dial) -> tuple[str, datetime] | None:
+        """Who has answered the offer that this Dial rings, and when."""
+        for part in offers.parts_of(tx.connection, dial.target):
+            if part.answered_at is not None:
+                return part.counselor_id, part.answered_at
+        return None
+
+    def counselor_answered(
+        self, tx: Transaction, call_id: str, counselor_id: str, at: datetime
+    ) -> None:
+        """A counselor of the call's present offer is talking with the caller."""
+        row = sessions.load(tx.connection, call_id)
+        if row is None or row.ended_at is not None:
+            return
+        for part in offers.of_call(tx.connection, call_id):
+            if part.counselor_id == counselor_id and part.answered_at is None:
+                changes = self.queues.note_answered(
+                    tx.connection, part.offer_id, counselor_id, at
+                )
+                self._applied(tx, changes)
+                self._note_answered(tx, row.order_no, part, at)
+
+    def tick(self, tx: Transaction, at: datetime) -> None:
+        """Time has passed."""
+        self._applied(tx, self.queues.tick(tx.connection, at))
+
+    def counselors_changed(self, tx: Transaction, at: datetime) -> None:
+        """Somebody logged in or out, or the roster changed, in this transaction."""
+        self._applied(tx, self.queues.counselor_changed(tx.connection, at))
+
+    def reserved(self, connection: Connection, call_id: str) -> bool:
+        place = waiting.place_of(connection, call_id)
+        return place is not None and place.offer_id is not None
+
+    def close(
+        self, tx: Transaction, row: CallRow, outcome: str, hung_up_by: str | None, at: datetime
+    ) -> None:
+        """The call is over: free whom it held and close its order."""
+        self._applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
+        self.log.close(tx.connection, row.order_no, at, outcome, hung_up_by)
+
+    def note(self, tx: Transaction, order_no: str, at: datetime, notes: Iterable[Note]) -> None:
+        for note in notes:
+            self.log.append(
+                tx.connection, order_no, note.kind, at, note.actor, note.data, **note.columns
+            )
+
+    def _note_answered(
+        self, tx: Transaction, order_no: str, part: offers.Offer, at: datetime
+    ) -> None:
+        answered = {"offer": part.offer_id, "station": part.station}
+        columns = {"station_answering": part.station}
+        actor = f"counselor:{part.counselor_id}"
+        self.note(tx, order_no, at, [Note("answered", actor, answered, columns)])
+
+    def _applied(self, tx: Transaction, changes: Changes) -> Changes:
+        tx.alerts.extend(changes.alerts)
+        for reserved in changes.woken:
+            row = sessions.load(tx.connection, reserved.call_id)
+            if row is not None and row.ended_at is None:
+                tx.woken.append((row.call_id, row.channel))
+        return changes
+
+    @staticmethod
+    def _place(changes: Changes, at: datetime) -> Event:
+        match changes.answer:
+            case Reserved() as held:
+                return CounselorReserved(at, held.offer_id, held.ring_seconds, held.outer_tier)
+            case Waiting() as place:
+                return Queued(at, place.position, place.expected_wait_seconds, place.outer_tier)
+            case Nobody() | None:
+                return NoneAvailable(at)
+            case _:
+                assert_never(changes.answer)
+
+    def _hinted(self, code: str | None) -> FoundRegion | None:
+        """The region of the caller's number, as found when the call was offered."""
+        if code is None:
+            return None
+        return FoundRegion(code, self.stations.regions.name(code), "number", "hint")
+
+    def _find_region(
+        self, tx: Transaction, row: CallRow, session: Session, dip: FindRegion, at: datetime
+    ) -> Event:
+        if dip.by == "access":
+            found = self.stations.region_from_access(session.values["access_number"])
+        elif dip.by == "number":
+            found = self._hinted(session.values.get("number_region"))
+        else:
+            found = self.stations.regions.from_stated(dip.stated)
+        if found is None:
+            return RegionUnknown(at)
+        data = {"region": found.code, "source": found.source, "confidence": found.confidence}
+        columns = {"region_stated": found.code} if dip.by == "stated" else {}
+        self.note(tx, row.order_no, at, [Note("region_found", "engine", data, columns)])
+        return RegionFound(at, found.code, found.name, found.source, found.confidence)
+
+
+def e164(number: str | None) -> str | None:
+    """A caller's number in E.164 where it is one, read as a Chinese number; None otherwise."""
+    if not number:
+        return None
+    try:
+        parsed = phonenumbers.parse(number, "CN")
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

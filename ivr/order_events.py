@@ -1,0 +1,66 @@
+"""What a turn means for the work order: from the change of the session, and the event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from callflows.events import DialEnded, DialResult, Event, RecordingFinished
+from callflows.session import Session
+from callflows.verbs import Dial, Gather, Say, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One event for the order's chain; `columns` are the fields of the order it changes."""
+
+    kind: str
+    actor: str
+    data: Mapping[str, Any]
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+def notes_of_change(before: Session, after: Session) -> Iterator[Note]:
+    """What the caller has chosen or told since the last turn."""
+    old, new = before.values, after.values
+    if new.get("topic") != old.get("topic"):
+        topic = new.get("topic", "unknown")
+        yield Note("topic_chosen", "caller", {"topic": topic}, {"topic": topic})
+    if new.get("language") != old.get("language"):
+        language = new.get("language", "")
+        yield Note("language_chosen", "caller", {"language": language}, {"language": language})
+    if after.priority != before.priority:
+        change = {"from": int(before.priority), "to": int(after.priority)}
+        yield Note("priority_raised", "caller", change, {"priority": int(after.priority)})
+
+
+def notes_of_verbs(verbs: tuple[Verb, ...]) -> Iterator[Note]:
+    """What the caller is about to be told that the order must show."""
+    for verb in verbs:
+        says = verb.says if isinstance(verb, Gather) else (verb,) if isinstance(verb, Say) else ()
+        if any(say.recording_notice for say in says):
+            yield Note("notice_given", "system", {})
+
+
+def notes_of_event(event: Event, dialled: Dial | None) -> Iterator[Note]:
+    """What happened outside of any offer to a counselor."""
+    if isinstance(event, RecordingFinished) and event.recording:
+        yield Note(
+            "voicemail_left",
+            "caller",
+            {"recording": event.recording, "seconds": event.seconds},
+            {"recording_ref": event.recording},
+        )
+    if isinstance(event, DialEnded) and dialled is not None and dialled.kind == "directory":
+        kind = "transferred" if event.result is DialResult.ANSWERED else "transfer_failed"
+        yield Note(
+            kind,
+            "system",
+            {
+                "entry": dialled.target,
+                "result": str(event.result),
+                "talk_seconds": event.talk_seconds,
+            },
+        )
+
