@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 TABLE_MODULES = (
     "agents.roster",
     "workorders.guards",
     "routing.waiting",
+    "routing.offers",
     "ivr.publications",
     "ivr.sessions",
 )
@@ -17,5 +17,4 @@ TABLE_MODULES = (
 def load_tables() -> None:
     """Make `config.database.metadata` complete."""
     for name in TABLE_MODULES:
-        if find_spec(name) is not None:
-            import_module(name)
+        import_module(name)
