@@ -1,0 +1,110 @@
+"""A small tree of stations, and counselors and calls for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from agents import presence, roster
+from agents.counselor import State
+from agents.presence import Person
+from agents.roster import Contact, Counselor, Role
+from routing.router import WaitingCall
+
+NOON = datetime(2026, 6, 8, 4, 0, tzinfo=UTC)
+LATER = date(2030, 1, 1)
+HOME, PROVINCE, CENTRE, FAR = "440100", "440000", "centre-guangdong", "centre-wuhan"
+
+
+class StandIn:
+    """Every station's tiers are itself, the province, one centre, and a far one."""
+
+    settings: Mapping[str, Any] = {
+        "strategy": "longest_idle",
+        "ring_seconds": 15,
+        "lease_seconds": 30,
+        "wrap_up_seconds": 30,
+        "widen_seconds": (0, 0, 10, 20),
+        "crisis_widen_seconds": (0, 0, 5, 15),
+        "crisis_places": 8,
+        "relax_topic_seconds": {"law": 45, "psychology": 30, "other": 30},
+        "relax_language_seconds": {"law": 90, "psychology": 60, "other": 60},
+        "last_counselor_returns_seconds": 120,
+        "last_counselor_returns": 2,
+    }
+
+    def __init__(self, **changed: Any) -> None:
+        self._settings = {**self.settings, **changed}
+
+    def tiers(self, station_id: str) -> Sequence[Sequence[str]]:
+        return ((station_id,), (PROVINCE,), (CENTRE,), (FAR,))
+
+    def setting(self, station_id: str, name: str) -> Any:
+        return self._settings[name]
+
+
+def counselor(
+    name: str,
+    station: str = HOME,
+    topics: Iterable[str] = ("law", "psychology"),
+    languages: Iterable[str] = ("zh-CN",),
+    role: Role = Role.COUNSELOR,
+    until: date = LATER,
+    kinds: Iterable[str] = ("sip",),
+) -> Counselor:
+    topics = frozenset(topics)
+    return Counselor(
+        id=name,
+        name=name,
+        number=str(int.from_bytes(name.encode()[-4:], "big")),
+        station=station,
+        role=role,
+        topics=topics,
+        languages=frozenset(languages),
+        credentials=dict.fromkeys(topics, until),
+        contacts=tuple(Contact(kind, name) for kind in kinds),
+    )
+
+
+def person(
+    who: Counselor | str,
+    state: State = State.AVAILABLE,
+    idle: float = 60,
+    calls: int = 0,
+    reason: str | None = None,
+    until: datetime | None = None,
+) -> Person:
+    """`idle` seconds before NOON they became available."""
+    who = counselor(who) if isinstance(who, str) else who
+    return Person(who, state, reason, until, NOON - timedelta(seconds=idle), calls)
+
+
+def call(
+    topic: str = "law",
+    language: str = "zh-CN",
+    priority: int = 1,
+    waited: float = 0,
+    excluded: Iterable[str] = (),
+    kinds: Iterable[str] = ("sip",),
+) -> WaitingCall:
+    return WaitingCall(
+        "call",
+        "20260608-000001",
+        topic,
+        language,
+        priority,
+        HOME,
+        NOON - timedelta(seconds=waited),
+        "asterisk-1",
+        frozenset(kinds),
+        frozenset(excluded),
+    )
+
+
+def log_in(connection: Connection, who: Counselor, at: datetime = NOON) -> None:
+    roster.add(connection, who, at)
+    if who.role is not Role.DUTY_PHONE:
+        presence.log_in(connection, who.id, at)
