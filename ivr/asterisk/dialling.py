@@ -2,6 +2,11 @@
 
 A Dial outlives the engine that asked for it. So each leaves its turn in `CALL_TURN`, with
 DIALSTATUS cleared: whoever takes the call over, and the `h` extension, know what became of it.
+
+On the public network DIALSTATUS says ANSWER also when a mobile's voicemail answered, or when
+either side hung up while the counselor was asked to accept. So the caller's `DIAL_ACCEPTED` is
+`needed` before such a Dial, and the subroutine that asks sets it to `yes` (with
+`MASTER_CHANNEL()`): answered means accepted.
 """
 
 from __future__ import annotations
@@ -32,7 +37,14 @@ RESULTS = {
 }
 
 _ADDRESS = re.compile(r"\+?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(@[A-Za-z0-9][A-Za-z0-9_.-]{0,63})?\Z")
-_REPORT = ("CALL_TURN", "DIALSTATUS", "ANSWEREDTIME", "DIALEDPEERNUMBER", "HANGUPCAUSE")
+_REPORT = (
+    "CALL_TURN",
+    "DIALSTATUS",
+    "ANSWEREDTIME",
+    "DIALEDPEERNUMBER",
+    "HANGUPCAUSE",
+    "DIAL_ACCEPTED",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +67,25 @@ def dial_string(address: str) -> str | None:
     return f"PJSIP/{address}"
 
 
-def begin_report(channel: Channel, verbs_turn: int) -> None:
-    """Mark the Dial that is about to begin as this turn's."""
-    channel.set_variables(CALL_TURN=verbs_turn, DIALSTATUS="")
+def begin_report(channel: Channel, verbs_turn: int, accept: bool) -> None:
+    """Mark the Dial that is about to begin as this turn's; `accept`: whoever answers is asked."""
+    channel.set_variables(
+        CALL_TURN=verbs_turn, DIALSTATUS="", DIAL_ACCEPTED="needed" if accept else ""
+    )
 
 
-def read_report(channel: Channel) -> DialReport | None:
+def read_report(channel: Channel, caller_gone: bool = False) -> DialReport | None:
     """What came of the last Dial; None where there was none, or it isn't over."""
     said = channel.get_variables(*_REPORT)
-    status, turn = said["DIALSTATUS"], said["CALL_TURN"]
+    status, turn, seconds = said["DIALSTATUS"], said["CALL_TURN"], said["ANSWEREDTIME"]
     if not status or not turn.isdecimal():
         return None
     result = RESULTS.get(status, DialResult.UNREACHABLE)
-    answered = result is DialResult.ANSWERED
-    if said["HANGUPCAUSE"] == REJECTED and not answered and result is not DialResult.ABANDONED:
+    if result is DialResult.ANSWERED and said["DIAL_ACCEPTED"] == "needed":
+        result = DialResult.ABANDONED if caller_gone else DialResult.DECLINED
+    if result is DialResult.ANSWERED:
+        talked = int(seconds) if seconds.isdecimal() else 0
+        return DialReport(int(turn), result, said["DIALEDPEERNUMBER"], talked)
+    if result is not DialResult.ABANDONED and said["HANGUPCAUSE"] == REJECTED:
         result = DialResult.DECLINED
-    seconds = said["ANSWEREDTIME"]
-    return DialReport(
-        int(turn),
-        result,
-        said["DIALEDPEERNUMBER"] if answered else "",
-        int(seconds) if answered and seconds.isdecimal() else 0,
-    )
+    return DialReport(int(turn), result, "", 0)

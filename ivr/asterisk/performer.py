@@ -208,7 +208,7 @@ class Performer:
         rung = [text for text in map(dial_string, counselors) if text is not None]
         if not rung:
             return DialEnded(self._now(), DialResult.UNREACHABLE)
-        begin_report(self._channel, pending.verbs_turn)
+        begin_report(self._channel, pending.verbs_turn, accept)
         self._channel.dial(rung, verb.ring_seconds, accept=ACCEPT_SUBROUTINE if accept else None)
         self._music = False
         report = read_report(self._channel)
