@@ -50,7 +50,10 @@ class Settings(BaseSettings):
     rtp_last_port: Port = 10999
 
     stations_directory: Path = CONFIG
-    """Holds regions.yaml, stations.yaml, topics.yaml, directory.yaml."""
+    """Holds regions.yaml, stations.yaml, topics.yaml."""
+    sister_lines_directory: Path = CONFIG
+    """Holds directory.yaml."""
+    roster_file: Path = CONFIG / "roster.yaml"
     flows_directory: Path = CONFIG.parent / "callflows" / "library"
     entry_flow: str = "12355"
     recorded_prompts_directory: Path | None = None
@@ -133,6 +136,11 @@ class Settings(BaseSettings):
     @property
     def recordings_directory(self) -> Path:
         return self.data_directory / "recordings"
+
+    @property
+    def seal_file(self) -> Path:
+        """Where the log's seals are exported to; keep a copy of it elsewhere."""
+        return self.data_directory / "seals.jsonl"
 
     @property
     def keys_directory(self) -> Path:

@@ -88,7 +88,7 @@ class House:
         leading = access or hint
         home = self.stations.by_access_number(call.access_number)
         if home is None:
-            home = self.stations.home_for(hint.code if hint else None)
+            home = self.stations.home_for(hint.region if hint else None)
         language = self.stations.settings(home).languages[0]
         order_no = self.log.open_order(
             tx.connection,
@@ -99,8 +99,8 @@ class House:
             caller_id=caller,
             id_trust="original" if caller else "withheld",
             fields={
-                "region_access": access.code if access else None,
-                "region_number": hint.code if hint else None,
+                "region_access": access.region if access else None,
+                "region_number": hint.region if hint else None,
                 "region_source": leading.source if leading else None,
                 "region_confidence": leading.confidence if leading else None,
                 "station_home": home,
@@ -111,10 +111,10 @@ class House:
         )
         values = {"access_number": call.access_number, "language": language, "station": home}
         if hint is not None:
-            values["number_region"] = hint.code
+            values["number_region"] = hint.region
         if leading is not None:
             values |= {
-                "region": leading.code,
+                "region": leading.region,
                 "region_name": leading.name,
                 "region_source": leading.source,
                 "region_confidence": leading.confidence,
@@ -160,7 +160,7 @@ class House:
             case FindDirectoryEntry():
                 access = self.stations.region_from_access(session.values["access_number"])
                 entry = self.directory.find(
-                    dip.service, session.values.get("region"), access.code if access else None
+                    dip.service, session.values.get("region"), access.region if access else None
                 )
                 return DirectoryEntryFound(at, entry) if entry else DirectoryEntryMissing(at)
             case _:
@@ -298,10 +298,10 @@ class House:
             found = self.stations.regions.from_stated(dip.stated)
         if found is None:
             return RegionUnknown(at)
-        data = {"region": found.code, "source": found.source, "confidence": found.confidence}
-        columns = {"region_stated": found.code} if dip.by == "stated" else {}
+        data = {"region": found.region, "source": found.source, "confidence": found.confidence}
+        columns = {"region_stated": found.region} if dip.by == "stated" else {}
         self.note(tx, row.order_no, at, [Note("region_found", "engine", data, columns)])
-        return RegionFound(at, found.code, found.name, found.source, found.confidence)
+        return RegionFound(at, found.region, found.name, found.source, found.confidence)
 
 
 def e164(number: str | None) -> str | None:

@@ -46,7 +46,7 @@ class House(Protocol):
 
     def tick(self, at: datetime) -> None: ...
 
-    def who(self, call_id: str, kind: str, target: str) -> list[tuple[str, str]]: ...
+    def who(self, kind: str, target: str) -> list[tuple[str, str]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Simulator:
                 case Record():
                     return self._record(verb)
                 case Dial():
-                    return self._dial(pending.call_id, verb)
+                    return self._dial(verb)
                 case Hangup():
                     self._tell("line", "hangs up")
                     return None
@@ -155,8 +155,8 @@ class Simulator:
         self._pass(seconds)
         return RecordingFinished(self.at, "simulated", seconds)
 
-    def _dial(self, call_id: str, verb: Dial) -> Event:
-        who = self.house.who(call_id, verb.kind, verb.target)
+    def _dial(self, verb: Dial) -> Event:
+        who = self.house.who(verb.kind, verb.target)
         self._tell("house", "rings " + ", ".join(name for _, name in who))
         self._pass(ANSWER_SECONDS)
         first, name = who[0]

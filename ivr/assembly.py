@@ -1,0 +1,77 @@
+"""Puts the rooms of one process together from settings given by `run_ivr.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from agents import roster
+from agents.roster_file import load_roster
+from callflows.callflow import Callflow
+from callflows.loader import load_callflow
+from config.database import Store
+from config.migrate import migrate
+from config.settings import Settings
+from config.topics import load_topics
+from ivr.controller import Controller
+from ivr.house import House
+from ivr.publications import WRONG_NUMBER, Publications
+from routing.directory import Directory
+from routing.queues import Queues
+from routing.stations import Stations
+from workorders.keys import Keys
+from workorders.log import Log
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What one process needs: open store, migrated, and the data a deployment edits."""
+
+    settings: Settings
+    store: Store
+    log: Log
+    stations: Stations
+    directory: Directory
+    flows: tuple[Callflow, Callflow]
+
+    @classmethod
+    def open(cls, settings: Settings, store_url: str | None = None) -> Assembly:
+        """Raises ConfigErrors, FlowErrors, KeysUnusable, StoreUnavailable."""
+        stations = Stations.load(settings.stations_directory)
+        directory = Directory.load(settings.sister_lines_directory, stations.regions)
+        flows = (
+            load_callflow(settings.flows_directory, settings.entry_flow),
+            load_callflow(settings.flows_directory, WRONG_NUMBER),
+        )
+        settings.data_directory.mkdir(parents=True, exist_ok=True)
+        keys = Keys.load(settings.keys_directory)
+        store = Store(store_url or settings.store)
+        migrate(store)
+        return cls(settings, store, Log(keys), stations, directory, flows)
+
+    def controller(self, engine: str, wake: Callable[[str, str], None]) -> Controller:
+        """:param engine: this process's name. `wake`: told of (call id, channel) to wake."""
+        house = House(
+            self.log,
+            Queues(self.stations),
+            self.stations,
+            self.directory,
+            self.settings.default_access_number,
+        )
+        return Controller(self.store, house, Publications(*self.flows), engine, wake)
+
+    def import_roster(self, at: datetime) -> int:
+        """Add or change everybody of the roster file; how many there are. Raises ConfigErrors,
+        RosterError."""
+        topics = load_topics(self.settings.stations_directory)
+        people = load_roster(self.settings.roster_file, self.stations, topics)
+
+        def work(connection: Connection) -> int:
+            for person in people:
+                roster.add(connection, person, at)
+            return len(people)
+
+        return self.store.write(work)
