@@ -134,7 +134,8 @@ EXPIRED = person(counselor("expired", until=date(2020, 1, 1)))
     ("a_call", "people", "expected"),
     [
         pytest.param(
-            call(priority=CRISIS), [ENGLISH, PSYCHOLOGIST, IN_PROVINCE, SUPERVISOR, IN_CENTRE, DUTY],
+            call(priority=CRISIS),
+            [ENGLISH, PSYCHOLOGIST, IN_PROVINCE, SUPERVISOR, IN_CENTRE, DUTY],
             {"english", "psychologist", "province", "supervisor"},
             id="home, province and supervisor at once, whatever topic and language",
         ),
