@@ -36,6 +36,7 @@ BY_HAND = {
 ONE_CODE_PROVINCES = {"46": "0898"}
 OWNERS = {"0775": "450900"}
 """A shared code's trunk belongs to the lowest GB/T 2260 code (the larger city), but for these."""
+FORMER_NAMES = {"襄樊市": "420600", "莱芜市": "370100"}
 POSTCODES = {
     "11": "10", "12": "30", "13": "05 06 07", "14": "03 04", "15": "01 02", "21": "11 12",
     "22": "13", "23": "15 16", "31": "20", "32": "21 22", "33": "31 32", "34": "23 24",
@@ -93,6 +94,10 @@ def main(archive: str) -> None:
     for area_code, codes in sorted(users.items()):
         if len(codes) > 1:
             print(f'  "{area_code}": "{OWNERS.get(area_code, min(codes))}"')
+    print("\n# Names that the numbering plan's data still use.")
+    print("former_names:")
+    for name, code in FORMER_NAMES.items():
+        print(f'  {name}: "{code}"')
 
 
 def area_codes(code: str, province: str, city: str, spoken: dict[str, set[str]]) -> list[str]:

@@ -70,6 +70,7 @@ class _Province(_Strict):
 class _RegionsFile(_Strict):
     provinces: Mapping[Code, _Province]
     shared_area_codes: Mapping[AreaCode, Code]
+    former_names: Mapping[str, Code]
 
 
 class Regions:
@@ -81,6 +82,7 @@ class Regions:
         self._by_area_code: dict[str, list[str]] = {}
         self._postcodes: dict[str, str] = {}
         self._owners = dict(file.shared_area_codes)
+        self._former_names = dict(file.former_names)
         self._provinces_by_name: dict[str, str] = {}
         for code, province in file.provinces.items():
             self._add(Region(code, province.name, code, province.area_codes))
@@ -177,10 +179,21 @@ class Regions:
         rest = place[size:]
         for ending in PROVINCE_ENDINGS:
             rest = rest.removeprefix(ending)
-        cities = [
-            self._by_place.get((province, _short(name, CITY_ENDINGS))) for name in rest.split("、")
-        ]
-        return self._common([city for city in cities if city]) or province
+        cities = [self._city(province, name) for name in rest.split("、")]
+        return self._common(list(dict.fromkeys(city for city in cities if city))) or province
+
+    def _city(self, province: str, name: str) -> str | None:
+        """A city by its name, an autonomous prefecture by the beginning of its, or by a former."""
+        short = _short(name, CITY_ENDINGS)
+        if not short:
+            return None
+        same = self._by_place.get((province, short)) or self._former_names.get(name)
+        longer = (
+            code
+            for (its_province, its_name), code in self._by_place.items()
+            if its_province == province and its_name.startswith(short)
+        )
+        return same or next(longer, None)
 
     def _common(self, codes: list[str]) -> str | None:
         """The one region, or the province several have in common."""
@@ -229,6 +242,9 @@ def _mistakes(yaml: YamlFile, file: _RegionsFile) -> Iterator[str]:
     for area_code, owner in file.shared_area_codes.items():
         if owner not in area_codes.get(area_code, set()):
             yield yaml.error(["shared_area_codes", area_code], f"{owner} does not have this code")
+    for name, code in file.former_names.items():
+        if code not in seen:
+            yield yaml.error(["former_names", name], f"no city has the code {code}")
     for area_code, users in area_codes.items():
         if len(users) > 1 and area_code not in file.shared_area_codes:
             yield yaml.error(

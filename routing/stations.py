@@ -264,15 +264,20 @@ def _settings(yaml: YamlFile, file: _StationsFile, regions: Regions, errors: lis
     return settings
 
 
+def _near_code(code: str, codes: list[str]) -> str:
+    """A suggestion, of the same province where there is one."""
+    return suggestion(code, [other for other in codes if other[:2] == code[:2]] or codes)
+
+
 def _mistakes(yaml: YamlFile, file: _StationsFile, regions: Regions) -> Iterator[str]:
     codes = [region.code for region in regions]
     for station in file.stations:
         if station != NATION and station not in codes:
-            hint = suggestion(station, codes)
+            hint = _near_code(station, codes)
             yield yaml.error(["stations", station], f"no region has this code{hint}")
     for name, centre in file.centres.items():
         if centre.region not in codes:
-            hint = suggestion(centre.region, codes)
+            hint = _near_code(centre.region, codes)
             yield yaml.error(["centres", name, "region"], f"unknown {centre.region}{hint}")
         for index, province in enumerate(centre.covers):
             region = regions.get(province)

@@ -1,0 +1,115 @@
+"""Sister lines: the right place, verified, or not dialled."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from routing.directory import Directory, NotInDirectory, check
+from routing.regions import Regions
+
+CONFIG = Path(__file__).parent.parent / "config"
+REGIONS = Regions.load(CONFIG)
+
+LINES = """verify_every_days: 180
+services:
+  police: {zh-CN: 公安, en: police, short_code: "110", reach: city}
+  legal_aid: {zh-CN: 法律, en: legal aid, short_code: "12348", reach: province}
+  psychological_aid: {zh-CN: 心理, en: psychological aid, short_code: "12356", reach: nation}
+entries:
+  gz-police: {service: police, region: "440100", number: "020110", verified: 2026-06-01}
+  sz-police: {service: police, region: "440300", number: "110", verified: 2026-06-01}
+  zh-police: {service: police, region: "440400", number: "0756110", verified: null}
+  gd-legal: {service: legal_aid, region: "440000", number: "02012348", verified: 2026-06-01}
+  psych: {service: psychological_aid, region: null, number: "12356", verified: 2026-06-01}
+"""
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    (tmp_path / "directory.yaml").write_text(LINES, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def directory(lines: Path) -> Directory:
+    return Directory.load(lines, REGIONS)
+
+
+def test_the_police_of_the_city_is_found(directory: Directory) -> None:
+    entry = directory.find("police", "440100")
+    assert entry == "gz-police"
+    assert directory.number(entry) == "020110"
+
+
+@pytest.mark.parametrize("region", [None, "440000", "440200", "310000", "999999"])
+def test_no_other_place_gets_that_police(directory: Directory, region: str | None) -> None:
+    assert directory.find("police", region) is None
+
+
+def test_a_bare_short_code_leaves_only_on_a_trunk_of_its_city(directory: Directory) -> None:
+    assert directory.find("police", "440300") is None
+    assert directory.find("police", "440300", trunk_region="440100") is None
+    assert directory.find("police", "440300", trunk_region="440300") == "sz-police"
+
+
+def test_a_provinces_line_serves_its_cities(directory: Directory) -> None:
+    assert directory.find("legal_aid", "440300") == "gd-legal"
+    assert directory.find("legal_aid", "450100") is None
+    assert directory.find("legal_aid", None) is None
+
+
+def test_a_national_line_serves_whoever_calls(directory: Directory) -> None:
+    assert directory.find("psychological_aid", None) == "psych"
+    assert directory.find("psychological_aid", "540100") == "psych"
+
+
+def test_what_nobody_verified_is_not_dialled(directory: Directory) -> None:
+    assert directory.find("police", "440400") is None
+    with pytest.raises(NotInDirectory):
+        directory.number("zh-police")
+
+
+@pytest.mark.parametrize("entry", ["", "110", "+8613800000000", "gz-police&PJSIP/evil", "gz"])
+def test_what_is_not_in_the_directory_is_refused(directory: Directory, entry: str) -> None:
+    with pytest.raises(NotInDirectory):
+        directory.number(entry)
+
+
+def test_entries_due_for_a_check_are_named(directory: Directory) -> None:
+    assert directory.overdue(date(2026, 7, 1)) == ("zh-police",)
+    assert len(directory.overdue(date(2027, 1, 1))) == 5
+
+
+def test_nothing_shipped_is_dialable_before_a_station_checks_it() -> None:
+    shipped = Directory.load(CONFIG, REGIONS)
+    for service in shipped.services:
+        for region in [None, *(region.code for region in REGIONS)]:
+            assert shipped.find(service, region, trunk_region=region) is None
+
+
+def test_the_demonstration_dials_only_phones_of_this_server() -> None:
+    demo = Directory.load(CONFIG / "demo", REGIONS)
+    for service in ("police", "ambulance", "psychological_aid"):
+        entry = demo.find(service, "440100")
+        assert entry is not None
+        assert demo.entry(entry).local
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("service: legal_aid, reg", "service: legal_ade, reg", "did you mean legal_aid?"),
+        ('"440400"', '"440499"', ":9: entries.zh-police.region: unknown region 440499"),
+        ('region: "440400"', "region: null", "police is a local line: name the city"),
+        ('region: "440400"', 'region: "440300"', "sz-police is the same line of the same place"),
+        ('"0756110"', '"0756110&SIP/x"', "entries.zh-police.number:"),
+        ("verified: null", "verified: lately", "entries.zh-police.verified:"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(lines: Path, old: str, new: str, told: str) -> None:
+    (lines / "directory.yaml").write_text(LINES.replace(old, new, 1), encoding="utf-8")
+    errors = check(lines, REGIONS)
+    assert any(told in error and "directory.yaml:" in error for error in errors), errors

@@ -1,0 +1,178 @@
+"""Stations: homes by access mode, tiers, settings that cascade, trunks, mistakes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routing.stations import NATION, Stations, check
+
+CONFIG = Path(__file__).parent.parent / "config"
+SHIPPED = Stations.load(CONFIG)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A copy of the shipped configuration to spoil."""
+    for name in ("regions.yaml", "stations.yaml"):
+        shutil.copy(CONFIG / name, tmp_path / name)
+    return tmp_path
+
+
+def spoil(directory: Path, old: str, new: str) -> None:
+    path = directory / "stations.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_each_city_has_its_own_desk_unless_its_province_answers_for_all() -> None:
+    assert SHIPPED.home_for("440100") == "440100"
+    assert SHIPPED.home_for("440000") == "440000"
+    assert SHIPPED.home_for("310000") == "310000"
+    assert SHIPPED.home_for("450100") == "450000"
+
+
+def test_an_unknown_region_is_the_nations(directory: Path) -> None:
+    assert SHIPPED.home_for(None) == NATION
+    assert SHIPPED.home_for("990000") == NATION
+    assert len(SHIPPED.tiers(NATION)[3]) == 6
+
+
+def test_tiers_widen_from_home_to_every_centre() -> None:
+    home, province, covering, others = SHIPPED.tiers("450200")
+    assert home == ("450200",)
+    assert province == ("450000",)
+    assert covering == ("centre-guangdong",)
+    assert len(others) == 5
+
+
+def test_every_station_reaches_all_six_centres_once() -> None:
+    centres = {name for name in SHIPPED if name.startswith("centre-")}
+    assert len(centres) == 6
+    for station in SHIPPED:
+        tiers = SHIPPED.tiers(station)
+        everyone = [member for tier in tiers for member in tier]
+        assert len(everyone) == len(set(everyone)), station
+        assert centres <= set(everyone), station
+        assert all(member in SHIPPED for member in everyone), station
+        assert tiers[2] or station == NATION or station in centres, station
+
+
+def test_a_station_has_from_its_parent_what_it_does_not_set(directory: Path) -> None:
+    spoil(
+        directory,
+        '  "110000": {access_mode',
+        '  "440000": {ring_seconds: 25}\n  "440100": {wrap_up_seconds: 90}\n'
+        '  "110000": {access_mode',
+    )
+    stations = Stations.load(directory)
+    assert stations.setting("440100", "ring_seconds") == 25
+    assert stations.setting("440100", "wrap_up_seconds") == 90
+    assert stations.setting("440300", "ring_seconds") == 25
+    assert stations.setting("440300", "wrap_up_seconds") == 30
+    assert stations.setting("450100", "ring_seconds") == 15
+    assert stations.setting("centre-wuhan", "ring_seconds") == 15
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["020-12355", "02012355", "+862012355", "8602012355", "sip:02012355@192.0.2.1", "0086 2012355"],
+)
+def test_the_trunk_tells_the_station_and_the_region_for_certain(number: str) -> None:
+    assert SHIPPED.by_access_number(number) == "440100"
+    found = SHIPPED.region_from_access(number)
+    assert found is not None
+    assert (found.region, found.source, found.confidence) == ("440100", "access", "certain")
+
+
+def test_a_provinces_one_desk_has_the_trunks_of_its_cities() -> None:
+    assert SHIPPED.by_access_number("0771-12355") == "450000"
+    found = SHIPPED.region_from_access("0771-12355")
+    assert found is not None
+    assert found.region == "450100"
+
+
+@pytest.mark.parametrize("number", [None, "", "12355", "sip:;;;@", "09999-12355", "110"])
+def test_a_trunk_without_a_place_tells_none(number: str | None) -> None:
+    assert SHIPPED.by_access_number(number) is None
+    assert SHIPPED.region_from_access(number) is None
+
+
+@given(st.text(max_size=80))
+def test_no_access_number_raises(number: str) -> None:
+    SHIPPED.by_access_number(number)
+    SHIPPED.region_from_access(number)
+
+
+def test_a_station_may_have_a_trunk_of_its_own(directory: Path) -> None:
+    spoil(
+        directory, '  "110000": {access_mode', '  "211200": {access_numbers: ["0410-12355"]}\n'
+        '  "110000": {access_mode',
+    )  # fmt: skip
+    stations = Stations.load(directory)
+    assert stations.by_access_number("041012355") == "211200"
+    assert stations.by_access_number("024-12355") == "210100"
+
+
+def test_children_and_names() -> None:
+    assert len(SHIPPED.children(NATION)) == 31 + 6
+    assert "440100" in SHIPPED.children("440000")
+    assert SHIPPED.children("440100") == ()
+    assert SHIPPED.name("440100") == "广东省广州市12355"
+    assert SHIPPED.name("centre-wuhan") == "湖北武汉区域中心"
+
+
+def test_the_shipped_stations_are_sound() -> None:
+    assert check(CONFIG) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            '"450000": {',
+            '"440150": {',
+            "stations.440150: no region has this code (did you mean 440",
+        ),
+        ("ring_seconds: 15", "ring_second: 15", "unknown key (did you mean ring_seconds?)"),
+        ("ring_seconds: 15", "ring_seconds: soon", "ring_seconds: Input should be a valid integer"),
+        ("[0, 0, 10, 20]", "[0, 30, 10, 20]", "no wider tier before a narrower one"),
+        ("strategy: longest_idle", "strategy: nobody", "strategy: Input should be 'longest_idle'"),
+        ('covers: ["320000"', 'covers: ["320001"', "320001 is no province"),
+        ('region: "320100"', 'region: "320199"', "unknown 320199 (did you mean"),
+        (', "540000"]', "]", "no centre covers 西藏自治区 (540000)"),
+        ("access_mode: city", "access_mode: [", "not YAML"),
+        ('flow: "12355"', "flow: 12355", 'write it in quotes: "12355"'),
+        ("    wrap_up_seconds: 30\n", "", "wrap_up_seconds: missing"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(
+    directory: Path, old: str, new: str, told: str
+) -> None:
+    spoil(directory, old, new)
+    line = next(line for line in check(directory) if told in line)
+    assert "\n" not in line
+    assert "stations.yaml:" in line
+
+
+def test_all_mistakes_come_at_once(directory: Path) -> None:
+    spoil(directory, "ring_seconds: 15", "ring_seconds: 1")
+    spoil(directory, '"540000"]', '"540001"]')
+    assert len(check(directory)) >= 3
+
+
+def test_two_stations_cannot_share_a_trunk(directory: Path) -> None:
+    spoil(
+        directory, '  "110000": {', '  "440100": {access_numbers: ["4001"]}\n'
+        '  "440300": {access_numbers: ["400-1"]}\n  "110000": {',
+    )  # fmt: skip
+    assert any("400-1 is 440100's already" in line for line in check(directory))
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    assert check(tmp_path) == [f"{tmp_path / 'regions.yaml'}: No such file or directory"]
