@@ -137,7 +137,7 @@ def test_the_shipped_stations_are_sound() -> None:
         (
             '"450000": {',
             '"440150": {',
-            "stations.440150: no region has this code (did you mean 440",
+            "stations.440150: no region has this code (did you mean 44",
         ),
         ("ring_seconds: 15", "ring_second: 15", "unknown key (did you mean ring_seconds?)"),
         ("ring_seconds: 15", "ring_seconds: soon", "ring_seconds: Input should be a valid integer"),
