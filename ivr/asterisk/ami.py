@@ -176,6 +176,7 @@ class Ami:
         self._list_ids = itertools.count(1)
         self._events: queue.SimpleQueue[Headers | None] = queue.SimpleQueue()
         self._session: Session | None = None
+        self._logging_in = threading.Lock()
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._stay_connected, name="ami", daemon=True),
@@ -263,7 +264,9 @@ class Ami:
             session = Session(self._received)
             try:
                 session.connect(*self._address)
-                session.login(self._user, self._secret)
+                with self._logging_in:
+                    session.login(self._user, self._secret)
+                    self._session = session
             except ManagerException as error:
                 session.close()
                 if not told:
@@ -273,7 +276,6 @@ class Ami:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             log.info("ami_connected", address=self._address)
-            self._session = session
             pause, told = FIRST_PAUSE_SECONDS, False
             if self._stopping.is_set():
                 session.close()
@@ -292,6 +294,9 @@ class Ami:
 
     def _dispatch(self) -> None:
         while (headers := self._events.get()) is not None:
+            # FullyBooted comes on the heels of the login: its handlers may send.
+            with self._logging_in:
+                pass
             for handler in self._handlers[headers["Event"]]:
                 try:
                     handler(headers)
