@@ -1,0 +1,460 @@
+"""Writes Asterisk's whole configuration from our own settings and roster.
+
+What never changes is kept as Asterisk reads it, under `etc/`; this module adds what our settings
+decide. Every value that reaches a line is checked first: one with a line end, a `;` or a bracket
+in it would be another line, a comment or a section, and is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ivr.asterisk.certificate import write_certificate
+from ivr.asterisk.install import Installation
+from ivr.asterisk.sounds import write_sounds
+
+STATIC = Path(__file__).with_name("etc")
+LONGEST_SOCKET_PATH = 107
+"""Of a Unix socket's address, Asterisk's control socket among them."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+_NUMBER = re.compile(r"\+?[0-9]{1,31}\Z")
+_SECRET = re.compile(r"[A-Za-z0-9_.~+/=-]{12,128}\Z")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?\Z")
+_PATH = re.compile(r"/[^\x00-\x1f\x7f;\[\]{}()$\"'\\,&|<>*?]*\Z")
+
+
+class BadValue(ValueError):
+    """A setting that cannot stand in a configuration line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A neighbour's line: the telephone network, a centre on another site, the 12345 exchange.
+
+    :param name: names the trunk in `number@name`.
+    :param access_number: which station's callers come in here, `02012355`. Calls for it and for
+        12355 are the station's; any other number dialled is passed on as it was dialled.
+    :param sources: addresses or networks whose calls are this trunk's.
+    :param peer: `host:port` where calls go out.
+    """
+
+    name: str
+    access_number: str
+    sources: tuple[str, ...]
+    peer: str
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A counselor's telephone: `number` as in the roster."""
+
+    number: str
+    kind: Literal["sip", "browser"]
+    secret: str
+
+    @property
+    def name(self) -> str:
+        """What the telephone logs in with, and what is dialled: `sip-1001`. Never a bare number:
+        a caller with that number would be taken for the counselor."""
+        return f"{self.kind}-{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class LastResortPrompts:
+    """Files, without their ending, that the dialplan speaks when no engine can."""
+
+    apology: Path
+    stay: Path
+    accept: Path
+
+
+@dataclass(frozen=True, slots=True)
+class AsteriskSettings:
+    """One Asterisk.
+
+    :param directory: holds all that Asterisk writes, and the sounds and music we make.
+    :param name: begins the id of every call; differs among Asterisks that share a store.
+    :param engines: FastAGI addresses, `host:port`.
+    :param fallback: who is rung where no engine serves: an account's name or `number@trunk`.
+    :param duty_phones: the same for a caller in danger.
+    :param patience_seconds: how long a caller waits for an engine to come back.
+    """
+
+    directory: Path
+    ami_secret: str
+    prompts: LastResortPrompts
+    trunks: tuple[Trunk, ...]
+    name: str = "asterisk"
+    engines: tuple[str, ...] = ("127.0.0.1:4573",)
+    bind: str = "127.0.0.1"
+    sip_port: int = 5060
+    tls_port: int = 5061
+    http_port: int = 8088
+    https_port: int = 8089
+    ami_port: int = 5038
+    ami_user: str = "engine"
+    rtp_ports: tuple[int, int] = (10000, 20000)
+    fallback: tuple[str, ...] = ()
+    duty_phones: tuple[str, ...] = ()
+    patience_seconds: int = 15
+    ring_seconds: int = 30
+
+    @property
+    def calls_spool(self) -> Path:
+        """A file each call that no engine heard the end of."""
+        return self.directory / "spool/calls"
+
+    @property
+    def voicemail_spool(self) -> Path:
+        return self.directory / "spool/voicemail"
+
+    @property
+    def music(self) -> Path:
+        return self.directory / "music"
+
+    @property
+    def sounds(self) -> Path:
+        return self.directory / "sounds"
+
+
+def files(
+    settings: AsteriskSettings,
+    accounts: Iterable[Account],
+    installation: Installation,
+    conf_dir: Path,
+) -> dict[str, str]:
+    """The text of every configuration file by its name.
+
+    :raises BadValue: a value that cannot stand in a line; says which.
+    """
+    return {
+        **{path.name: path.read_text("utf-8") for path in sorted(STATIC.glob("*.conf"))},
+        "asterisk.conf": _asterisk(settings, installation, conf_dir),
+        "manager.conf": _manager(settings),
+        "http.conf": _http(settings),
+        "rtp.conf": _rtp(settings),
+        "musiconhold.conf": _music(settings),
+        "line.conf": _line(settings),
+        "accounts.conf": _accounts(settings, accounts),
+    }
+
+
+def write(
+    settings: AsteriskSettings,
+    accounts: Iterable[Account],
+    installation: Installation,
+    conf_dir: Path,
+) -> list[str]:
+    """Write the files into `conf_dir` and make the folders they name; gives the names of those
+    that changed. Only their owner may read them: they hold secrets."""
+    texts = files(settings, accounts, installation, conf_dir)
+    for folder in (
+        conf_dir,
+        *(settings.directory / name for name in ("run", "log", "lib", "spool", "keys")),
+        settings.calls_spool,
+        settings.voicemail_spool,
+        settings.music,
+        settings.sounds / "en",
+    ):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    documentation = settings.directory / "documentation"
+    documentation.unlink(missing_ok=True)
+    documentation.symlink_to(installation.documentation)
+    write_certificate(settings.directory / "keys", settings.bind)
+    write_sounds(settings.sounds, settings.music)
+    changed = []
+    for name, text in texts.items():
+        path = conf_dir / name
+        if path.exists() and path.read_text("utf-8") == text:
+            continue
+        new = path.with_name(f".{name}.new")
+        new.unlink(missing_ok=True)
+        with open(
+            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as out:
+            out.write(text)
+        new.replace(path)
+        changed.append(name)
+    return changed
+
+
+def dial_strings(places: Sequence[str]) -> str:
+    """What Dial is told to ring `sip-1001` or `13800138000@guangzhou`, all at once. Numbers
+    outside go through a context of their own, in which whoever answers has to press 1."""
+    rung = []
+    for place in places:
+        number, at, trunk = place.partition("@")
+        if at:
+            rung.append(f"Local/{_number(number)}@outside-{_name(trunk)}")
+        else:
+            rung.append(f"PJSIP/{_name(place)}")
+    return "&".join(rung)
+
+
+# The files that our settings decide.
+
+
+def _asterisk(settings: AsteriskSettings, installation: Installation, conf_dir: Path) -> str:
+    control = settings.directory / "run/asterisk.ctl"
+    if len(str(control)) > LONGEST_SOCKET_PATH:
+        raise BadValue(f"{control} is too long for a control socket")
+    directories = {
+        "astetcdir": conf_dir,
+        "astmoddir": installation.modules,
+        "astvarlibdir": settings.directory / "lib",
+        "astdbdir": settings.directory / "lib",
+        "astkeydir": settings.directory,
+        "astdatadir": settings.directory,
+        "astagidir": settings.directory / "lib",
+        "astspooldir": settings.directory / "spool",
+        "astrundir": settings.directory / "run",
+        "astlogdir": settings.directory / "log",
+    }
+    lines = [f"{name} => {_path(path)}" for name, path in directories.items()]
+    return _section("directories", lines) + _section(
+        "options",
+        [
+            f"systemname = {_name(settings.name)}",
+            "live_dangerously = no",
+            "transmit_silence = yes",
+            "hideconnect = yes",
+            "nocolor = yes",
+        ],
+    )
+
+
+def _manager(settings: AsteriskSettings) -> str:
+    """`call` lets the engine press keys, redirect and hang up; `system` tells when Asterisk is
+    ready. It may run nothing, originate nothing and read no keys."""
+    return _section(
+        "general",
+        [
+            "enabled = yes",
+            "webenabled = no",
+            "bindaddr = 127.0.0.1",
+            f"port = {_port(settings.ami_port)}",
+        ],
+    ) + _section(
+        _name(settings.ami_user),
+        [
+            f"secret = {_secret(settings.ami_secret)}",
+            "deny = 0.0.0.0/0.0.0.0",
+            "permit = 127.0.0.1/255.255.255.255",
+            "read = system,call",
+            "write = call",
+        ],
+    )
+
+
+def _http(settings: AsteriskSettings) -> str:
+    keys = settings.directory / "keys"
+    return _section(
+        "general",
+        [
+            "enabled = yes",
+            "enable_static = no",
+            "enable_status = no",
+            f"bindaddr = {_address(settings.bind)}",
+            f"bindport = {_port(settings.http_port)}",
+            "tlsenable = yes",
+            f"tlsbindaddr = {_address(settings.bind)}:{_port(settings.https_port)}",
+            f"tlscertfile = {_path(keys / 'certificate.pem')}",
+            f"tlsprivatekey = {_path(keys / 'private.pem')}",
+        ],
+    )
+
+
+def _rtp(settings: AsteriskSettings) -> str:
+    first, last = settings.rtp_ports
+    if _port(first) >= _port(last):
+        raise BadValue(f"RTP ports {first} to {last} are no range")
+    return _section("general", [f"rtpstart = {first}", f"rtpend = {last}"])
+
+
+def _music(settings: AsteriskSettings) -> str:
+    return _section("default", ["mode = files", f"directory = {_path(settings.music)}"])
+
+
+def _line(settings: AsteriskSettings) -> str:
+    if not settings.engines:
+        raise BadValue("no engine's address is set")
+    variables = {
+        "ENGINES": str(len(settings.engines)),
+        **{f"ENGINE_{n}": _host_port(engine) for n, engine in enumerate(settings.engines)},
+        "ENGINE": "0",
+        "TRIED": "0",
+        "PATIENCE": str(int(settings.patience_seconds)),
+        "RING": str(int(settings.ring_seconds)),
+        "FALLBACK": dial_strings(settings.fallback),
+        "DUTY": dial_strings(settings.duty_phones or settings.fallback),
+        "SPOOL": _path(settings.directory / "spool"),
+        "APOLOGY": _path(settings.prompts.apology),
+        "STAY": _path(settings.prompts.stay),
+        "ACCEPT": _path(settings.prompts.accept),
+    }
+    text = _section("globals", [f"{name} = {value}" for name, value in variables.items()])
+    for trunk in settings.trunks:
+        name, number = _name(trunk.name), _number(trunk.access_number)
+        goto = " same => n,Goto(call,s,1)"
+        text += _section(
+            f"from-trunk-{name}",
+            [
+                "include => hung-up",
+                *(
+                    line
+                    for dialled in sorted({"12355", number})
+                    for line in (
+                        f"exten => {dialled},1,MSet(ACCESS={number},TRUNK={name})",
+                        goto,
+                    )
+                ),
+                f"exten => _[+*#0-9]!,1,MSet(ACCESS=${{FILTER(0-9+*#,${{EXTEN}})}},TRUNK={name})",
+                goto,
+                f"exten => s,1,Set(TRUNK={name})",
+                goto,
+            ],
+        )
+        text += _section(
+            f"outside-{name}",
+            [
+                f"exten => _[+0-9]!,1,Dial(PJSIP/${{EXTEN}}@{name},,U(accept))",
+                " same => n,Hangup(19)",
+            ],
+        )
+    return text
+
+
+def _accounts(settings: AsteriskSettings, accounts: Iterable[Account]) -> str:
+    bind = _address(settings.bind)
+    keys = settings.directory / "keys"
+    # Without this, RTP would be heard on every address.
+    media = (
+        []
+        if bind in ("0.0.0.0", "[::]")
+        else [f"media_address = {bind.strip('[]')}", "bind_rtp_to_media_address = yes"]
+    )
+    text = ""
+    for protocol, port in (
+        ("udp", settings.sip_port),
+        ("tcp", settings.sip_port),
+        ("tls", settings.tls_port),
+    ):
+        lines = ["type = transport", f"protocol = {protocol}", f"bind = {bind}:{_port(port)}"]
+        if protocol == "tls":
+            lines += [
+                "method = tlsv1_2",
+                f"cert_file = {_path(keys / 'certificate.pem')}",
+                f"priv_key_file = {_path(keys / 'private.pem')}",
+            ]
+        text += _section(f"transport-{protocol}", lines)
+    for protocol in ("ws", "wss"):
+        text += _section(
+            f"transport-{protocol}",
+            ["type = transport", f"protocol = {protocol}", f"bind = {bind}"],
+        )
+    for trunk in settings.trunks:
+        name = _name(trunk.name)
+        text += _section(
+            name,
+            [
+                f"context = from-trunk-{name}",
+                f"transport = transport-{_one_of(trunk.transport, 'udp', 'tcp', 'tls')}",
+                f"aors = {name}",
+                # The network refuses foreign numbers, and nobody outside need see the caller's.
+                f"from_user = {_number(trunk.access_number)}",
+                *media,
+            ],
+            "trunk",
+        )
+        transport = "" if trunk.transport == "udp" else f"\\;transport={trunk.transport}"
+        text += _section(name, ["type = aor", f"contact = sip:{_host_port(trunk.peer)}{transport}"])
+        text += _section(
+            f"{name}-sources",
+            [
+                "type = identify",
+                f"endpoint = {name}",
+                *(f"match = {_network(source)}" for source in trunk.sources),
+            ],
+        )
+    for account in accounts:
+        name = _name(account.name)
+        kind = _one_of(account.kind, "sip", "browser")
+        login = [f"username = {name}", f"password = {_secret(account.secret)}"]
+        text += _section(name, [f"auth = {name}", f"aors = {name}", *media], f"{kind}-phone")
+        text += _section(name, login, "phone-login")
+        text += _section(name, [], "phone-contact")
+    return text
+
+
+def _section(name: str, lines: Iterable[str], template: str = "") -> str:
+    heading = f"[{name}]({template})" if template else f"[{name}]"
+    return "\n".join([heading, *lines, "", ""])
+
+
+# What a value may be.
+
+
+def _checked(pattern: re.Pattern[str], value: str, what: str) -> str:
+    if not pattern.match(value):
+        raise BadValue(f"{value!r} is no {what}")
+    return value
+
+
+def _name(value: str) -> str:
+    return _checked(_NAME, value, "name: letters, figures, - and _ are allowed")
+
+
+def _number(value: str) -> str:
+    return _checked(_NUMBER, value, "telephone number")
+
+
+def _path(value: Path) -> str:
+    return _checked(_PATH, str(value), "path that a configuration line can hold")
+
+
+def _secret(value: str) -> str:
+    if not _SECRET.match(value):
+        raise BadValue("a secret must be 12 to 128 letters, figures or _.~+/=-")
+    return value
+
+
+def _port(value: int) -> int:
+    if not 0 < int(value) < 65536:
+        raise BadValue(f"{value} is no port")
+    return int(value)
+
+
+def _address(value: str) -> str:
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        raise BadValue(f"{value!r} is no IP address") from None
+    return str(address) if address.version == 4 else f"[{address}]"
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise BadValue(f"{value!r} is neither an IP address nor a network") from None
+
+
+def _host_port(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isascii() or not port.isdecimal():
+        raise BadValue(f"{value!r} is not host:port")
+    return f"{_checked(_HOST, host, 'host')}:{_port(int(port))}"
+
+
+def _one_of(value: str, *allowed: str) -> str:
+    if value not in allowed:
+        raise BadValue(f"{value!r} is none of {', '.join(allowed)}")
+    return value
