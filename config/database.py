@@ -9,9 +9,10 @@ commit (group commit; each in its own savepoint, so one that fails undoes itself
 `synchronous=FULL`: NORMAL loses the last committed orders with the power
 (https://www.sqlite.org/pragma.html#pragma_synchronous).
 
-PostgreSQL: a pool. Work that lost its connection or a deadlock before its commit was sent has
-left nothing behind, so it is done once more on a fresh connection: a restarted server costs no
-call. A connection lost during the commit is never retried, for it may have been heard.
+PostgreSQL: a pool, whose connections are had first come, first served. Work that lost its
+connection or a deadlock before its commit was sent has left nothing behind, so it is done once
+more on a fresh connection: a restarted server costs no call. A connection lost during the commit
+is never retried, for it may have been heard.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
+
+from config.turns import NoTurn, Turns
 
 T = TypeVar("T")
 Job = tuple[Callable[[Connection], Any], "Future[Any]"]
@@ -39,7 +41,9 @@ metadata = MetaData()
 
 WRITES_A_COMMIT = 64
 LOCK_SECONDS = 5
-_POOL: dict[str, Any] = {"pool_size": 32, "max_overflow": 0, "pool_timeout": LOCK_SECONDS}
+READS_AT_ONCE = 8
+WRITES_AT_ONCE = 8
+"""On PostgreSQL. More are slower here: they wait for processors, not for the disk."""
 
 
 class StoreUnavailable(Exception):
@@ -89,11 +93,13 @@ class Store:
             self._readers = self.engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
+        self._reading = Turns(READS_AT_ONCE, LOCK_SECONDS)
+        self._writing = Turns(WRITES_AT_ONCE, LOCK_SECONDS)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one snapshot, which it cannot write to. Raises what `work` raises, or
         StoreUnavailable."""
-        return _transaction(self._readers, work)
+        return _transaction(self._readers, self._reading, work)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and return its result after the commit.
@@ -103,7 +109,7 @@ class Store:
         """
         if self._writer is not None:
             return self._writer.submit(work)
-        return _transaction(self.engine, work)
+        return _transaction(self.engine, self._writing, work)
 
     def create_all(self) -> None:
         """Create every table known to `metadata` (tests); deployments migrate."""
@@ -127,8 +133,8 @@ def one_at_a_time(connection: Connection, what: int) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(12355, :what)"), {"what": what})
 
 
-def _transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with _unavailable_as_such():
+def _transaction(engine: Engine, turns: Turns, work: Callable[[Connection], T]) -> T:
+    with _unavailable_as_such(), turns.turn():
         try:
             return _attempt(engine, work)
         except _Undone:
@@ -162,7 +168,9 @@ def _unavailable_as_such() -> Iterator[None]:
     """Driver errors that mean `the store is gone` become StoreUnavailable."""
     try:
         yield
-    except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
+    except NoTurn as error:
+        raise StoreUnavailable(f"the store is too busy: {error}") from error
+    except (DBAPIError, sqlite3.Error) as error:
         if _is_unavailable(error):
             raise StoreUnavailable(str(error).splitlines()[0]) from error
         raise
@@ -170,8 +178,6 @@ def _unavailable_as_such() -> Iterator[None]:
 
 def _is_unavailable(error: Exception) -> bool:
     """Whether the store, not the statement, is at fault."""
-    if isinstance(error, PoolTimeout):
-        return True
     driver = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(driver, sqlite3.Error):
         return getattr(driver, "sqlite_errorcode", 0) & 0xFF in _SQLITE_UNAVAILABLE
@@ -207,7 +213,7 @@ def _postgresql_engine(url: str) -> Engine:
     return create_engine(
         url,
         hide_parameters=True,
-        **_POOL,
+        pool_size=READS_AT_ONCE + WRITES_AT_ONCE,
         connect_args={
             "connect_timeout": 3,
             # A server that vanished from the network is noticed; so are engines that did, whose
@@ -229,7 +235,7 @@ def _sqlite_engine(url: str, begin: str, *, read_only: bool) -> Engine:
         url,
         hide_parameters=True,
         connect_args={"timeout": LOCK_SECONDS},
-        **(_POOL if read_only else {"poolclass": NullPool}),
+        **({"pool_size": READS_AT_ONCE} if read_only else {"poolclass": NullPool}),
     )
 
     @event.listens_for(engine, "connect")
