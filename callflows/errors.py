@@ -23,7 +23,7 @@ class FlowError:
 
 
 class FlowErrors(Exception):
-    """All errors of a bundle at once, one line each, in the order of the files."""
+    """All errors of a bundle at once, one line each, in the order of their places."""
 
     def __init__(self, errors: Sequence[FlowError]) -> None:
         self.errors = tuple(errors)

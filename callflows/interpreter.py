@@ -162,7 +162,8 @@ def _follow(done: Exit) -> Call:
 
 
 def _to_crisis(call: Call) -> Call:
-    return _begin(call.changed(stack=(), unspoken=(), priority=Priority.CRISIS), CRISIS)
+    afresh = call.changed(stack=(), unspoken=(), visits={}, priority=Priority.CRISIS)
+    return _begin(afresh, CRISIS)
 
 
 def _to_queue(call: Call) -> Call | None:

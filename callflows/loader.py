@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from callflows import reading
 from callflows.callflow import CRISIS, Callflow, Flow
 from callflows.errors import FlowError, FlowErrors
 from callflows.structure import structure_errors
-from callflows.validation import validation_error
+from callflows.validation import broken_steps, validation_error
 
 LIBRARY = Path(__file__).parent / "library"
 """The flows as shipped: what a folder doesn't have is taken from here."""
@@ -60,9 +61,13 @@ def _load(read: Callable[[str], tuple[str, bytes] | None], entry: str) -> Callfl
         file, content = found
         try:
             sources[name] = reading.decode(file, content)
-            flow, document = _flow(file, sources[name])
+            document = reading.Document(file, sources[name])
         except FlowErrors as refused:
             errors += refused.errors
+            continue
+        flow, wrong = _flow(document, file)
+        errors += wrong
+        if flow is None:
             continue
         flows[name] = flow
         places |= {(name, *path): place for path, place in document.places.items()}
@@ -72,25 +77,37 @@ def _load(read: Callable[[str], tuple[str, bytes] | None], entry: str) -> Callfl
                 asked[subflow] = document.place(("steps", step_name, "flow"))
                 wanted.append(subflow)
     callflow = Callflow(entry, flows, sources, places)
-    errors += structure_errors(callflow)
+    errors += structure_errors(callflow, sound=not errors)
     if errors:
-        raise FlowErrors(errors)
+        raise FlowErrors(sorted(errors, key=_order))
     return callflow
 
 
-def _flow(file: str, text: str) -> tuple[Flow, reading.Document]:
-    document = reading.Document(file, text)
+def _order(error: FlowError) -> tuple[str, int, int]:
+    file, line, column = error.place.rsplit(":", 2)
+    return file, int(line), int(column)
+
+
+def _flow(document: reading.Document, file: str) -> tuple[Flow | None, list[FlowError]]:
+    """The flow as far as it can be made out, and what is wrong with it: with its broken steps
+    standing in their places, so that what leads to and from them is checked all the same."""
     errors = list(document.errors)
-    flow = None
-    if document.data:
-        try:
-            flow = Flow.model_validate(document.data)
-        except ValidationError as invalid:
-            errors += [validation_error(document, error) for error in invalid.errors()]
-    if errors or flow is None:
-        raise FlowErrors(errors)
+    if not document.data:
+        return None, errors
+    flow, broken = None, {}
+    try:
+        flow = Flow.model_validate(document.data)
+    except ValidationError as invalid:
+        found = invalid.errors()
+        errors += [validation_error(document, error) for error in found]
+        broken = broken_steps(document.data, found)
+    if broken:
+        whole = {k: v for k, v in document.data["steps"].items() if k not in broken}
+        with suppress(ValidationError):
+            flow = Flow.model_validate({**document.data, "steps": whole})
+            flow = flow.model_copy(update={"steps": {**flow.steps, **broken}})
     stem = file.removesuffix(".yaml")
-    if flow.name != stem:
+    if flow is not None and flow.name != stem:
         message = f"expected {stem!r} as the file is named, not {flow.name!r}"
-        raise FlowErrors([FlowError(document.place(("name",)), message, key="name")])
-    return flow, document
+        errors.append(FlowError(document.place(("name",)), message, key="name"))
+    return flow, errors

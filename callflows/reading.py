@@ -63,7 +63,7 @@ class Document:
             node: Node | None = None if self.errors else YAML(typ="rt", pure=True).compose(text)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            place = self._file if mark is None else self._at(mark)
+            place = f"{self._file}:1:1" if mark is None else self._at(mark)
             raise FlowErrors([FlowError(place, _syntax(error))]) from None
         except YAMLError as error:
             message = " ".join(str(error).split())
@@ -141,8 +141,7 @@ class Document:
 
 def decode(file: str, content: bytes) -> str:
     if len(content) > MOST_BYTES:
-        size = f"{len(content) // 1024} kB"
-        message = f"the file has {size}, a flow at most {MOST_BYTES // 1024} kB"
+        message = f"the file has more than {MOST_BYTES // 1024} kB, the most a flow may have"
         raise FlowErrors([FlowError(f"{file}:1:1", message)])
     try:
         return content.decode("utf-8-sig")

@@ -15,15 +15,12 @@ from callflows.steps.subflow import SubflowStep
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
-def structure_errors(callflow: Callflow) -> list[FlowError]:
+def structure_errors(callflow: Callflow, *, sound: bool) -> list[FlowError]:
+    """`sound` tells that nothing was wrong with any of the files: only then are loops looked
+    for."""
     errors = [error for flow in callflow.flows.values() for error in _flow_errors(callflow, flow)]
     errors += _bundle_errors(callflow)
-    missing = {CRISIS, callflow.name} | {
-        name for flow in callflow.flows.values() for name in flow.subflows()
-    }
-    if errors or missing - set(callflow.flows):
-        return errors
-    return list(_loop_errors(callflow))
+    return errors if errors or not sound else list(_loop_errors(callflow))
 
 
 class _Reporter:

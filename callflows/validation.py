@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from callflows.callflow import Flow
 from callflows.errors import FlowError, suggestion
 from callflows.reading import Document, step_and_key
 from callflows.steps import STEPS
+from callflows.steps.step import Step
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -27,6 +28,26 @@ def validation_error(document: Document, error: ErrorDetails) -> FlowError:
     return FlowError(document.place(path), _message(document, path, error, in_key), step, key)
 
 
+class BrokenStep(Step):
+    """Stands for a step that could not be read, with the exits that could."""
+
+    ANY_EXIT = True
+    KEY_EXITS = True
+
+
+def broken_steps(data: dict[str, Any], errors: list[ErrorDetails]) -> dict[str, BrokenStep]:
+    """The steps that the errors are in, by name."""
+    names = {str(e["loc"][1]) for e in errors if e["loc"][0] == "steps" and len(e["loc"]) > 1}
+    broken = {}
+    for name in names if isinstance(data.get("steps"), dict) else ():
+        step = data["steps"].get(name)
+        exits = step.get("exits", {}) if isinstance(step, dict) else {}
+        readable = exits.items() if isinstance(exits, dict) else ()
+        leads_to = {key: to for key, to in readable if isinstance(to, str)}
+        broken[name] = BrokenStep(type="", exits=leads_to)
+    return broken
+
+
 def _message(document: Document, path: tuple[str, ...], error: ErrorDetails, in_key: bool) -> str:
     given = error["input"]
     match error["type"]:
@@ -39,9 +60,7 @@ def _message(document: Document, path: tuple[str, ...], error: ErrorDetails, in_
         case "union_tag_not_found":
             return f"every step needs a type: one of {', '.join(STEPS)}"
         case "union_tag_invalid":
-            return (
-                f"unknown step type {given['type']!r}{suggestion(str(given['type']), list(STEPS))}"
-            )
+            return f"unknown step type {given['type']}{suggestion(str(given['type']), STEPS)}"
         case "string_type" if isinstance(given, int | float) and not isinstance(given, bool):
             return f"expected a text, not the number {given}: write it in quotes"
         case "string_type":

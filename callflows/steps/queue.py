@@ -109,7 +109,7 @@ class QueueStep(Step):
                 "entered_at": call.at.isoformat(),
                 "announce_at": (call.at + timedelta(seconds=self.first_announcement)).isoformat(),
                 "welcomed": not (self.prompt and self.welcome_wait and says),
-                "outer_said": False,
+                "outer_said": bool(session.queue and session.queue_memory.get("outer_said")),
                 "says": says,
             },
         )
@@ -119,7 +119,9 @@ class QueueStep(Step):
         match memory["phase"]:
             case "join":
                 topic = call.value("topic", "unknown")
-                return JoinQueue(topic, call.language, call.session.priority)
+                # Counselors may speak a language that no prompt is written in.
+                language = call.value("language", call.language)
+                return JoinQueue(topic, language, call.session.priority)
             case "take":
                 return TakeReservation()
             case "status":
@@ -226,7 +228,9 @@ class QueueStep(Step):
         return _instant(call, "entered_at") + timedelta(seconds=self.patience or 0)
 
     def refused_in_danger(self) -> str | None:
-        return "a recording notice" if self.recording_notice else None
+        if self.recording_notice is not None:
+            return "a recording notice"
+        return "music alone, without an announcement" if self.announcement is None else None
 
     def unpressed_seconds(self) -> float:
         return self.welcome_wait

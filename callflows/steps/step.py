@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -126,7 +127,9 @@ class Step(BaseModel):
     def prompts(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """(parameter, prompt, placeholders) of each prompt this step names."""
         for name, info in type(self).model_fields.items():
-            for mark in info.metadata:
+            # Of `Prompt | None` the mark stays inside the annotation.
+            inner = [getattr(part, "__metadata__", ()) for part in get_args(info.annotation)]
+            for mark in chain(info.metadata, *inner):
                 if isinstance(mark, PromptField) and getattr(self, name) is not None:
                     yield name, getattr(self, name), mark.placeholders
 
