@@ -19,6 +19,7 @@ from config.topics import load_topics
 from ivr.controller import Controller
 from ivr.house import House
 from ivr.publications import WRONG_NUMBER, Publications
+from ivr.transaction import Woken
 from routing.directory import Directory
 from routing.queues import Queues
 from routing.stations import Stations
@@ -52,8 +53,8 @@ class Assembly:
         migrate(store)
         return cls(settings, store, Log(keys), stations, directory, flows)
 
-    def controller(self, engine: str, wake: Callable[[str, str], None]) -> Controller:
-        """:param engine: this process's name. `wake`: told of (call id, channel) to wake."""
+    def controller(self, engine: str, wake: Callable[[Woken], None]) -> Controller:
+        """:param engine: this process's name. `wake`: told of waiting calls to wake."""
         house = House(
             self.log,
             Queues(self.stations),

@@ -8,7 +8,7 @@ engines that believe they own a call one learns that it does not (StaleTurn) and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -23,11 +23,11 @@ from callflows.verbs import Dial, Hangup, Verb
 from config.database import Store
 from ivr import sessions
 from ivr.house import House
-from ivr.order_events import notes_of_change, notes_of_event, notes_of_verbs
+from ivr.order_events import Note, notes_of_change, notes_of_event, notes_of_verbs
 from ivr.pending import OfferedCall, Pending, StaleTurn
 from ivr.publications import WRONG_NUMBER, Publications
 from ivr.sessions import CallRow
-from ivr.transaction import Transaction
+from ivr.transaction import Transaction, Woken
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Controller:
     """The engine's heart, the same for every carrier.
 
     :param engine: names this process in the session rows.
-    :param wake: told, after the commit, of each call for which a counselor was reserved while
+    :param wake: told, after the commit, of each call that a counselor was reserved for while
         it waited.
     """
 
@@ -46,7 +46,7 @@ class Controller:
         house: House,
         publications: Publications,
         engine: str,
-        wake: Callable[[str, str], None],
+        wake: Callable[[Woken], None],
     ) -> None:
         self.store = store
         self.house = house
@@ -103,6 +103,37 @@ class Controller:
 
         self._write(work)
 
+    def served_without_us(
+        self, call: OfferedCall, at: datetime, result: DialResult | None, notes: Sequence[Note]
+    ) -> None:
+        """The carrier's last resort served the caller while no engine could, and the call is
+        over: its order is opened, if it never was, and closed. Telling it again does nothing.
+
+        `result` is how the last resort's Dial ended, `notes` what else happened.
+        """
+
+        def work(tx: Transaction) -> None:
+            row = sessions.load(tx.connection, call.call_id)
+            if row is None:
+                version = self.publications.current.version
+                order_no, _ = self.house.open(tx, call, version, at)
+                row = CallRow(
+                    call.call_id, order_no, call.carrier, call.channel, self.engine,
+                    turn=0, verbs_turn=0, session=None, verbs=None, offered_at=at, ended_at=None,
+                )  # fmt: skip
+                sessions.insert(tx.connection, row)
+            if row.ended_at is not None:
+                return
+            self.house.note(tx, row.order_no, at, notes)
+            kinds = {note.kind for note in notes}
+            outcome = "voicemail" if "voicemail_left" in kinds else "failed"
+            if result is DialResult.ANSWERED:
+                outcome = "transferred"
+            self.house.close(tx, row, outcome, "caller", at)
+            sessions.save(tx.connection, _ended(row, at), row.turn)
+
+        self._write(work)
+
     def lost(self, call_id: str, at: datetime) -> None:
         """The carrier itself lost the call (Asterisk died): its order ends as failed, its
         counselors are free again."""
@@ -115,9 +146,10 @@ class Controller:
 
         self._write(work)
 
-    def counselor_answered(self, call_id: str, counselor_id: str, at: datetime) -> None:
-        """A counselor of the call's current offer is talking with the caller."""
-        self._write(lambda tx: self.house.counselor_answered(tx, call_id, counselor_id, at))
+    def counselor_answered(self, call_id: str, number: str, at: datetime) -> None:
+        """The counselor with desk `number` is talking with the caller. Anybody else's number
+        changes nothing."""
+        self._write(lambda tx: self.house.counselor_answered(tx, call_id, number, at))
 
     def counselors_changed(self, change: Callable[[Connection], T], at: datetime) -> T:
         """Apply a change of presence or roster; whoever waits for them is served."""
@@ -136,6 +168,12 @@ class Controller:
     def reservation_waiting(self, call_id: str) -> bool:
         """Is a counselor reserved for this waiting call? Raises StoreUnavailable."""
         return self.store.read(lambda connection: self.house.reserved(connection, call_id))
+
+    def slept_on(self, woken: Woken) -> bool:
+        """Has a woken call not moved yet? Raises StoreUnavailable."""
+        return self.store.read(
+            lambda connection: sessions.turn_of(connection, woken.call_id) == woken.turn
+        )
 
     def open_calls(self) -> list[CallRow]:
         """Every call that has not ended, oldest first."""
@@ -254,8 +292,8 @@ class Controller:
             return work(tx), tx
 
         result, tx = self.store.write(transaction)
-        for call_id, channel in tx.woken:
-            self._wake(call_id, channel)
+        for woken in tx.woken:
+            self._wake(woken)
         for alert in tx.alerts:
             alert.tell()
         return result

@@ -14,6 +14,7 @@ from typing import assert_never
 import phonenumbers
 from sqlalchemy import Connection
 
+from agents import roster
 from callflows.data_dips import (
     DataDip,
     FindDirectoryEntry,
@@ -42,7 +43,7 @@ from ivr import sessions
 from ivr.order_events import Note
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
-from ivr.transaction import Transaction
+from ivr.transaction import Transaction, Woken
 from routing import offers, waiting
 from routing.directory import Directory
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
@@ -214,11 +215,12 @@ class House:
         return None
 
     def counselor_answered(
-        self, tx: Transaction, call_id: str, counselor_id: str, at: datetime
+        self, tx: Transaction, call_id: str, number: str, at: datetime
     ) -> None:
-        """A counselor of the call's present offer is talking with the caller."""
+        """The counselor with desk `number` is talking with the caller of the present offer."""
         row = sessions.load(tx.connection, call_id)
-        if row is None or row.ended_at is not None:
+        counselor_id = roster.by_number(tx.connection, number)
+        if row is None or row.ended_at is not None or counselor_id is None:
             return
         for part in offers.of_call(tx.connection, call_id):
             if part.counselor_id == counselor_id and part.answered_at is None:
@@ -266,7 +268,7 @@ class House:
         for reserved in changes.woken:
             row = sessions.load(tx.connection, reserved.call_id)
             if row is not None and row.ended_at is None:
-                tx.woken.append((row.call_id, row.channel))
+                tx.woken.append(Woken(row.call_id, row.channel, row.turn))
         return changes
 
     @staticmethod

@@ -63,12 +63,19 @@ _save = (
         ended_at=bindparam("new_ended_at"),
     )
 )
+_turn = select(calls.c.turn).where(calls.c.call_id == bindparam("id"), calls.c.ended_at.is_(None))
 _open = select(calls).where(calls.c.ended_at.is_(None)).order_by(calls.c.offered_at)
 
 
 def load(connection: Connection, call_id: str) -> CallRow | None:
     row = connection.execute(_by_id, {"id": call_id}).first()
     return CallRow(*row) if row is not None else None
+
+
+def turn_of(connection: Connection, call_id: str) -> int | None:
+    """The turn of a call that has not ended; None otherwise."""
+    turn: int | None = connection.execute(_turn, {"id": call_id}).scalar()
+    return turn
 
 
 def insert(connection: Connection, row: CallRow) -> None:

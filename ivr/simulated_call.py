@@ -83,7 +83,7 @@ def simulated_call(
         assembly = Assembly.open(own)
         try:
             assembly.import_roster(at)
-            controller = assembly.controller("simulator", lambda call_id, channel: None)
+            controller = assembly.controller("simulator", lambda woken: None)
             _staff(controller, at - timedelta(minutes=1))
             call = OfferedCall("simulated", "simulator", "", access_number, caller)
             Simulator(SimulatedHouse(controller, assembly), keys, tell, at).call(call)

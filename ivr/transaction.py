@@ -9,11 +9,19 @@ from sqlalchemy import Connection
 from agents.offer_results import Alert
 
 
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """A waiting call that got a reservation at `turn`: once its turn has moved, it knows."""
+
+    call_id: str
+    channel: str
+    turn: int
+
+
 @dataclass(slots=True)
 class Transaction:
-    """`woken`: waiting calls (id, channel) that got a reservation. `alerts`: what an operator
-    must act on."""
+    """`woken`: whom to wake. `alerts`: what an operator must act on."""
 
     connection: Connection
-    woken: list[tuple[str, str]] = field(default_factory=list)
+    woken: list[Woken] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)

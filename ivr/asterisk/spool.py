@@ -1,0 +1,85 @@
+"""What the dialplan wrote down while no engine could be told: a file a call.
+
+Each becomes part of its order, or an order of its own where none was ever opened, and is deleted
+only after the commit. A file that cannot be read is kept aside for a person, never lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from callflows.events import DialResult
+from config.database import StoreUnavailable
+from ivr.asterisk.dialling import RESULTS
+from ivr.pending import OfferedCall
+
+log = structlog.get_logger()
+
+WAV_HEADER_BYTES = 44
+BYTES_A_SECOND = 16_000
+"""8 kHz, 16 bit, mono."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One call as the dialplan tells it. `last_resort`: the dialplan itself served the caller.
+    `recording` and `recorded_seconds`: a message left there."""
+
+    call: OfferedCall
+    at: datetime
+    last_resort: bool
+    crisis: bool
+    dial: DialResult | None
+    dial_turn: int | None
+    talk_seconds: int
+    recording: str | None
+    recorded_seconds: int
+
+
+def import_spool(directory: Path, tell: Callable[[Report], None]) -> int:
+    """Tell every report of the spool, oldest first; how many were told."""
+    told = 0
+    files = sorted((directory / "calls").glob("*.json"), key=lambda file: file.stat().st_mtime)
+    for file in files:
+        try:
+            report = read_report(file, directory / "voicemail")
+        except (ValueError, KeyError, TypeError) as error:
+            log.error("spool_file_unreadable", file=file.name, reason=str(error))
+            file.rename(file.with_suffix(".unreadable"))
+            continue
+        try:
+            tell(report)
+        except StoreUnavailable:
+            return told
+        file.unlink()
+        told += 1
+    return told
+
+
+def read_report(file: Path, voicemail: Path) -> Report:
+    """Raises ValueError, KeyError or TypeError for what isn't a report."""
+    said = json.loads(file.read_text(encoding="utf-8"))
+    call_id = said["call_id"]
+    message = voicemail / f"{call_id}.wav"
+    recorded = 0
+    if message.exists():
+        recorded = max(0, message.stat().st_size - WAV_HEADER_BYTES) // BYTES_A_SECOND
+    turn = said["call_turn"]
+    talk = said["talk_seconds"]
+    return Report(
+        call=OfferedCall(call_id, "asterisk", "", said["access_number"], said["caller"] or None),
+        at=datetime.fromtimestamp(int(said["at"]), UTC),
+        last_resort=said["last_resort"] == "1",
+        crisis=said["crisis"] == "1",
+        dial=RESULTS.get(said["dial_status"]),
+        dial_turn=int(turn) if turn.isdecimal() else None,
+        talk_seconds=int(talk) if talk.isdecimal() else 0,
+        recording=message.stem if recorded else None,
+        recorded_seconds=recorded,
+    )

@@ -1,0 +1,200 @@
+"""One engine: everything a process needs to serve calls that come in by Asterisk."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from asterisk.manager import ManagerException
+
+from config.database import StoreUnavailable
+from ivr.assembly import Assembly
+from ivr.asterisk.ami import Ami, Headers
+from ivr.asterisk.calls import CallHandler, HangupHandler
+from ivr.asterisk.codes import CodeHandler
+from ivr.asterisk.provisions import Provisions
+from ivr.asterisk.server import FastAgiServer, ping_handler
+from ivr.asterisk.spool import Report, import_spool
+from ivr.asterisk.waker import Waker
+from ivr.order_events import Note
+from ivr.transaction import Woken
+from recordings.prompts import PromptCache
+from workorders.seals import seal_minute
+
+log = structlog.get_logger()
+
+HEALTHY_SECONDS = 1.0
+"""A store that neither commits nor fails for so long is hung, and so are we."""
+NEW_CALL = timedelta(seconds=10)
+"""A call younger than this may not be in Asterisk's list yet."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Engine:
+    """Serves calls from `start()` to `stop()`."""
+
+    def __init__(self, assembly: Assembly, ami_secret: str) -> None:
+        settings = assembly.settings
+        self._assembly = assembly
+        self.name = f"engine-{os.getpid()}-{secrets.token_hex(3)}"
+        self.ami = Ami((settings.bind_address, settings.ami_port), settings.ami_user, ami_secret)
+        self._waker = Waker(self.ami)
+        self.controller = assembly.controller(self.name, self._wake)
+        prompts = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
+        provisions = Provisions(assembly, self.controller, prompts)
+        self.server = FastAgiServer(
+            (settings.bind_address, settings.fastagi_port),
+            {
+                "call": CallHandler(self.controller, provisions, now),
+                "hangup": HangupHandler(self.controller, now),
+                "code": CodeHandler(self.controller, prompts, now),
+                "ping": ping_handler(self.healthy),
+            },
+        )
+        self._probes = ThreadPoolExecutor(1, thread_name_prefix="probe")
+        self._probe: Future[bool] | None = None
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._reconciling = threading.Lock()
+
+    def start(self) -> None:
+        """Take up what the former engine left, then serve."""
+        self.controller.publications.publish(self._assembly.store, now())
+        self.ami.on_event("BridgeEnter", self._bridged)
+        self.ami.on_event("FullyBooted", lambda _headers: self._reconcile())
+        self._waker.start()
+        self.ami.start()
+        for job, seconds in (
+            (self._tick, 1),
+            (self._import_spool, 3),
+            (self._reconcile, 30),
+            (self._seal, 60),
+        ):
+            self._scheduler.add_job(
+                _told(job), "interval", seconds=seconds, coalesce=True, max_instances=1,
+                misfire_grace_time=None,
+            )  # fmt: skip
+        self._scheduler.start()
+        self.server.start()
+        log.info("engine_started", engine=self.name)
+
+    def stop(self) -> None:
+        self._scheduler.shutdown(wait=True)
+        self.server.stop()
+        self._waker.stop()
+        self.ami.stop()
+        self._probes.shutdown(wait=False)
+        self._assembly.store.close()
+        log.info("engine_stopped", engine=self.name)
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: ended.set())
+        self.start()
+        ended.wait()
+        self.stop()
+
+    def healthy(self) -> bool:
+        """Can this process still commit, or at least say that it can't? A store that is down is
+        no fault of the engine's; one that gives no answer at all is a hang."""
+        if self._probe is None or self._probe.done():
+            self._probe = self._probes.submit(self._commits)
+        try:
+            return self._probe.result(timeout=HEALTHY_SECONDS)
+        except NotInTime:
+            return False
+
+    def _commits(self) -> bool:
+        try:
+            self._assembly.store.write(lambda connection: None)
+        except StoreUnavailable:
+            log.error("store_unavailable")
+        return True
+
+    def _wake(self, woken: Woken) -> None:
+        def still_asleep() -> bool:
+            try:
+                return self.controller.slept_on(woken)
+            except StoreUnavailable:
+                return False
+
+        self._waker.wake(woken.call_id, woken.channel, still_asleep)
+
+    def _bridged(self, headers: Headers) -> None:
+        """Answered means bridged: a counselor's leg has met its caller's."""
+        call_id = headers.get("Linkedid", "")
+        if headers.get("Uniqueid") == call_id:
+            return
+        account = headers.get("Channel", "").removeprefix("PJSIP/").rpartition("-")[0]
+        self.controller.counselor_answered(call_id, account.rpartition("-")[2], now())
+
+    def _tick(self) -> None:
+        self.controller.tick(now())
+
+    def _seal(self) -> None:
+        assembly = self._assembly
+        seal_minute(assembly.store, assembly.log.keys, assembly.settings.seal_file, now())
+
+    def _import_spool(self) -> None:
+        import_spool(self._assembly.settings.spool_directory, self._reported)
+
+    def _reported(self, report: Report) -> None:
+        call = report.call
+        if not report.last_resort:
+            self.controller.hung_up(
+                call.call_id, report.at, report.dial, report.dial_turn, report.talk_seconds
+            )
+        notes = []
+        if report.last_resort:
+            notes.append(Note("last_resort", "asterisk", {"crisis": report.crisis}))
+        if report.recording is not None:
+            left = {"recording": report.recording, "seconds": report.recorded_seconds}
+            columns = {"recording_ref": report.recording}
+            notes.append(Note("voicemail_left", "caller", left, columns))
+        self.controller.served_without_us(call, report.at, report.dial, notes)
+
+    def _reconcile(self) -> None:
+        """Calls that the store holds open and Asterisk no longer has are over: it died, or lost
+        them. What the dialplan wrote of them comes first."""
+        with self._reconciling:
+            began = now()
+            open_calls = [
+                call
+                for call in self.controller.open_calls()
+                if call.carrier == "asterisk" and began - call.offered_at > NEW_CALL
+            ]
+            if not open_calls:
+                return
+            try:
+                live = self.ami.channels()
+            except ManagerException:
+                return
+            self._import_spool()
+            for call in open_calls:
+                if call.call_id not in live:
+                    log.error("call_lost", call_id=call.call_id, order_no=call.order_no)
+                    self.controller.lost(call.call_id, began)
+
+
+def _told(job: Callable[[], None]) -> Callable[[], None]:
+    """A job that cannot reach the store tries again next time; one line says so."""
+
+    def run() -> None:
+        try:
+            job()
+        except StoreUnavailable as error:
+            log.error("job_postponed", job=job.__name__, reason=str(error))
+
+    return run
