@@ -120,14 +120,15 @@ class QueueMachine(RuleBasedStateMachine):
         query = select(waiting_calls.c.offer_id).where(waiting_calls.c.call_id == call_id)
         return str(self.store.read(lambda c: c.execute(query).scalar_one()))
 
-    @rule(priority=st.sampled_from([0, 1, 1, 1, 2]))
-    def somebody_calls(self, priority: int) -> None:
-        self.calls += 1
-        caller = Caller(f"call {self.calls:03}", priority, self.at + timedelta(milliseconds=1))
-        answer = self.join(caller).answer
-        self.model.queue[caller.id] = caller
-        self.model.match(self.at)
-        self.check_answer(caller, answer)
+    @rule(priorities=st.lists(st.sampled_from([0, 1, 1, 1, 2]), min_size=1, max_size=8))
+    def some_call(self, priorities: list[int]) -> None:
+        for priority in priorities:
+            self.calls += 1
+            caller = Caller(f"call {self.calls:03}", priority, self.at + timedelta(milliseconds=1))
+            answer = self.join(caller).answer
+            self.model.queue[caller.id] = caller
+            self.model.match(self.at)
+            self.check_answer(caller, answer)
 
     def check_answer(self, caller: Caller, answer: object) -> None:
         held = self.model.held_calls().get(caller.id)
@@ -287,8 +288,9 @@ def run(open_store: Callable[[], Store], examples: int) -> None:
     machine = type("QueueOnAStore", (QueueMachine,), {"open_store": staticmethod(open_store)})
     machine.TestCase.settings = settings(
         max_examples=examples,
-        stateful_step_count=50,
+        stateful_step_count=40,
         deadline=None,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
         database=None,
     )
