@@ -141,15 +141,6 @@ class Directory:
         return not bare or entry.local or entry.region is None or entry.region == trunk_region
 
 
-def check(directory: Path, places: Places) -> list[str]:
-    """Every mistake in a directory's sister lines, a line each; empty when all is well."""
-    try:
-        Directory.load(directory, places)
-    except ConfigErrors as error:
-        return list(error.errors)
-    return []
-
-
 def _mistakes(yaml: YamlFile, file: _DirectoryFile, places: Places) -> Iterable[str]:
     owners: dict[tuple[str, str | None], str] = {}
     for entry_id, entry in file.entries.items():

@@ -130,10 +130,6 @@ class Regions:
         """The city of an area code; the province where several cities share it."""
         return self._common(self._by_area_code.get(area_code, []))
 
-    def area_code_before(self, digits: str) -> str | None:
-        """The area code that a domestic number, 0 included, begins with."""
-        return next((digits[:size] for size in (3, 4) if digits[:size] in self._by_area_code), None)
-
     def from_caller(self, number: str | None) -> FoundRegion | None:
         """A hint from a caller's number: where its line or SIM was issued. Never raises."""
         code = self._of_number(number[:64]) if number else None
@@ -150,9 +146,15 @@ class Regions:
             code = self.of_area_code("0" + digits.removeprefix("0"))
         return self._found(code, "stated", "likely")
 
-    def found_by_access(self, code: str) -> FoundRegion | None:
-        """The region of the trunk a call came in on."""
+    def found_by_access(self, code: str | None) -> FoundRegion | None:
+        """The region of a station whose own trunk a call came in on."""
         return self._found(code, "access", "certain")
+
+    def found_by_trunk_code(self, area_code: str) -> FoundRegion | None:
+        """The region whose trunk carries an area code."""
+        shared = len(self._by_area_code.get(area_code, ())) > 1
+        owner = self.owner_of_area_code(area_code)
+        return self._found(owner, "access", "likely" if shared else "certain")
 
     def _found(
         self,

@@ -192,29 +192,22 @@ class Stations:
         return self.home_for(owner) if owner else None
 
     def region_from_access(self, number: str | None) -> FoundRegion | None:
-        """The region of the trunk: certain, since the carrier's own wiring says it."""
+        """The region of the trunk: certain, since the carrier's own wiring says it; only likely
+        where several cities share the area code."""
         digits = _digits(number or "")
         station = self._by_access_number.get(digits)
-        code = self.region(station) if station else None
-        if code is None and digits.endswith("12355"):
+        if station is not None:
+            return self.regions.found_by_access(self.region(station))
+        if digits.endswith("12355"):
             area_code = "0" + digits.removesuffix("12355").lstrip("0")
-            code = self.regions.owner_of_area_code(area_code)
-        return self.regions.found_by_access(code) if code else None
+            return self.regions.found_by_trunk_code(area_code)
+        return None
 
     def _about(self, station: str) -> _Station | None:
         return self._file.stations.get(station) or self._file.centres.get(station)
 
 
 Settings = Mapping[str, StationSettings]
-
-
-def check(directory: Path) -> list[str]:
-    """Every mistake in a directory's stations and regions, a line each; empty when all is well."""
-    try:
-        Stations.load(directory)
-    except ConfigErrors as error:
-        return list(error.errors)
-    return []
 
 
 def _parent(station: str, regions: Regions) -> str | None:

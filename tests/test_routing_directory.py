@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from routing.directory import Directory, NotInDirectory, check
+from config.yaml_file import ConfigErrors
+from routing.directory import Directory, NotInDirectory
 from routing.regions import Regions
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -111,5 +112,6 @@ def test_the_demonstration_dials_only_phones_of_this_server() -> None:
 )
 def test_a_mistake_is_one_line_with_its_place(lines: Path, old: str, new: str, told: str) -> None:
     (lines / "directory.yaml").write_text(LINES.replace(old, new, 1), encoding="utf-8")
-    errors = check(lines, REGIONS)
-    assert any(told in error and "directory.yaml:" in error for error in errors), errors
+    with pytest.raises(ConfigErrors) as caught:
+        Directory.load(lines, REGIONS)
+    assert any(told in error and "directory.yaml:" in error for error in caught.value.errors)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.stations import NATION, Stations, check
+from routing.check import check
+from routing.stations import NATION, Stations
 
 CONFIG = Path(__file__).parent.parent / "config"
 SHIPPED = Stations.load(CONFIG)
@@ -18,7 +19,7 @@ SHIPPED = Stations.load(CONFIG)
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """A copy of the shipped configuration to spoil."""
-    for name in ("regions.yaml", "stations.yaml"):
+    for name in ("regions.yaml", "stations.yaml", "topics.yaml", "directory.yaml"):
         shutil.copy(CONFIG / name, tmp_path / name)
     return tmp_path
 
@@ -174,5 +175,18 @@ def test_two_stations_cannot_share_a_trunk(directory: Path) -> None:
     assert any("400-1 is 440100's already" in line for line in check(directory))
 
 
-def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    assert check(tmp_path) == [f"{tmp_path / 'regions.yaml'}: No such file or directory"]
+def test_a_table_by_topic_names_known_topics(directory: Path) -> None:
+    spoil(directory, "{law: 45,", "{laws: 45,")
+    assert any("unknown topic laws (did you mean law?)" in line for line in check(directory))
+
+
+def test_missing_files_are_one_line_each(tmp_path: Path) -> None:
+    assert check(tmp_path) == [
+        f"{tmp_path / name}: No such file or directory" for name in ("regions.yaml", "topics.yaml")
+    ]
+
+
+def test_a_trunk_of_several_cities_is_only_likely_the_callers() -> None:
+    found = SHIPPED.region_from_access("024-12355")
+    assert found is not None
+    assert (found.region, found.confidence) == ("210100", "likely")

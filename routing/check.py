@@ -1,0 +1,51 @@
+"""What a station manager asks before trusting edited data: is it sound?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from config.topics import load_topics
+from config.yaml_file import ConfigErrors, suggestion
+from routing.directory import Directory
+from routing.stations import Stations
+
+T = TypeVar("T")
+
+OTHER = "other"
+"""In tables by topic: every topic not named."""
+
+
+def check(directory: Path) -> list[str]:
+    """Every mistake in a directory's regions, stations, topics and sister lines, a line each;
+    empty when all is well."""
+    errors: list[str] = []
+
+    def loaded(load: Callable[[], T]) -> T | None:
+        try:
+            return load()
+        except ConfigErrors as error:
+            errors.extend(error.errors)
+            return None
+
+    stations = loaded(lambda: Stations.load(directory))
+    topics = loaded(lambda: load_topics(directory))
+    if stations is not None:
+        loaded(lambda: Directory.load(directory, stations.regions))
+    if stations is not None and topics is not None:
+        named = {
+            topic
+            for station in stations
+            for table in (
+                stations.settings(station).relax_topic_seconds,
+                stations.settings(station).relax_language_seconds,
+            )
+            for topic in table
+        }
+        errors.extend(
+            f"{directory / 'stations.yaml'}: relax_…_seconds: unknown topic {topic}"
+            f"{suggestion(topic, topics)}"
+            for topic in sorted(named - topics.keys() - {OTHER})
+        )
+    return errors
