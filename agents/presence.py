@@ -193,7 +193,8 @@ def reserve(connection: Connection, counselor_id: str, call_id: str, at: datetim
 
 
 def ring(connection: Connection, ids: Sequence[str], call_id: str, at: datetime) -> None:
-    connection.execute(_ring, [{"counselor": who, "call": call_id, "at": at} for who in ids])
+    for who in ids:
+        connection.execute(_ring, {"counselor": who, "call": call_id, "at": at})
 
 
 def answer(connection: Connection, counselor_id: str, call_id: str, at: datetime) -> bool:

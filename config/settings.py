@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     @property
     def spool_directory(self) -> Path:
         """Where the dialplan leaves a line for each call that no engine could take."""
-        return self.data_directory / "spool"
+        return self.data_directory / "asterisk" / "spool"
 
     @property
     def recordings_directory(self) -> Path:

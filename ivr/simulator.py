@@ -61,13 +61,14 @@ class Line:
 @dataclass
 class Simulator:
     """Plays one call. `keys` yields what the caller does at each chance: keys, or "" for
-    silence; when it ends, the caller only listens."""
+    silence; when it ends, the caller only listens, and hangs up after a talk."""
 
     house: House
     keys: Iterator[str]
     tell: Callable[[Line], None]
     at: datetime
     _began: datetime = field(init=False)
+    _talked: bool = False
 
     def call(self, call: OfferedCall) -> None:
         """Play `call` from its offer to its end."""
@@ -121,7 +122,9 @@ class Simulator:
     def _gather(self, verb: Gather) -> Event:
         for say in verb.says:
             self._say(say)
-        keys = next(self.keys, "")
+        keys = next(self.keys, None)
+        if keys is None and self._talked:
+            return CallerHungUp(self.at)
         if not keys:
             self._pass(verb.timeout_seconds)
             return NoInput(self.at)
@@ -162,6 +165,7 @@ class Simulator:
         first, name = who[0]
         self._tell("house", f"{name} answers")
         self._pass(TALK_SECONDS)
+        self._talked = True
         return DialEnded(self.at, DialResult.ANSWERED, first, TALK_SECONDS)
 
 
