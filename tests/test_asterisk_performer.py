@@ -48,8 +48,8 @@ class Desk:
     reserved: list[bool] = field(default_factory=list)
     phones: Sequence[SipPhone] = (SipPhone("wang", "1001"), SipPhone("li", "1002"))
 
-    def prompt_file(self, text: str, language: str) -> Path:
-        return self.folder / {"你好": "welcome", "请按一": "menu"}.get(text, "missing")
+    def prompt_file(self, text: str, language: str, prompt: str) -> Path:
+        return self.folder / prompt
 
     def reservation_waiting(self, call_id: str) -> bool:
         return self.reserved.pop(0) if self.reserved else False
@@ -142,16 +142,16 @@ def test_a_message_ended_by_hanging_up_is_kept(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("report", "result", "who", "seconds"),
     [
-        ("3|ANSWER|65|1002|16|", DialResult.ANSWERED, "li", 65),
-        ("3|NOANSWER||||", DialResult.NO_ANSWER, None, 0),
-        ("3|BUSY|||17|", DialResult.BUSY, None, 0),
-        ("3|BUSY|||21|", DialResult.DECLINED, None, 0),
-        ("3|CHANUNAVAIL|||21|", DialResult.DECLINED, None, 0),
-        ("3|CHANUNAVAIL|||3|", DialResult.UNREACHABLE, None, 0),
-        ("3|CONGESTION|||34|", DialResult.CONGESTION, None, 0),
-        ("3|CANCEL|||21|", DialResult.ABANDONED, None, 0),
-        ("3|SOMETHING||||", DialResult.UNREACHABLE, None, 0),
-        ("3|||||", DialResult.UNREACHABLE, None, 0),
+        ("3|ANSWER|65|1002|16", DialResult.ANSWERED, "li", 65),
+        ("3|NOANSWER|||", DialResult.NO_ANSWER, None, 0),
+        ("3|BUSY|||17", DialResult.BUSY, None, 0),
+        ("3|BUSY|||21", DialResult.DECLINED, None, 0),
+        ("3|CHANUNAVAIL|||21", DialResult.DECLINED, None, 0),
+        ("3|CHANUNAVAIL|||3", DialResult.UNREACHABLE, None, 0),
+        ("3|CONGESTION|||34", DialResult.CONGESTION, None, 0),
+        ("3|CANCEL|||21", DialResult.ABANDONED, None, 0),
+        ("3|SOMETHING|||", DialResult.UNREACHABLE, None, 0),
+        ("3||||", DialResult.UNREACHABLE, None, 0),
     ],
 )
 def test_what_came_of_an_offer(
@@ -161,15 +161,27 @@ def test_what_came_of_an_offer(
 
 
 @pytest.mark.parametrize(
-    ("accepted", "event"),
+    ("report", "event"),
     [
-        ("yes", DialEnded(AT, DialResult.ANSWERED, "zhao", 9)),
-        ("needed", DialEnded(AT, DialResult.DECLINED)),
+        ("ANSWER|9|13800138000@outside-trunk|16", DialEnded(AT, DialResult.ANSWERED, "zhao", 9)),
+        ("NOANSWER|||19", DialEnded(AT, DialResult.NO_ANSWER)),
     ],
 )
-def test_a_mobile_answers_only_by_accepting(desk: Desk, accepted: str, event: Event) -> None:
+def test_a_mobile_is_rung_where_it_has_to_accept(desk: Desk, report: str, event: Event) -> None:
     desk.phones = [SipPhone("zhao", "13800138000@trunk", "outside")]
-    assert play(desk, "dial_outside", turn(OFFER), accepted=accepted) == [event]
+    assert play(desk, "dial_outside", turn(OFFER), report=report) == [event]
+
+
+def test_a_sister_line_answers_without_pressing_anything(desk: Desk) -> None:
+    lines = [
+        '> EXEC "MSet" "CALL_TURN=3,DIALSTATUS="', "< 200 result=0",
+        '> EXEC "Dial" "PJSIP/02012345@trunk,20,gm"', "< 200 result=0",
+        "> GET", "< 200 result=1 (3|ANSWER|7|02012345@trunk|16)",
+    ]  # fmt: skip
+    with conversation(*lines) as (channel, peer):
+        event = Performer(channel, desk, lambda: AT).perform(turn(Dial("directory", "gov", 20)))
+    assert event == DialEnded(AT, DialResult.ANSWERED, "gov", 7)
+    assert peer.heard[:2] == lines[:4:2]
 
 
 @pytest.mark.parametrize(
@@ -185,14 +197,14 @@ def test_an_address_that_is_none_is_not_dialled(desk: Desk, address: str) -> Non
 
 def test_a_dial_that_another_engine_began_is_not_dialled_again(desk: Desk) -> None:
     pending = turn(WELCOME, OFFER, resumed=True)
-    assert play(desk, "dial_resumed", pending, report="3|ANSWER|65|1001|16|") == [
+    assert play(desk, "dial_resumed", pending, report="3|ANSWER|65|1001|16") == [
         DialEnded(AT, DialResult.ANSWERED, "wang", 65)
     ]
 
 
 def test_an_earlier_turns_dial_says_nothing_of_this_one(desk: Desk) -> None:
-    resumed = transcript("dial_resumed", report="2|ANSWER|65|1001|16|")
-    dialled = transcript("dial", report="3|BUSY|||17|")
+    resumed = transcript("dial_resumed", report="2|ANSWER|65|1001|16")
+    dialled = transcript("dial", report="3|BUSY|||17")
     with conversation(*resumed, *dialled) as (channel, _):
         event = Performer(channel, desk, lambda: AT).perform(turn(OFFER, resumed=True))
     assert event == DialEnded(AT, DialResult.BUSY)
@@ -276,16 +288,8 @@ def test_a_lost_channel_is_no_hang_up(desk: Desk) -> None:
 
 def test_a_hang_up_tells_of_the_dial_it_ended() -> None:
     engine = Engine([])
-    lines = transcript("dial_resumed", report="3|CANCEL||||")
+    lines = transcript("dial_resumed", report="3|CANCEL|||")
     with conversation(*lines, "> SET", "< 200 result=1") as (channel, peer):
         HangupHandler(engine, lambda: AT)(channel)
     assert engine.heard == [(ENV["agi_uniqueid"], DialResult.ABANDONED, 3, 0)]
     assert peer.heard[-1] == '> SET VARIABLE "HANGUP_TOLD" "1"'
-
-
-def test_a_caller_who_hangs_up_before_the_counselor_accepts_has_abandoned() -> None:
-    engine = Engine([])
-    lines = transcript("dial_resumed", report="3|ANSWER|2|13800138000@trunk|16|needed")
-    with conversation(*lines, "> SET", "< 200 result=1") as (channel, _):
-        HangupHandler(engine, lambda: AT)(channel)
-    assert engine.heard == [(ENV["agi_uniqueid"], DialResult.ABANDONED, 3, 0)]

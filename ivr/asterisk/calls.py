@@ -91,7 +91,7 @@ class HangupHandler:
         self._now = now
 
     def __call__(self, channel: Channel) -> None:
-        report = read_report(channel, caller_gone=True)
+        report = read_report(channel)
         dial = (report.result, report.verbs_turn, report.talk_seconds) if report else ()
         try:
             self._controller.hung_up(call_id(channel.env), self._now(), *dial)

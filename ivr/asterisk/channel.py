@@ -166,23 +166,15 @@ class Channel(AGI):  # type: ignore[misc]
             raise AGIAppError(f"Asterisk has no application {application}")
         return value
 
-    def dial(
-        self,
-        contacts: Sequence[str],
-        seconds: int,
-        *,
-        music: bool = True,
-        accept: str | None = None,
-    ) -> None:
-        """Ring all contacts at once (`PJSIP/1001`, `PJSIP/13800138000@trunk`) for `seconds`.
+    def dial(self, contacts: Sequence[str], seconds: int) -> None:
+        """Ring all contacts at once (`PJSIP/sip-1001`, `PJSIP/13800138000@trunk`) for `seconds`,
+        with music for the caller.
 
-        `accept` names the subroutine in which whoever answers accepts the call. Returns when
-        the conversation or the ringing is over (`g`: a counselor's hang-up ends no call); what
-        came of it is in the channel's variables.
+        Returns when the conversation or the ringing is over (`g`: a counselor's hang-up ends no
+        call); what came of it is in the channel's variables.
         """
-        options = "g" + ("m" if music else "") + (f"U({_argument(accept)})" if accept else "")
         rung = "&".join(_argument(contact) for contact in contacts)
-        self._appexec("Dial", [rung, str(int(seconds)), options])
+        self._appexec("Dial", [rung, str(int(seconds)), "gm"])
 
     def set_variables(self, **values: object) -> None:
         """Set several channel variables in one exchange."""

@@ -2,11 +2,6 @@
 
 A Dial outlives the engine that asked for it. So each leaves its turn in `CALL_TURN`, with
 DIALSTATUS cleared: whoever takes the call over, and the `h` extension, know what became of it.
-
-On the public network DIALSTATUS says ANSWER also when a mobile's voicemail answered, or when
-either side hung up while the counselor was asked to accept. So the caller's `DIAL_ACCEPTED` is
-`needed` before such a Dial, and the subroutine that asks sets it to `yes` (with
-`MASTER_CHANNEL()`): answered means accepted.
 """
 
 from __future__ import annotations
@@ -43,13 +38,12 @@ _REPORT = (
     "ANSWEREDTIME",
     "DIALEDPEERNUMBER",
     "HANGUPCAUSE",
-    "DIAL_ACCEPTED",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class DialReport:
-    """`verbs_turn` is the turn whose Dial it was; `address` the contact that answered, ""
+    """`verbs_turn` is the turn whose Dial it was; `address` what answered, as it was dialled, ""
     where nobody did; `talk_seconds` counts from the answer."""
 
     verbs_turn: int
@@ -58,31 +52,32 @@ class DialReport:
     talk_seconds: int
 
 
-def dial_string(address: str) -> str | None:
-    """`PJSIP/1001` for an account, `PJSIP/02012355@trunk` for a number; None where the store
-    holds something that cannot be dialled."""
+def dial_string(address: str, must_accept: bool) -> str | None:
+    """`PJSIP/sip-1001` for an account, `PJSIP/02012355@trunk` for a number; None where the store
+    holds something that cannot be dialled.
+
+    With `must_accept` the number is rung through a dialplan context in which whoever answers
+    has to press 1: until then the call counts as ringing, also for a mobile's voicemail.
+    """
     if not _ADDRESS.match(address):
         log.error("contact_not_diallable")
         return None
-    return f"PJSIP/{address}"
+    number, at, trunk = address.partition("@")
+    return f"Local/{number}@outside-{trunk}" if must_accept and at else f"PJSIP/{address}"
 
 
-def begin_report(channel: Channel, verbs_turn: int, accept: bool) -> None:
-    """Mark the Dial that is about to begin as this turn's; `accept`: whoever answers is asked."""
-    channel.set_variables(
-        CALL_TURN=verbs_turn, DIALSTATUS="", DIAL_ACCEPTED="needed" if accept else ""
-    )
+def begin_report(channel: Channel, verbs_turn: int) -> None:
+    """Mark the Dial that is about to begin as this turn's."""
+    channel.set_variables(CALL_TURN=verbs_turn, DIALSTATUS="")
 
 
-def read_report(channel: Channel, caller_gone: bool = False) -> DialReport | None:
+def read_report(channel: Channel) -> DialReport | None:
     """What came of the last Dial; None where there was none, or it isn't over."""
     said = channel.get_variables(*_REPORT)
     status, turn, seconds = said["DIALSTATUS"], said["CALL_TURN"], said["ANSWEREDTIME"]
     if not status or not turn.isdecimal():
         return None
     result = RESULTS.get(status, DialResult.UNREACHABLE)
-    if result is DialResult.ANSWERED and said["DIAL_ACCEPTED"] == "needed":
-        result = DialResult.ABANDONED if caller_gone else DialResult.DECLINED
     if result is DialResult.ANSWERED:
         talked = int(seconds) if seconds.isdecimal() else 0
         return DialReport(int(turn), result, said["DIALEDPEERNUMBER"], talked)

@@ -35,8 +35,6 @@ log = structlog.get_logger()
 CRISIS_KEY = "*"
 LONGEST_WAIT = timedelta(seconds=5)
 """A wake-up may be lost: a waiting call looks at its reservation by itself this often."""
-ACCEPT_SUBROUTINE = "accept"
-"""Dialplan subroutine that asks whoever answers on the public network to press 1."""
 
 
 class Contact(Protocol):
@@ -60,7 +58,7 @@ class RecordingPlace(NamedTuple):
 class House(Protocol):
     """What performing needs of the house. Nothing here may take longer than a look-up."""
 
-    def prompt_file(self, text: str, language: str) -> Path:
+    def prompt_file(self, text: str, language: str, prompt: str) -> Path:
         """A prompt's file without its `.wav`, 8 kHz mono."""
 
     def reservation_waiting(self, call_id: str) -> bool: ...
@@ -123,7 +121,7 @@ class Performer:
         """The files to play. One that is missing must not cost the caller the call."""
         found = []
         for say in says:
-            path = self._house.prompt_file(say.text, say.language)
+            path = self._house.prompt_file(say.text, say.language, say.prompt)
             if path.with_name(path.name + ".wav").exists():
                 found.append(str(path))
             else:
@@ -204,18 +202,17 @@ class Performer:
         return RecordingFinished(self._now(), place.reference, seconds, recorded.key or None)
 
     def _dial(self, pending: Pending, verb: Dial) -> Event:
-        counselors, accept = self._who(pending, verb)
-        rung = [text for text in map(dial_string, counselors) if text is not None]
-        if not rung:
+        who = self._who(pending, verb)
+        if not who:
             return DialEnded(self._now(), DialResult.UNREACHABLE)
-        begin_report(self._channel, pending.verbs_turn, accept)
-        self._channel.dial(rung, verb.ring_seconds, accept=ACCEPT_SUBROUTINE if accept else None)
+        begin_report(self._channel, pending.verbs_turn)
+        self._channel.dial(list(who), verb.ring_seconds)
         self._music = False
         report = read_report(self._channel)
         if report is None:
             log.error("dial_without_status", call_id=pending.call_id)
             return DialEnded(self._now(), DialResult.UNREACHABLE)
-        return self._dial_ended(report, counselors)
+        return self._dial_ended(report, who)
 
     def _dial_done_meanwhile(self, pending: Pending) -> DialEnded | None:
         """A resumed turn's Dial that was begun by another engine is never dialled again."""
@@ -225,18 +222,25 @@ class Performer:
         report = read_report(self._channel)
         if report is None or report.verbs_turn != pending.verbs_turn:
             return None
-        return self._dial_ended(report, self._who(pending, last)[0])
+        return self._dial_ended(report, self._who(pending, last))
 
-    def _who(self, pending: Pending, verb: Dial) -> tuple[Mapping[str, str], bool]:
-        """Who answers at which address, and whether they have to accept the call."""
+    def _who(self, pending: Pending, verb: Dial) -> dict[str, str]:
+        """Whom each dial string reaches."""
         if verb.kind == "directory":
-            return {self._house.directory_number(verb.target): verb.target}, False
-        contacts = self._house.contacts(pending.call_id, verb.target)
-        who = {contact.address: contact.counselor_id for contact in contacts}
-        return who, any(contact.kind == "outside" for contact in contacts)
+            rung = {dial_string(self._house.directory_number(verb.target), False): verb.target}
+        else:
+            contacts = self._house.contacts(pending.call_id, verb.target)
+            rung = {
+                dial_string(contact.address, contact.kind == "outside"): contact.counselor_id
+                for contact in contacts
+            }
+        return {text: who for text, who in rung.items() if text is not None}
 
     def _dial_ended(self, report: DialReport, who: Mapping[str, str]) -> DialEnded:
-        return DialEnded(self._now(), report.result, who.get(report.address), report.talk_seconds)
+        # DIALEDPEERNUMBER is the dial string without its technology.
+        answered = {text.partition("/")[2]: name for text, name in who.items()}
+        by = answered.get(report.address)
+        return DialEnded(self._now(), report.result, by, report.talk_seconds)
 
 
 def _milliseconds(wait: timedelta) -> int:
