@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraint
 from config.yaml_file import ConfigErrors, YamlFile, suggestion
 
 Dialable = Annotated[str, StringConstraints(pattern=r"^\+?\d{3,15}$")]
-ServiceId = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
+ServiceId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Places(Protocol):
@@ -31,13 +31,13 @@ class Places(Protocol):
 class Service(BaseModel):
     """A sister line. `reach` is how far one entry serves: a `city` line only its own city (a
     municipality: itself), a `province` line the whole province too, a `nation` line also
-    callers of whom nothing is known."""
+    callers of whom nothing is known. `short_code` None: it has none, like a duty phone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     zh_cn: str = Field(alias="zh-CN")
     en: str
-    short_code: Annotated[str, StringConstraints(pattern=r"^\d{3,5}$")]
+    short_code: Annotated[str, StringConstraints(pattern=r"^\d{3,5}$")] | None
     reach: Literal["city", "province", "nation"]
 
 

@@ -27,7 +27,6 @@ from routing.regions import FoundRegion, Regions
 
 NATION = "100000"
 Tiers = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-Phone = Annotated[str, StringConstraints(pattern=r"^\+?\d{3,15}$")]
 AccessNumber = Annotated[str, StringConstraints(pattern=r"^[\d-]+$")]
 
 
@@ -64,7 +63,6 @@ class StationSettings(BaseModel):
     last_counselor_returns_seconds: PositiveInt
     last_counselor_returns: NonNegativeInt
     answer_target_seconds: PositiveInt
-    duty_phones: tuple[Phone, ...]
 
 
 class _Station(BaseModel):

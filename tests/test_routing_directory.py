@@ -18,13 +18,13 @@ LINES = """verify_every_days: 180
 services:
   police: {zh-CN: 公安, en: police, short_code: "110", reach: city}
   legal_aid: {zh-CN: 法律, en: legal aid, short_code: "12348", reach: province}
-  psychological_aid: {zh-CN: 心理, en: psychological aid, short_code: "12356", reach: nation}
+  psychology: {zh-CN: 心理, en: psychological aid, short_code: "12356", reach: nation}
 entries:
   gz-police: {service: police, region: "440100", number: "020110", verified: 2026-06-01}
   sz-police: {service: police, region: "440300", number: "110", verified: 2026-06-01}
   zh-police: {service: police, region: "440400", number: "0756110", verified: null}
   gd-legal: {service: legal_aid, region: "440000", number: "02012348", verified: 2026-06-01}
-  psych: {service: psychological_aid, region: null, number: "12356", verified: 2026-06-01}
+  psych: {service: psychology, region: null, number: "12356", verified: 2026-06-01}
 """
 
 
@@ -50,6 +50,11 @@ def test_no_other_place_gets_that_police(directory: Directory, region: str | Non
     assert directory.find("police", region) is None
 
 
+def test_a_place_only_hinted_at_gets_no_police(directory: Directory) -> None:
+    assert directory.find("police", "440100", place_known=False) is None
+    assert directory.find("legal_aid", "440100", place_known=False) == "gd-legal"
+
+
 def test_a_bare_short_code_leaves_only_on_a_trunk_of_its_city(directory: Directory) -> None:
     assert directory.find("police", "440300") is None
     assert directory.find("police", "440300", trunk_region="440100") is None
@@ -63,8 +68,8 @@ def test_a_provinces_line_serves_its_cities(directory: Directory) -> None:
 
 
 def test_a_national_line_serves_whoever_calls(directory: Directory) -> None:
-    assert directory.find("psychological_aid", None) == "psych"
-    assert directory.find("psychological_aid", "540100") == "psych"
+    assert directory.find("psychology", None) == "psych"
+    assert directory.find("psychology", "540100") == "psych"
 
 
 def test_what_nobody_verified_is_not_dialled(directory: Directory) -> None:
@@ -93,7 +98,7 @@ def test_nothing_shipped_is_dialable_before_a_station_checks_it() -> None:
 
 def test_the_demonstration_dials_only_phones_of_this_server() -> None:
     demo = Directory.load(CONFIG / "demo", REGIONS)
-    for service in ("police", "ambulance", "psychological_aid"):
+    for service in ("police", "ambulance", "psychology", "duty_phone"):
         entry = demo.find(service, "440100")
         assert entry is not None
         assert demo.entry(entry).local
