@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, case, func, null, or_, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, case, func, null, or_, select, update
 
 from agents.counselor import HELD, Happening, OutOfPlace, State, after, states_before
 from agents.roster import (
@@ -121,15 +121,26 @@ _pauses_over = (
     .where(c.state == State.PAUSED, c.until <= bindparam("at"))
     .values(**_AT_THE_END_OF_THE_LINE)
 )
-_present = select(
+_person = select(
     c.id, c.revision, c.state, c.reason, c.until, c.available_since, c.calls_today, c.calls_day
-).where(c.state != State.LOGGED_OUT)
+)
+_present = _person.where(c.state != State.LOGGED_OUT)
+_available = _person.where(c.state == State.AVAILABLE)
 _one = select(c.state, c.role, c.misses, c.station, c.call_id).where(c.id == bindparam("counselor"))
 
 
 def present(connection: Connection, at: datetime) -> list[Person]:
     """Everybody who isn't logged out."""
-    rows = connection.execute(_present).all()
+    return _people(connection, _present, at)
+
+
+def available(connection: Connection, at: datetime) -> list[Person]:
+    """Everybody who may be given a call now."""
+    return _people(connection, _available, at)
+
+
+def _people(connection: Connection, query: Select[Any], at: datetime) -> list[Person]:
+    rows = connection.execute(query).all()
     known = remembered(connection, {row[0]: row[1] for row in rows})
     today = at.astimezone(PEOPLE_TIME).date()
     return [

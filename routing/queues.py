@@ -15,11 +15,11 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import Connection
 
 from agents import presence
-from agents.counselor import State
 from agents.offer_results import (
     NODE_WINDOW,
     OFFER_RESULTS,
@@ -174,7 +174,7 @@ class Queues:
         one_at_a_time(connection, MATCHING)
         self._let_go(connection, offers.of_call(connection, call_id), at)
         waiting.delete(connection, call_id)
-        return Changes(woken=self._match(connection, at)[0])
+        return Changes(woken=self._match(connection, at))
 
     def ringing(self, connection: Connection, offer_id: str, at: datetime) -> None:
         """The offer is about to be dialled."""
@@ -199,7 +199,7 @@ class Queues:
                     offers.answered(connection, part, at)
             elif part.answered_at is None:
                 outcomes.append(self._release(connection, part, "not_first", at))
-        woken = self._match(connection, at)[0] if outcomes else ()
+        woken = self._match(connection, at) if outcomes else ()
         return Changes(woken=woken, outcomes=tuple(outcomes))
 
     def offer_ended(
@@ -223,11 +223,11 @@ class Queues:
             winner = answered_by or _who_answered(parts)
             outcomes = [self._end_talk(connection, part, winner, at) for part in parts]
             waiting.delete(connection, call_id)
-            return Changes(woken=self._match(connection, at)[0], outcomes=tuple(outcomes))
+            return Changes(woken=self._match(connection, at), outcomes=tuple(outcomes))
         if result == "abandoned":
             outcomes = self._let_go(connection, parts, at)
             waiting.delete(connection, call_id)
-            return Changes(woken=self._match(connection, at)[0], outcomes=tuple(outcomes))
+            return Changes(woken=self._match(connection, at), outcomes=tuple(outcomes))
         return self._offer_failed(connection, parts, result, at)
 
     def call_ended(self, connection: Connection, call_id: str, at: datetime) -> Changes:
@@ -240,13 +240,13 @@ class Queues:
             else:
                 outcomes.append(self._release(connection, part, "abandoned", at))
         waiting.delete(connection, call_id)
-        woken = self._match(connection, at)[0]
+        woken = self._match(connection, at)
         return Changes(woken=woken, outcomes=tuple(outcomes))
 
     def counselor_changed(self, connection: Connection, at: datetime) -> Changes:
         """After any change of presence or roster in the same transaction."""
         one_at_a_time(connection, MATCHING)
-        return Changes(woken=self._match(connection, at)[0])
+        return Changes(woken=self._match(connection, at))
 
     def tick(self, connection: Connection, at: datetime) -> Changes:
         """What only time brings about: leases, wrap-ups and pauses that end, tiers that open.
@@ -261,7 +261,7 @@ class Queues:
                 waiting.back_to_queue(connection, part.call_id, part.offer_id, excluded, 1)
         presence.end_what_is_due(connection, at)
         offers.forget(connection, at - OFFERS_KEPT)
-        return Changes(woken=self._match(connection, at)[0], outcomes=tuple(outcomes))
+        return Changes(woken=self._match(connection, at), outcomes=tuple(outcomes))
 
     def explain(self, connection: Connection, call: WaitingCall, at: datetime) -> list[Verdict]:
         """Each candidate for a call that need not be waiting, and why; changes nothing."""
@@ -269,12 +269,13 @@ class Queues:
         return explain(call, people, self._rules_of(call.home), at)
 
     def _answer(self, connection: Connection, call: WaitingCall, at: datetime) -> Changes:
-        matched, people = self._match(connection, at)
+        matched = self._match(connection, at)
         mine = next((item for item in matched if item.call_id == call.call_id), None)
         woken = tuple(item for item in matched if item is not mine)
         if mine is not None:
             return Changes(mine, woken)
         rules = self._rules_of(call.home)
+        people = presence.present(connection, at)
         if none_possible(call, people, rules, at):
             waiting.delete(connection, call.call_id)
             return Changes(Nobody(), woken)
@@ -288,17 +289,22 @@ class Queues:
         outer = rules.open_tiers(waited, call.urgent) > FIRST_OUTER_TIER
         return Changes(Waiting(position, expected, outer), woken)
 
-    def _match(
-        self, connection: Connection, at: datetime
-    ) -> tuple[tuple[Reserved, ...], Sequence[Person]]:
-        """Serve whoever can be served, in order; also everybody present, as read before."""
-        people = presence.present(connection, at)
-        free = [person for person in people if person.state == State.AVAILABLE]
+    def _match(self, connection: Connection, at: datetime) -> tuple[Reserved, ...]:
+        """Serve whoever can be served, in order."""
+        if not waiting.anybody(connection):
+            return ()
+        free = presence.available(connection, at)
+        calls = waiting.unserved(connection) if free else []
+
+        @cache
+        def everybody() -> list[Person]:
+            return presence.present(connection, at)
+
         made: list[Reserved] = []
-        for call in waiting.unserved(connection) if free else ():
+        for call in calls:
             rules = self._rules_of(call.home)
             while free:
-                choice = choose(call, free, people, rules, at)
+                choice = choose(call, free, everybody, rules, at)
                 if choice is None:
                     break
                 taken = tuple(
@@ -311,7 +317,7 @@ class Queues:
                     choice = replace(choice, people=taken)
                     made.append(self._make_offer(connection, call, choice, rules, at))
                     break
-        return tuple(made), people
+        return tuple(made)
 
     def _make_offer(
         self, connection: Connection, call: WaitingCall, choice: Choice, rules: Rules, at: datetime
@@ -369,7 +375,7 @@ class Queues:
             if not OFFER_RESULTS[result].again:
                 excluded |= {part.counselor_id for part in parts}
             waiting.back_to_queue(connection, first.call_id, first.offer_id, excluded, 0)
-        woken = self._match(connection, at)[0]
+        woken = self._match(connection, at)
         return Changes(None, woken, tuple(outcomes), tuple(alerts), failing)
 
     def _end_talk(

@@ -11,7 +11,7 @@ A tier opens after its wait, or at once when nobody on duty in the open ones cou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -90,13 +90,14 @@ class _Stance:
 def choose(
     call: WaitingCall,
     free: Sequence[Person],
-    everybody: Sequence[Person],
+    everybody: Callable[[], Sequence[Person]],
     rules: Rules,
     at: datetime,
 ) -> Choice | None:
     """Who rings for `call` now; None if it waits on.
 
-    :param free: those who may be taken now. `everybody`: all present, busy ones included.
+    :param free: those who may be taken now. `everybody`: gives all present, busy ones included;
+        asked only where it matters.
     """
     stance = _stance(call, rules, at)
     suitable = _suitable(call, free, stance, rules)
@@ -109,7 +110,7 @@ def choose(
     opened = rules.open_tiers(waited, call.urgent)
     nearest = min(tier for tier, _ in suitable)
     if nearest >= opened:
-        if nearest != _reachable_tier(call, everybody, rules, at):
+        if nearest != _reachable_tier(call, everybody(), rules, at):
             return None
         opened = nearest + 1
     inside = [(tier, person) for tier, person in suitable if tier < opened]
@@ -154,7 +155,7 @@ def explain(
 ) -> list[Verdict]:
     """Each person's verdict, the chosen first, then by tier."""
     free = [person for person in everybody if person.state == State.AVAILABLE]
-    choice = choose(call, free, everybody, rules, at)
+    choice = choose(call, free, lambda: everybody, rules, at)
     chosen = choice.people if choice else ()
     stance = _stance(call, rules, at)
     opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), call.urgent)

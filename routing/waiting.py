@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -79,6 +80,7 @@ _unserved = (
     .where(w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT)
     .order_by(w.priority.desc(), w.enqueued_at, w.call_id)
 )
+_anybody = select(w.call_id).where(w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT).limit(1)
 _insert_place = waiting_calls.insert()
 _wishes = (
     update(waiting_calls)
@@ -130,6 +132,11 @@ def place_of(connection: Connection, call_id: str) -> Place | None:
 def places(connection: Connection) -> list[Place]:
     """Everybody waiting or held, in no order."""
     return [_to_place(row) for row in connection.execute(_everybody)]
+
+
+def anybody(connection: Connection) -> bool:
+    """Is `unserved` anybody?"""
+    return connection.execute(_anybody).first() is not None
 
 
 def unserved(connection: Connection) -> list[WaitingCall]:
@@ -218,7 +225,7 @@ def _to_place(row: Row[*tuple[Any, ...]]) -> Place:
 
 def _to_call(row: Row[*tuple[Any, ...]]) -> WaitingCall:
     call_id, order_no, topic, language, priority, home, enqueued_at, node, *lists = row[:10]
-    kinds, excluded = (frozenset(json.loads(items)) for items in lists)
+    kinds, excluded = map(_from_json, lists)
     return WaitingCall(
         call_id, order_no, topic, language, priority, home, enqueued_at, node, kinds, excluded
     )
@@ -226,3 +233,8 @@ def _to_call(row: Row[*tuple[Any, ...]]) -> WaitingCall:
 
 def _list_to_json(items: Iterable[str]) -> str:
     return json.dumps(sorted(items))
+
+
+@lru_cache(maxsize=1024)
+def _from_json(items: str) -> frozenset[str]:
+    return frozenset(json.loads(items))

@@ -30,7 +30,7 @@ BUSY_CENTRE = person(counselor("busy-centre", CENTRE), State.ON_CALL)
 
 def chosen(a_call, people: list[Person], rules: Rules = RULES) -> list[str]:
     free = [someone for someone in people if someone.state == State.AVAILABLE]
-    choice = choose(a_call, free, people, rules, NOON)
+    choice = choose(a_call, free, lambda: people, rules, NOON)
     return [someone.counselor.id for someone in choice.people] if choice else []
 
 
@@ -179,8 +179,8 @@ def test_a_crisis_rings_no_more_than_the_configured_places() -> None:
 
 def test_a_crisis_rings_again_when_the_next_tier_opens() -> None:
     people = [person("home"), IN_CENTRE]
-    first = choose(call(priority=CRISIS), people, people, RULES, NOON)
-    alone = choose(call(priority=CRISIS), people[:1], people[:1], RULES, NOON)
+    first = choose(call(priority=CRISIS), people, lambda: people, RULES, NOON)
+    alone = choose(call(priority=CRISIS), people[:1], lambda: people[:1], RULES, NOON)
     assert first is not None
     assert alone is not None
     assert (first.ring_seconds, alone.ring_seconds) == (5, 15)
