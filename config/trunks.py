@@ -1,0 +1,45 @@
+"""The lines of a deployment, as `trunks.yaml` has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from config.yaml_file import ConfigErrors, YamlFile
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+
+
+class TrunkEntry(BaseModel):
+    """One neighbour's line."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    access_number: Annotated[str, StringConstraints(pattern=r"^\+?[\d-]{3,20}$")]
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+    peer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+:\d{1,5}$")]
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+
+
+class _TrunksFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trunks: tuple[TrunkEntry, ...]
+
+
+def load_trunks(path: Path) -> tuple[TrunkEntry, ...]:
+    """Every line of the file. Raises ConfigErrors with every mistake."""
+    yaml = YamlFile(path)
+    trunks = yaml.checked(_TrunksFile).trunks
+    errors = []
+    names: set[str] = set()
+    for index, trunk in enumerate(trunks):
+        if trunk.name in names:
+            errors.append(yaml.error(["trunks", index, "name"], f"{trunk.name} is there twice"))
+        names.add(trunk.name)
+    if errors:
+        raise ConfigErrors(errors)
+    return trunks
