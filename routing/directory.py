@@ -89,14 +89,23 @@ class Directory:
     def services(self) -> Mapping[str, Service]:
         return self._file.services
 
-    def find(self, service: str, region: str | None, trunk_region: str | None = None) -> str | None:
+    def find(
+        self,
+        service: str,
+        region: str | None,
+        trunk_region: str | None = None,
+        *,
+        place_known: bool = True,
+    ) -> str | None:
         """The id of the entry that serves `region`, None where none may be dialled.
 
         :param region: where the incident is, as far as it is known.
         :param trunk_region: where the call would leave, which decides on bare short codes.
+        :param place_known: False for a region that only the caller's number hints at: no line
+            that serves one city alone is then found.
         """
         about = self._file.services.get(service)
-        if about is None:
+        if about is None or (about.reach == "city" and not place_known):
             return None
         for place in self._reached(about, region):
             entry_id = self._by_place.get((service, place))
