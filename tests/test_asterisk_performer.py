@@ -265,6 +265,17 @@ def test_a_call_is_served_to_its_end_and_says_so(desk: Desk) -> None:
     assert engine.heard == ["020-12355", HoldEnded(AT, "key", "8")]
 
 
+def test_a_crisis_key_pressed_while_no_engine_was_there_is_heard(desk: Desk) -> None:
+    engine = Engine([turn(MENU), replace(turn(OFFER), crisis=True), turn(Hangup())])
+    desk.phones = []
+    lines = ['> SET VARIABLE "CRISIS" "1"', "< 200 result=1", "> SET", "< 200 result=1", "> HANGUP"]
+    with conversation(*lines, "< 200 result=1") as (channel, peer):
+        channel.env["agi_arg_3"] = "1"
+        CallHandler(engine, desk, lambda: AT)(channel)
+    assert peer.heard[0] == lines[0]
+    assert engine.heard[1:] == [DigitsCollected(AT, "*"), DialEnded(AT, DialResult.UNREACHABLE)]
+
+
 @pytest.mark.parametrize("failure", [StaleTurn("x"), StoreUnavailable("disk full")])
 def test_an_engine_that_must_not_or_cannot_go_on_leaves_the_call_alone(
     desk: Desk, failure: Exception

@@ -13,11 +13,12 @@ from typing import Protocol
 
 import structlog
 
-from callflows.events import DialResult, Event
+from callflows.events import DialResult, DigitsCollected, Event
+from callflows.verbs import Dial, Hangup
 from config.database import StoreUnavailable
 from ivr.asterisk.channel import Channel, plain
 from ivr.asterisk.dialling import read_report
-from ivr.asterisk.performer import House, Performer
+from ivr.asterisk.performer import CRISIS_KEY, House, Performer
 from ivr.pending import OfferedCall, Pending, StaleTurn
 
 log = structlog.get_logger()
@@ -28,6 +29,8 @@ PRESENTATION = 0x60
 RESTRICTED = 0x20
 """Bits of `agi_callingpres`: the caller withholds the number."""
 
+# A Dial may have been answered meanwhile; a Hangup is the end.
+_ENDS = (Dial, Hangup)
 _CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,150}\Z")
 
 
@@ -51,8 +54,9 @@ class Controller(Protocol):
 class CallHandler:
     """Handles `call`: performs the flow's turns until it hangs up.
 
-    The dialplan gives the access number as the request's first argument; without one it is the
-    extension dialled.
+    The request's first argument is the access number (without one: the extension dialled), its
+    third is 1 where the caller pressed `*` while no engine was there to hear it: the flow is
+    told as soon as it can be.
     """
 
     def __init__(self, controller: Controller, house: House, now: Callable[[], datetime]) -> None:
@@ -65,8 +69,14 @@ class CallHandler:
         try:
             pending = self._controller.offered(call, self._now())
             performer = Performer(channel, self._house, self._now)
+            pressed = channel.env.get("agi_arg_3") == "1"
             crisis = False
             while True:
+                if pressed and not pending.crisis and not isinstance(pending.verbs[-1], _ENDS):
+                    star = DigitsCollected(self._now(), CRISIS_KEY)
+                    pending = self._controller.advanced(call.call_id, pending.turn, star)
+                    pressed = False
+                    continue
                 if pending.crisis and not crisis:
                     channel.set_variable("CRISIS", "1")
                     crisis = True
