@@ -48,12 +48,14 @@ def advance(callflow: Callflow, session: Session, event: Event) -> Turn:
         return Turn(session)
     if not session.step:
         return _not_begun(call, event)
-    if session.version != callflow.version:
+    lost = session.version != callflow.version
+    if lost:
         call = _begin_again(call)
     call, waiting = _run(call)
     if isinstance(event, CallerHungUp) or _abandoned(event):
         return Turn(replace(call.session, outcome=_outcome(call.session, waiting)))
-    heard = _hear(call, event, waiting)
+    # An answer to what a lost version asked says nothing here; `*` does.
+    heard = _hear(call, event, waiting) if not lost or "*" in _keys(event) else None
     if heard is None:
         return _turn(call, waiting)
     if not isinstance(waiting, DataDip):

@@ -111,8 +111,12 @@ class _Situation:
         self._callflow = callflow
         self._graph = graph
         self._answers = answers
-        self._call = Paths(self._steps_on, State(start_of(callflow, callflow.name)))
-        self._star = Paths(self._steps_on, State(start_of(callflow, CRISIS), danger=True))
+        call = State(start_of(callflow, callflow.name))
+        star = State(start_of(callflow, CRISIS), danger=True)
+        self._call = Paths(self._steps_on, call)
+        self._star = Paths(self._steps_on, star)
+        self._silent_call = Paths(self._unpressed, call)
+        self._silent_star = Paths(self._unpressed, star)
 
     def problems(self) -> Iterator[tuple[str, Node, str]]:
         """(kind, node, message); one of a kind at a node is enough."""
@@ -185,10 +189,9 @@ class _Situation:
                 yield "round", loop[0].node, message
 
     def _silence(self) -> Iterator[tuple[str, Node, str]]:
-        silent = Paths(self._unpressed, State(start_of(self._callflow, self._callflow.name)))
-        for state in silent:
+        for state in self._silent_call:
             step = self._graph.step(state.node)
-            way = f": {silent.way(state)}"
+            way = f": {self._silent_call.way(state)}"
             if not state.rung and set(step.SERVED_EXITS) and not step.REACHES_HUMAN:
                 message = f"whoever presses nothing comes to a {step.type} before any human"
                 yield "silence", state.node, message + way
@@ -198,7 +201,12 @@ class _Situation:
                 yield "raised", state.node, message + way
 
     def _distance(self) -> Iterator[tuple[str, Node, str]]:
-        for paths, most in ((self._call, MOST_SECONDS), (self._star, MOST_SECONDS_IN_CRISIS)):
+        for paths, most in (
+            (self._silent_call, MOST_SECONDS),
+            (self._silent_star, MOST_SECONDS_IN_CRISIS),
+            (self._call, MOST_SECONDS),
+            (self._star, MOST_SECONDS_IN_CRISIS),
+        ):
             keys = paths.cheapest(self._keys)
             spoken = paths.cheapest(self._seconds)
             for state in paths:
