@@ -37,9 +37,10 @@ from workorders.canonical import NO_MARK, canonical, instant
 from workorders.keys import Keys
 from workorders.order import orders
 
-ORDERS_A_SEAL = 5000
+ORDERS_A_SEAL = 1000
+"""Bounds how long calls wait for a seal: about 20 ms."""
 SEALING = 12
-_LONGEST_LINE = 1 << 20
+_LONGEST_LINE = 1 << 18
 
 seals = Table(
     "seals",

@@ -34,6 +34,8 @@ from workorders.personal import (
 from workorders.seals import Seal, seals
 
 ORDERS_AT_ONCE = 500
+SEALS_ON_THEIR_WAY = 10
+"""A minute makes several when it was busy, and exports them after."""
 UNREADABLE = "(unreadable)"
 """Stands for a value that cannot have been written by us: a time that isn't one."""
 
@@ -55,22 +57,21 @@ class Finding:
 class _Sealed:
     """The newest sealed head of an order."""
 
-    seal: Seal
+    seal_no: int
     events: int
     mac: bytes
 
 
 def verify(store: Store, keys: Keys, seal_file: Path) -> list[Finding]:
     """All that is wrong; empty when nothing is. Raises StoreUnavailable."""
-    exported = list(_exported(seal_file))  # before the snapshot: the store may be ahead, not it
-    return store.read(lambda connection: list(_findings(connection, keys, exported, seal_file)))
+    # Measured before the snapshot is taken: the store may be ahead of the file, not the file.
+    size = seal_file.stat().st_size if seal_file.exists() else 0
+    return store.read(lambda connection: list(_findings(connection, keys, seal_file, size)))
 
 
-def _findings(
-    connection: Connection, keys: Keys, exported: list[Seal | Finding], seal_file: Path
-) -> Iterator[Finding]:
+def _findings(connection: Connection, keys: Keys, seal_file: Path, size: int) -> Iterator[Finding]:
     sealed: dict[str, _Sealed] = {}
-    yield from _check_seals(connection, keys, exported, seal_file, sealed)
+    yield from _check_seals(connection, keys, seal_file, size, sealed)
     for order_no, row, events, secrets in _orders(connection):
         try:
             last = sealed.pop(order_no, None)
@@ -80,7 +81,7 @@ def _findings(
             yield Finding(order_no, f"the order cannot be read: {error}")
     for order_no, gone in sealed.items():
         yield Finding(
-            order_no, f"the order was deleted; seal {gone.seal.seal_no} knows {gone.events} events"
+            order_no, f"the order was deleted; seal {gone.seal_no} knows {gone.events} events"
         )
     lost = connection.execute(
         select(order_numbers.c.sequence)
@@ -92,44 +93,54 @@ def _findings(
         yield Finding(None, f"number {sequence:06d} was given to an order that is not there")
 
 
-def _exported(file: Path) -> Iterator[Seal | Finding]:
-    if not file.exists():
-        return
-    with file.open(errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                yield Seal.of_line(line)
-            except (ValueError, KeyError, TypeError):
-                if line.endswith("\n"):
-                    yield Finding(None, f"line {number} of {file} is not a seal")
-
-
 def _check_seals(
-    connection: Connection, keys: Keys, exported: list[Seal | Finding], file: Path,
+    connection: Connection, keys: Keys, file: Path, size: int, sealed: dict[str, _Sealed]
+) -> Iterator[Finding]:
+    """Both copies of the second chain; fills `sealed` with the newest heads of both. The file
+    comes last: where both know a head of an order, the file is to be believed."""
+    inside: dict[int, bytes] = {}
+    outside: dict[int, bytes] = {}
+    stored = (Seal(**row) for row in _raw(connection, seals))
+    yield from _check_copy(keys, "the store", stored, inside, sealed)
+    yield from _check_copy(keys, str(file), _exported(file, size), outside, sealed)
+    for seal_no, mac in outside.items():
+        if inside.get(seal_no) != mac:
+            yield Finding(None, f"seal {seal_no} of {file} is not in the store")
+    behind = len(inside.keys() - outside.keys())
+    if behind > SEALS_ON_THEIR_WAY:
+        yield Finding(None, f"{behind} seals of the store are not in {file}")
+
+
+def _exported(file: Path, size: int) -> Iterator[Seal | Finding]:
+    """The first `size` bytes of the exported file."""
+    if not size:
+        return
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if lines.tell() > size or not line.endswith(b"\n"):
+                return
+            try:
+                yield Seal.of_line(line.decode())
+            except (ValueError, KeyError, TypeError):
+                yield Finding(None, f"line {number} of {file} is not a seal")
+
+
+def _check_copy(
+    keys: Keys, where: str, chain: Iterable[Seal | Finding], macs: dict[int, bytes],
     sealed: dict[str, _Sealed],
 ) -> Iterator[Finding]:  # fmt: skip
-    """Both copies of the second chain; fills `sealed` with the newest heads of both."""
-    yield from (found for found in exported if isinstance(found, Finding))
-    outside = [found for found in exported if isinstance(found, Seal)]
-    inside: dict[int, bytes] = {}
-    stored = [Seal(**row) for row in _raw(connection, seals)]
-    # The file comes last: where both know a head of an order, the file is to be believed.
-    for where, chain in (("the store", stored), (str(file), outside)):
-        before, expected = NO_MARK, 1
-        for each in chain:
-            if each.seal_no != expected:
-                yield Finding(None, f"seal {expected} is missing before {each.seal_no} in {where}")
-            elif not _matches(each, keys, before):
-                yield Finding(None, f"seal {each.seal_no} was changed in {where}")
-            before, expected = each.mac, each.seal_no + 1
-            _newest_heads(each, sealed)
-            if chain is stored:
-                inside[each.seal_no] = each.mac
-    for each in outside:
-        if inside.pop(each.seal_no, None) != each.mac:
-            yield Finding(None, f"seal {each.seal_no} of {file} is not in the store")
-    if len(inside) > 1:  # the newest may be on its way
-        yield Finding(None, f"{len(inside)} seals of the store are not in {file}")
+    before, expected = NO_MARK, 1
+    for each in chain:
+        if isinstance(each, Finding):
+            yield each
+            continue
+        if each.seal_no != expected:
+            yield Finding(None, f"seal {expected} is missing before {each.seal_no} in {where}")
+        elif not _matches(each, keys, before):
+            yield Finding(None, f"seal {each.seal_no} was changed in {where}")
+        before, expected = each.mac, each.seal_no + 1
+        macs[each.seal_no] = each.mac
+        _newest_heads(each, sealed)
 
 
 def _matches(each: Seal, keys: Keys, before: bytes) -> bool:
@@ -143,7 +154,7 @@ def _newest_heads(each: Seal, sealed: dict[str, _Sealed]) -> None:
     try:
         for order_no, events, mac in json.loads(each.heads):
             if order_no not in sealed or sealed[order_no].events <= events:
-                sealed[order_no] = _Sealed(each, events, bytes.fromhex(mac))
+                sealed[order_no] = _Sealed(each.seal_no, events, bytes.fromhex(mac))
     except (ValueError, TypeError):
         return  # its mark doesn't match either, which has been found
 
@@ -199,7 +210,7 @@ def _raw(connection: Connection, table: Table, *which: ColumnElement[bool]) -> I
     readers = {
         c.name: c.type.dialect_impl(dialect).result_processor(dialect, None) for c in table.c
     }
-    for row in connection.execute(query):
+    for row in connection.execute(query, execution_options={"yield_per": ORDERS_AT_ONCE}):
         yield {name: _value(readers[name], value) for name, value in row._mapping.items()}
 
 
@@ -227,7 +238,7 @@ def _check_order(
     elif sealed and not any(
         event["seq"] == sealed.events and event["mac"] == sealed.mac for event in events
     ):
-        yield f"event {sealed.events} is not the one that seal {sealed.seal.seal_no} knows"
+        yield f"event {sealed.events} is not the one that seal {sealed.seal_no} knows"
     if row is None:
         yield "the order's row was deleted"
     elif events:
