@@ -215,6 +215,8 @@ def _abandoned(event: Event) -> bool:
 def _outcome(session: Session, waiting: Waiting) -> str:
     if session.reached is not None:
         return session.reached
-    if isinstance(waiting, tuple) and isinstance(waiting[-1], Record):
+    last = waiting[-1] if isinstance(waiting, tuple) else None
+    if isinstance(last, Record):
         return "voicemail"
-    return "abandoned_in_menu" if session.queue is None else "abandoned_in_queue"
+    is_rung_for = session.queue is not None or isinstance(last, Dial)
+    return "abandoned_in_queue" if is_rung_for else "abandoned_in_menu"

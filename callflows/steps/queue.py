@@ -195,18 +195,20 @@ class QueueStep(Step):
 
     def _announced(self, call: Call, queued: Queued) -> Call:
         """With the announcement among the words to speak, if one is due."""
-        if self.announcement is None or call.at < _instant(call, "announce_at"):
+        if call.at < _instant(call, "announce_at"):
+            return call
+        next_at = call.at + timedelta(seconds=self.announce_every)
+        call = call.remember(announce_at=next_at.isoformat())
+        prompt = self.announcement
+        if prompt is None:
             return call
         ahead = min(queued.position - 1, MOST_AHEAD)
         wait = queued.expected_wait_seconds
         minutes = ceil(wait / 60) if wait else 1
-        prompt = self.announcement
         if ahead <= 0 and self.announcement_next is not None:
             prompt = self.announcement_next
         elif self.announcement_long is not None and (wait is None or wait > LONG_WAIT_SECONDS):
             prompt = self.announcement_long
-        next_at = call.at + timedelta(seconds=self.announce_every)
-        call = call.remember(announce_at=next_at.isoformat())
         return self._to_say(call, prompt, n=ahead, m=minutes)
 
     def _to_say(self, call: Call, prompt: str, **fillings: int) -> Call:
