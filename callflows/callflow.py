@@ -70,10 +70,10 @@ class Callflow:
 
     @cached_property
     def version(self) -> str:
-        """Hash of what the flows say: comments and layout don't count."""
+        """Hash of the files, so that kept sources have their version for ever."""
         digest = hashlib.sha256(self.name.encode())
-        for name in sorted(self.flows):
-            digest.update(self.flows[name].model_dump_json().encode())
+        for name in sorted(self.sources):
+            digest.update(f"\0{name}\0{self.sources[name]}".encode())
         return digest.hexdigest()[:16]
 
     def place(self, *path: str) -> str:

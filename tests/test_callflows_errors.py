@@ -273,11 +273,6 @@ def test_own_folder_goes_before_the_shipped_flows(tmp_path):
     assert own.version != shipped.version
 
 
-def test_version_is_of_what_is_said_not_of_comments():
-    commented = load_sources({"trial": "# new\n" + GOOD, "crisis": CRISIS}, "trial")
-    assert commented.version == load_sources({"trial": GOOD, "crisis": CRISIS}, "trial").version
-
-
 def test_kept_sources_make_the_same_flow_again():
     callflow = load_callflow(LIBRARY)
     assert load_sources(callflow.sources).version == callflow.version
