@@ -180,6 +180,14 @@ def test_not_a_database(tmp_path: Path) -> None:
     store.close()
 
 
+def test_read_only_file(sqlite: Store) -> None:
+    path = sqlite.url.removeprefix("sqlite:///")
+    store = Store(f"sqlite:///file:{path}?mode=ro&uri=true")
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        store.write(adding(1))
+    store.close()
+
+
 def test_closed_store_refuses_at_once(sqlite: Store) -> None:
     sqlite.close()
     with pytest.raises(StoreUnavailable, match="closed"):

@@ -82,6 +82,17 @@ def test_verify(command: Command, store: Store) -> None:
     assert f'{ORDER}: the row says outcome = "answered"' in result.output
 
 
+def test_one_damaged_order_hides_no_other(command: Command, store: Store) -> None:
+    store.write(
+        lambda c: c.execute(
+            text(f"UPDATE order_secrets SET wrapped_key = NULL WHERE order_no = '{ORDER}'")
+        )
+    )
+    told = command("list").output
+    assert "(unreadable)" in told
+    assert "135****1001" in told
+
+
 def test_export_json_lines(command: Command) -> None:
     first, second = map(json.loads, command("export").stdout.splitlines())
     assert (first["order_no"], first["outcome"]) == (ORDER, "abandoned_in_queue")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -202,6 +204,18 @@ def test_export_goes_on_after_a_line_cut_short(store: Store, log: Log, tmp_path:
     assert seal_minute(store, log.keys, file, AT) == 1
     assert file.read_bytes().startswith(whole)
     assert verify(store, log.keys, file) == []
+
+
+def test_engines_seal_at_once(store: Store, log: Log, tmp_path: Path) -> None:
+    fill(store, log, tmp_path / "seals.jsonl")
+    with ThreadPoolExecutor(6) as pool:
+        for number in range(5):
+            store.write(
+                lambda c, n=number: log.append(c, FIRST, "offer_made", AT, "engine", {"n": n})
+            )
+            sealing = partial(seal_minute, store, log.keys, tmp_path / "seals.jsonl")
+            assert sum(pool.map(sealing, [AT] * 6)) == 1
+    assert verify(store, log.keys, tmp_path / "seals.jsonl") == []
 
 
 @pytest.fixture(scope="module")

@@ -42,10 +42,14 @@ class OrderForgotten(Exception):
 
 
 class Log:
-    """Writes the log. Every function takes the connection of a running `Store.write`."""
+    """Writes the log. Every function takes the connection of a running `Store.write`.
+
+    Opening it raises ConfigErrors where the unified fields' codes are wrong.
+    """
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
+        self._fields = unified_fields()
 
     def open_order(
         self,
@@ -166,7 +170,7 @@ class Log:
         """Record what a form says: plain columns and personal fields alike. Personal fields are
         text; an empty one is erased. Raises ValueError for a value that isn't one of the unified
         codes, OrderForgotten for personal fields of an order whose data were deleted."""
-        wrong = unified_fields().problems(fields)
+        wrong = self._fields.problems(fields)
         if wrong:
             raise ValueError("; ".join(wrong))
         personal = {name: fields[name] for name in PERSONAL_FIELDS if name in fields}

@@ -10,6 +10,7 @@ order or a tail cut off shows even if the seals in the database were cut to matc
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import json
 import os
@@ -156,6 +157,7 @@ def export(connection: Connection, file: Path) -> int:
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab+") as output:
+        fcntl.flock(output, fcntl.LOCK_EX)
         size = output.seek(0, os.SEEK_END)
         start = max(0, size - 2 * _LONGEST_LINE)
         output.seek(start)

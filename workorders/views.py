@@ -14,7 +14,7 @@ from workorders.canonical import SHANGHAI
 from workorders.keys import Keys
 from workorders.log import OrderUnknown
 from workorders.order import FIELDS, order_events, orders
-from workorders.personal import OrderKey, caller_hash, masked, order_secrets
+from workorders.personal import OrderKey, Unreadable, caller_hash, masked, order_secrets
 
 ORDERS_AT_ONCE = 500
 VIEW_FIELDS = ("order_no", "caller", *FIELDS)
@@ -89,8 +89,11 @@ def _caller(keys: Keys, row: Any) -> str | None:
     """Masked; None where the caller withheld the number or the order was forgotten."""
     if row["caller_id"] is None:
         return None
-    key = OrderKey.unwrap(keys, row["order_no"], row["wrapped_key"])
-    return masked(key.decrypt("caller_id", row["caller_id"]))
+    try:
+        key = OrderKey.unwrap(keys, row["order_no"], row["wrapped_key"] or b"")
+        return masked(key.decrypt("caller_id", row["caller_id"]))
+    except Unreadable:  # `verify` says why; the other orders are still to be seen
+        return "(unreadable)"
 
 
 def _event_view(event: Any) -> View:
