@@ -154,9 +154,8 @@ def test_full_disk(sqlite: Store) -> None:
 def test_another_process_holding_the_lock(sqlite: Store) -> None:
     other = Store(sqlite.url)
     sqlite.write(lambda c: c.exec_driver_sql("PRAGMA busy_timeout=1"))
-    with other.engine.begin():
-        with pytest.raises(StoreUnavailable, match="locked"):
-            sqlite.write(adding(1))
+    with other.engine.begin(), pytest.raises(StoreUnavailable, match="locked"):
+        sqlite.write(adding(1))
     sqlite.write(adding(1))
     other.close()
 

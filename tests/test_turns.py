@@ -48,8 +48,7 @@ def test_never_more_than_there_are_places() -> None:
 
 def test_waiting_ends_and_takes_no_place() -> None:
     turns = Turns(1, 0.01)
-    with turns.turn():
-        with pytest.raises(NoTurn), turns.turn():
-            pass
+    with turns.turn(), pytest.raises(NoTurn), turns.turn():
+        pass
     with turns.turn():
         pass

@@ -252,7 +252,7 @@ def test_keys_are_private_and_never_replaced(tmp_path: Path) -> None:
         Keys.load(folder)
 
 
-MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))
+MOMENTS = st.timedeltas(timedelta(0), timedelta(days=365)).map(AT.__add__)
 COLUMNS = st.fixed_dictionaries(
     {},
     optional={

@@ -291,21 +291,28 @@ GUARDS = {
         *_refuse("orders", "DELETE"),
         *_refuse("order_numbers", "DELETE"),
         *_refuse("order_secrets", "DELETE"),
-        "CREATE TRIGGER orders_first_responder BEFORE UPDATE OF first_responder ON orders"
-        " WHEN OLD.first_responder IS NOT NULL AND OLD.first_responder IS NOT NEW.first_responder"
-        " BEGIN SELECT RAISE(ABORT, 'the first responder never changes'); END",
+        (
+            "CREATE TRIGGER orders_first_responder BEFORE UPDATE OF first_responder ON orders"
+            " WHEN OLD.first_responder IS NOT NULL"
+            " AND OLD.first_responder IS NOT NEW.first_responder"
+            " BEGIN SELECT RAISE(ABORT, 'the first responder never changes'); END"
+        ),
     ],
     "postgresql": [
-        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION '% refuses this change', TG_TABLE_NAME; END $$",
+        (
+            "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION '% refuses this change', TG_TABLE_NAME; END $$"
+        ),
         _guard("order_events", "UPDATE OR DELETE"),
         _guard("seals", "UPDATE OR DELETE"),
         _guard("orders", "DELETE"),
         _guard("order_numbers", "DELETE"),
         _guard("order_secrets", "DELETE"),
-        "CREATE TRIGGER orders_first_responder BEFORE UPDATE OF first_responder ON orders"
-        " FOR EACH ROW WHEN (OLD.first_responder IS NOT NULL"
-        " AND OLD.first_responder IS DISTINCT FROM NEW.first_responder)"
-        " EXECUTE FUNCTION refuse_change()",
+        (
+            "CREATE TRIGGER orders_first_responder BEFORE UPDATE OF first_responder ON orders"
+            " FOR EACH ROW WHEN (OLD.first_responder IS NOT NULL"
+            " AND OLD.first_responder IS DISTINCT FROM NEW.first_responder)"
+            " EXECUTE FUNCTION refuse_change()"
+        ),
     ],
 }
