@@ -1,0 +1,89 @@
+"""`run_ivr.py route …`: who would be offered a call, and why; nothing rings.
+
+The context's object carries `store` and `stations`.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from config.database import Store
+from routing.queues import Queues
+from routing.router import CRISIS, SILENT_CONFIRMED, WaitingCall
+from routing.rules import tier_name
+from routing.stations import Stations
+
+PRIORITIES = {"normal": 1, "silent": SILENT_CONFIRMED, "crisis": CRISIS}
+
+
+class Context(Protocol):
+    """What this command needs of the command line's object."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def stations(self) -> Stations: ...
+
+
+@click.command("route")
+@click.option("--from", "caller", default="", help="The caller's number; none: withheld.")
+@click.option("--to", "access_number", default="12355", show_default=True, help="Number dialled.")
+@click.option("--topic", default="unknown", show_default=True)
+@click.option("--language", default="zh-CN", show_default=True)
+@click.option("--priority", type=click.Choice(list(PRIORITIES)), default="normal")
+@click.option("--waited", default=0.0, show_default=True, help="Seconds in the queue so far.")
+@click.option(
+    "--kind", "kinds", multiple=True, default=["sip", "browser", "outside"], show_default=True,
+    help="Contacts that the carrier reaches.",
+)  # fmt: skip
+@click.option("--explain", "everybody", is_flag=True, help="Show everybody, not the chosen alone.")
+def route(
+    caller: str,
+    access_number: str,
+    topic: str,
+    language: str,
+    priority: str,
+    waited: float,
+    kinds: tuple[str, ...],
+    everybody: bool,
+) -> None:
+    """Show who would be offered a call now."""
+    house: Context = click.get_current_context().obj
+    stations = house.stations
+    home = stations.by_access_number(access_number)
+    if home is None:
+        hint = stations.regions.from_caller(caller or None)
+        home = stations.home_for(hint.region if hint else None)
+    now = datetime.now(UTC)
+    call = WaitingCall(
+        call_id="",
+        order_no="",
+        topic=topic,
+        language=language,
+        priority=PRIORITIES[priority],
+        home=home,
+        enqueued_at=now - timedelta(seconds=waited),
+        node="",
+        kinds=frozenset(kinds),
+    )
+    queues = Queues(stations)
+    verdicts = house.store.read(lambda connection: queues.explain(connection, call, now))
+    click.echo(f"home station: {home} {stations.name(home)}")
+    if not any(verdict.chosen for verdict in verdicts):
+        click.echo("nobody is chosen now")
+    table = Table("counselor", "station", "tier", "chosen", "why")
+    for verdict in verdicts:
+        if everybody or verdict.chosen:
+            tier = "" if verdict.tier is None else tier_name(verdict.tier)
+            chosen = "yes" if verdict.chosen else ""
+            why = "; ".join(verdict.reasons)
+            table.add_row(verdict.counselor_id, verdict.station, tier, chosen, why)
+    if table.row_count:
+        Console(width=None if sys.stdout.isatty() else 160).print(table)
