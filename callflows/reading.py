@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionEndEvent,
@@ -21,11 +21,13 @@ from ruamel.yaml.events import (
     ScalarEvent,
 )
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from callflows.errors import FlowError, FlowErrors
 
 MOST_BYTES = 256 * 1024
 DEEPEST = 12
+NEWLINE = "\n"
 
 _SEXAGESIMAL = re.compile(r"[-+]?\d+(:[0-5]?\d)+")
 _INTEGER = re.compile(r"[-+]?\d+")
@@ -65,9 +67,9 @@ class Document:
             mark = error.problem_mark or error.context_mark
             place = f"{self._file}:1:1" if mark is None else self._at(mark)
             raise FlowErrors([FlowError(place, _syntax(error))]) from None
-        except YAMLError as error:
-            message = " ".join(str(error).split())
-            raise FlowErrors([FlowError(f"{self._file}:1:1", f"not YAML: {message}")]) from None
+        except ReaderError as error:
+            place = place_of(self._file, text[: error.position])
+            raise FlowErrors([FlowError(place, "a character that no text may hold")]) from None
         if self.errors:
             raise FlowErrors(self.errors)
         return node
@@ -146,11 +148,14 @@ def decode(file: str, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = content[: error.start]
-        line = before.count(b"\n") + 1
-        column = error.start - (before.rfind(b"\n") + 1) + 1
+        place = place_of(file, content[: error.start].decode("utf-8-sig"))
         message = "not UTF-8 text: save the file with the encoding UTF-8"
-        raise FlowErrors([FlowError(f"{file}:{line}:{column}", message)]) from None
+        raise FlowErrors([FlowError(place, message)]) from None
+
+
+def place_of(file: str, before: str) -> str:
+    """The place that follows the text `before`."""
+    return f"{file}:{before.count(NEWLINE) + 1}:{len(before) - before.rfind(NEWLINE)}"
 
 
 def step_and_key(path: Path) -> tuple[str, str]:

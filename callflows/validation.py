@@ -25,7 +25,7 @@ def validation_error(document: Document, error: ErrorDetails) -> FlowError:
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         path = (*path, "type")
     step, key = step_and_key(path)
-    return FlowError(document.place(path), _message(document, path, error, in_key), step, key)
+    return FlowError(document.place(path), _message(document, path, error), step, key)
 
 
 class BrokenStep(Step):
@@ -48,7 +48,7 @@ def broken_steps(data: dict[str, Any], errors: list[ErrorDetails]) -> dict[str, 
     return broken
 
 
-def _message(document: Document, path: tuple[str, ...], error: ErrorDetails, in_key: bool) -> str:
+def _message(document: Document, path: tuple[str, ...], error: ErrorDetails) -> str:
     given = error["input"]
     match error["type"]:
         case "missing":
@@ -65,8 +65,12 @@ def _message(document: Document, path: tuple[str, ...], error: ErrorDetails, in_
             return f"expected a text, not the number {given}: write it in quotes"
         case "string_type":
             return f"expected a text, not {_said(given)}"
-        case "string_pattern_mismatch" | "string_too_long" if in_key or path[:1] != ("steps",):
-            return f"{given!r} is no name: use small letters a–z, digits and _"
+        case "string_pattern_mismatch" if "dates" in path:
+            return f'expected a date like "2026-06-01", not {_said(given)}'
+        case "string_too_long":
+            return f"longer than {error['ctx']['max_length']} characters"
+        case "string_pattern_mismatch":
+            return f"{_said(given)} is no name: use small letters a–z, digits and _"
         case "literal_error":
             return f"{error['msg'].replace('Input should be', 'expected')}, not {_said(given)}"
         case "value_error":

@@ -1,6 +1,8 @@
 """What a flow author is told: every error at once, one line each, with its place."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from callflows.errors import FlowErrors
 from callflows.loader import LIBRARY, load_callflow, load_sources
@@ -132,6 +134,11 @@ ONE_CHANGE = {
         "start: 12355",
         "trial.yaml:3:1: start: expected a text, not the number 12355: write it in quotes",
     ),
+    "prompt without end": (
+        "zh-CN: 你好",
+        f"zh-CN: {'你好' * 501}",
+        "trial.yaml:5:11: prompts.hello.zh-CN: longer than 1000 characters",
+    ),
     "wrong name": (
         "name: trial",
         "name: trail",
@@ -231,6 +238,55 @@ def test_digits_may_be_keys_without_quotes():
     assert callflow.flows["trial"].steps["hello"].exits["1"] == "anyone"
 
 
+ODDITIES = [
+    "{}",
+    "[]",
+    "~",
+    "1",
+    "1.5",
+    "*x",
+    "&x ",
+    "!!int ",
+    "'",
+    '"',
+    ":",
+    "- ",
+    "\t",
+    "\n",
+    "{n}",
+    "{? [a]: b}",
+    "<<: 1",
+    "\x00",
+    "🎈",
+    ".nan",
+    "0x1f",
+    "? a",
+    "|",
+    "%",
+    "---",
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(GOOD)), st.integers(0, 20), st.sampled_from(ODDITIES)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_whatever_is_written_either_loads_or_is_told(changes):
+    text = GOOD
+    for at, length, oddity in changes:
+        text = text[:at] + oddity + text[at + length :]
+    refused = None
+    try:
+        load_sources({"trial": text, "crisis": CRISIS}, "trial")
+    except FlowErrors as errors:
+        refused = errors
+    assert refused is None or len(str(refused).splitlines()) == len(refused.errors) > 0
+
+
 BOMB = "a: &a [x, x]\n" + "".join(
     f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}]\n"
     for a, b in zip("abcdefgh", "bcdefghi", strict=True)
@@ -244,7 +300,7 @@ BOMB = "a: &a [x, x]\n" + "".join(
         (b"# nothing\n", "trial.yaml:1:1: the file is empty"),
         (b"- a\n- b\n", "trial.yaml:1:1: expected a flow"),
         (b"name: \xd6\n", "trial.yaml:1:7: not UTF-8 text"),
-        (b"name: a\x00b\n", "trial.yaml:1:"),
+        (b"name: a\x00b\n", "trial.yaml:1:8: a character that no text may hold"),
         (b"name: x\n" * 140_000, "trial.yaml:1:1: the file has more than 256 kB"),
         (BOMB.encode(), "trial.yaml:1:4: `&a` is an anchor"),
         (b"[" * 100_000, "trial.yaml:1:13: nested deeper than 12 levels"),
