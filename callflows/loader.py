@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -61,7 +62,7 @@ def _load(read: Callable[[str], tuple[str, bytes] | None], entry: str) -> Callfl
         file, content = found
         try:
             sources[name] = reading.decode(file, content)
-            document = reading.Document(file, sources[name])
+            document = _document(file, sources[name])
         except FlowErrors as refused:
             errors += refused.errors
             continue
@@ -81,6 +82,12 @@ def _load(read: Callable[[str], tuple[str, bytes] | None], entry: str) -> Callfl
     if errors:
         raise FlowErrors(sorted(errors, key=_order))
     return callflow
+
+
+@lru_cache(maxsize=64)
+def _document(file: str, text: str) -> reading.Document:
+    """Read-only: bundles share most of their files."""
+    return reading.Document(file, text)
 
 
 def _order(error: FlowError) -> tuple[str, int, int]:

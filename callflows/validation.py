@@ -19,8 +19,8 @@ def validation_error(document: Document, error: ErrorDetails) -> FlowError:
     if path[:1] == ("steps",) and len(path) > 2:
         # The third part is the step type that pydantic chose the model by.
         path = (*path[:2], *path[3:])
-    in_key = path[-1:] == ("[key]",)
-    path = path[:-1] if in_key else path
+    if path[-1:] == ("[key]",):
+        path = path[:-1]
     kind = error["type"]
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         path = (*path, "type")
