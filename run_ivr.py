@@ -7,19 +7,31 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+import structlog
 
+from agents.command_line import counselors
 from callflows.errors import FlowErrors
 from config.database import StoreUnavailable
-from config.settings import Settings, SettingsError
+from config.settings import CONFIG, Settings, SettingsError
 from config.yaml_file import ConfigErrors
+from ivr.asterisk.deployment import ami_secret
+from ivr.asterisk.install import InstallFailed
+from ivr.demo import show_demo
+from ivr.engine import Engine
+from ivr.rooms import Rooms
+from ivr.serve import CannotServe, Line
+from ivr.serve import serve as keep_line
 from ivr.simulated_call import simulated_call
-from ivr.simulator import Line
+from ivr.simulator import Line as Said
+from workorders.command_line import workorders
 from workorders.keys import KeysUnusable
 
+DEMO = CONFIG / "demo"
 PEOPLE_TIME = ZoneInfo("Asia/Shanghai")
 
 
@@ -42,7 +54,13 @@ class When(click.ParamType):
 @click.pass_context
 def main(context: click.Context) -> None:
     """12355 青少年服务台: a call-routing server for China's youth helpline."""
-    context.obj = Settings.read()
+    rooms = Rooms(Settings.read())
+    context.obj = rooms
+    context.call_on_close(rooms.close)
+
+
+main.add_command(counselors)
+main.add_command(workorders)
 
 
 @main.command()
@@ -53,7 +71,7 @@ def main(context: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
 def call(
-    settings: Settings,
+    rooms: Rooms,
     caller: str,
     access_number: str,
     keys: str | None,
@@ -62,7 +80,7 @@ def call(
 ) -> None:
     """Play a call through the engine and print what the caller hears, and the order."""
 
-    def tell(line: Line) -> None:
+    def tell(line: Said) -> None:
         if as_json:
             click.echo(json.dumps({"second": line.second, "who": line.who, "text": line.text},
                                   ensure_ascii=False))
@@ -72,7 +90,7 @@ def call(
 
     presses = iter(keys.split(",")) if keys is not None else _typed()
     order = simulated_call(
-        settings, caller or None, access_number, presses, at or datetime.now(UTC), tell
+        rooms.settings, caller or None, access_number, presses, at or datetime.now(UTC), tell
     )
     if as_json:
         click.echo(json.dumps({"order": order}, ensure_ascii=False, default=str))
@@ -83,6 +101,42 @@ def call(
             click.echo(f"{name:20}  {value}")
     for event in order["events"]:
         click.echo(f"  {event}")
+
+
+@main.command()
+@click.pass_obj
+def engine(rooms: Rooms) -> None:
+    """Run one engine in the foreground: FastAGI, AMI, the matcher's clock, the jobs."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    Engine(rooms.assembly, ami_secret(rooms.settings)).run()
+
+
+@main.command()
+@click.option("--demo", is_flag=True, help="With demonstration lines, phones and counselors.")
+@click.pass_obj
+def serve(rooms: Rooms, demo: bool) -> None:
+    """Start the line and keep it alive: Asterisk, engine, jobs. Ctrl-C ends all of it."""
+    settings = rooms.settings
+    if demo:
+        sample = {"trunks_file": DEMO / "trunks.yaml", "sister_lines_directory": DEMO}
+        settings = settings.model_copy(update=sample)
+    line = Line(settings, Path(__file__).resolve(), click.echo, callers=demo)
+
+    def ready() -> None:
+        if demo:
+            show_demo(settings)
+        else:
+            click.echo(f"The line is open on {settings.bind_address}:{settings.sip_port}.")
+
+    keep_line(line, click.echo, ready)
 
 
 def _typed() -> Iterator[str]:
@@ -99,7 +153,8 @@ def run() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (SettingsError, ConfigErrors, FlowErrors, KeysUnusable, StoreUnavailable) as error:
+    except (SettingsError, ConfigErrors, FlowErrors, KeysUnusable,
+            StoreUnavailable, CannotServe, InstallFailed) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
 

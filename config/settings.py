@@ -19,7 +19,15 @@ CONFIG = Path(__file__).resolve().parent
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
-PORTS = ("fastagi_port", "ami_port", "sip_port", "sip_tls_port", "sip_ws_port", "http_port")
+PORTS = (
+    "fastagi_port",
+    "ami_port",
+    "sip_port",
+    "sip_tls_port",
+    "sip_ws_port",
+    "sip_wss_port",
+    "http_port",
+)
 
 
 class SettingsError(Exception):
@@ -31,7 +39,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="IVR_", frozen=True)
 
-    data_directory: Path = Path("var")
+    data_directory: Path = CONFIG.parent / "var"
     store_url: str = ""
     """`sqlite:///…` or `postgresql+psycopg://…`; empty: a database in the data directory."""
 
@@ -45,6 +53,7 @@ class Settings(BaseSettings):
     """UDP and TCP."""
     sip_tls_port: Port = 5061
     sip_ws_port: Port = 8088
+    sip_wss_port: Port = 8089
     http_port: Port = 8080
     rtp_first_port: Port = 10000
     rtp_last_port: Port = 10999
@@ -90,6 +99,11 @@ class Settings(BaseSettings):
         if lines:
             raise SettingsError("\n".join(lines))
         return settings
+
+    @field_validator("data_directory", "asterisk_root")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path.absolute() if path is not None else None
 
     @field_validator("store_url")
     @classmethod

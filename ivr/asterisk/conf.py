@@ -68,6 +68,15 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """A telephone that calls in on `trunk` as the network would: for trying the line."""
+
+    name: str
+    trunk: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class LastResortPrompts:
     """Files, without their ending, that the dialplan speaks when no engine can."""
 
@@ -106,6 +115,7 @@ class AsteriskSettings:
     duty_phones: tuple[str, ...] = ()
     patience_seconds: int = 15
     ring_seconds: int = 30
+    callers: tuple[Caller, ...] = ()
 
     @property
     def calls_spool(self) -> Path:
@@ -287,6 +297,8 @@ def _line(settings: AsteriskSettings) -> str:
     if not settings.engines:
         raise BadValue("no engine's address is set")
     variables = {
+        # A hang-up is told by `h` alone, never in the middle of an AGI reply.
+        "AGISIGHUP": "no",
         "ENGINES": str(len(settings.engines)),
         **{f"ENGINE_{n}": _host_port(engine) for n, engine in enumerate(settings.engines)},
         "ENGINE": "0",
@@ -384,6 +396,13 @@ def _accounts(settings: AsteriskSettings, accounts: Iterable[Account]) -> str:
                 *(f"match = {_network(source)}" for source in trunk.sources),
             ],
         )
+    for caller in settings.callers:
+        name = _name(caller.name)
+        login = [f"username = {name}", f"password = {_secret(caller.secret)}"]
+        lines = [f"context = from-trunk-{_name(caller.trunk)}", f"auth = {name}", f"aors = {name}"]
+        text += _section(name, [*lines, *media], "caller-phone")
+        text += _section(name, login, "phone-login")
+        text += _section(name, [], "phone-contact")
     for account in accounts:
         name = _name(account.name)
         kind = _one_of(account.kind, "sip", "browser")

@@ -1,0 +1,112 @@
+"""This deployment's Asterisk: from our settings, roster and trunks to its configuration."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from agents import roster
+from config.settings import Settings
+from config.trunks import load_trunks
+from ivr.assembly import Assembly
+from ivr.asterisk import conf
+from ivr.asterisk.conf import Account, AsteriskSettings, Caller, LastResortPrompts, Trunk
+from ivr.asterisk.install import Installation
+from recordings.prompts import PromptCache
+
+LANGUAGE = "zh-CN"
+APOLOGY = "对不起，线路有故障，暂时不能接通。请在提示音后留言，说说怎样联系你才安全。情况紧急请按星号键。"
+STAY = "请别挂断，还在为你接通。受伤可拨120，有人伤害你可拨110。"
+ACCEPT = "12355有来电，接听请按1。"
+SPOKEN = ((APOLOGY, LANGUAGE), (STAY, LANGUAGE), (ACCEPT, LANGUAGE))
+"""What the dialplan says where no engine can."""
+
+
+def ami_secret(settings: Settings) -> str:
+    """The configured secret, else the one made at the first start and kept in a file of ours."""
+    if settings.ami_secret is not None:
+        return settings.ami_secret.get_secret_value()
+    return _kept_secret(settings.data_directory / "keys-ami")
+
+
+def caller_secret(settings: Settings) -> str:
+    """The password of the telephones from which a demonstration is called."""
+    return _kept_secret(settings.data_directory / "keys-caller")
+
+
+def asterisk_settings(settings: Settings, callers: bool) -> AsteriskSettings:
+    """:param callers: one telephone for each trunk to call from, for trying the line."""
+    prompts = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
+
+    def spoken(text: str) -> Path:
+        return prompts.file(text, LANGUAGE)
+
+    trunks = tuple(
+        Trunk(t.name, _digits(t.access_number), t.sources, t.peer, t.transport)
+        for t in load_trunks(settings.trunks_file)
+    )
+    secret = caller_secret(settings) if callers else ""
+    return AsteriskSettings(
+        directory=(settings.data_directory / "asterisk"),
+        ami_secret=ami_secret(settings),
+        prompts=LastResortPrompts(spoken(APOLOGY), spoken(STAY), spoken(ACCEPT)),
+        trunks=trunks,
+        engines=(f"{settings.bind_address}:{settings.fastagi_port}",),
+        bind=settings.bind_address,
+        sip_port=settings.sip_port,
+        tls_port=settings.sip_tls_port,
+        http_port=settings.sip_ws_port,
+        https_port=settings.sip_wss_port,
+        ami_port=settings.ami_port,
+        ami_user=settings.ami_user,
+        rtp_ports=(settings.rtp_first_port, settings.rtp_last_port),
+        fallback=_places(settings, settings.last_resort_number),
+        duty_phones=_places(settings, settings.crisis_last_resort_number),
+        callers=tuple(Caller(f"caller-{t.name}", t.name, secret) for t in trunks if callers),
+    )
+
+
+def accounts(assembly: Assembly) -> list[Account]:
+    """The telephones of everybody in the roster."""
+    people = assembly.store.read(roster.sip_accounts)
+    return [
+        Account(person.number, kind, person.secret)
+        for person in people
+        for kind in ("sip", "browser")
+        if kind in person.kinds
+    ]
+
+
+def write_conf(
+    assembly: Assembly, installation: Installation, conf_dir: Path, callers: bool
+) -> list[str]:
+    """Write the configuration; names of the files that changed. Raises BadValue, OSError."""
+    return conf.write(
+        asterisk_settings(assembly.settings, callers), accounts(assembly), installation, conf_dir
+    )
+
+
+def _places(settings: Settings, number: str) -> tuple[str, ...]:
+    """Where the dialplan rings by itself: an account's name, or a number on the outbound trunk."""
+    if not number:
+        return ()
+    if number.startswith("sip-") or not settings.outbound_trunk:
+        return (number,)
+    return (f"{number}@{settings.outbound_trunk}",)
+
+
+def _digits(access_number: str) -> str:
+    return access_number.replace("-", "")
+
+
+def _kept_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text("ascii").strip()
+    with os.fdopen(descriptor, "w") as file:
+        secret = secrets.token_urlsafe(24)
+        file.write(secret + "\n")
+    return secret

@@ -1,0 +1,189 @@
+"""`run_ivr.py serve`: the whole line in one command. Installs Asterisk where there is none,
+writes its configuration, makes the prompts, and keeps Asterisk and the engine alive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from callflows.callflow import all_prompts
+from config.settings import Settings
+from ivr.assembly import Assembly
+from ivr.asterisk import deployment
+from ivr.asterisk.codes import spoken_texts
+from ivr.asterisk.install import Installation, find, install
+from ivr.asterisk.server import ping
+from ivr.supervisor import Keeper, Program
+from recordings.prompts import PromptCache, fillings
+
+Say = Callable[[str], None]
+
+STARTED_SECONDS = 30.0
+PING_SECONDS = 1.5
+
+
+class CannotServe(Exception):
+    """Why the line cannot start, in one line, with the way out."""
+
+
+class Line:
+    """Asterisk and one engine, kept alive from `start()` to `stop()`.
+
+    :param program: how to run our own command line again, `run_ivr.py`.
+    :param callers: telephones to call from, for trying the line.
+    """
+
+    def __init__(self, settings: Settings, program: Path, say: Say, callers: bool) -> None:
+        self.settings = settings
+        self._program = program
+        self._say = say
+        self._callers = callers
+        self._logs = settings.data_directory / "log"
+        self.keepers: list[Keeper] = []
+
+    def start(self) -> None:
+        """Raises CannotServe, InstallFailed, BadValue and what Assembly.open raises."""
+        settings = self.settings
+        _ports_are_free(settings)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        assembly = Assembly.open(settings)
+        try:
+            self._say(f"{assembly.import_roster(datetime.now(UTC))} counselors in the roster")
+            self._prompts(assembly)
+            installation = self._installation()
+            conf_dir = (settings.data_directory / "asterisk" / "etc")
+            deployment.write_conf(assembly, installation, conf_dir, self._callers)
+        finally:
+            assembly.store.close()
+        self._keep(installation, conf_dir)
+
+    def wait_until_ready(self) -> None:
+        """Raises CannotServe if engine or Asterisk aren't there in time."""
+        settings = self.settings
+        moment = threading.Event()
+        for name, there in (
+            ("the engine", self._engine_lives),
+            ("Asterisk", lambda: _accepts(settings.bind_address, settings.ami_port)),
+        ):
+            for _ in range(int(STARTED_SECONDS / 0.1)):
+                if there():
+                    break
+                moment.wait(0.1)
+            else:
+                raise CannotServe(f"{name} did not start: see {self._logs}")
+
+    def stop(self) -> None:
+        for keeper in reversed(self.keepers):
+            keeper.stop()
+
+    def _keep(self, installation: Installation, conf_dir: Path) -> None:
+        environment = self._environment()
+        engine = Program(
+            name="engine",
+            command=[sys.executable, str(self._program), "engine"],
+            log_file=self._logs / "engine.log",
+            environment=environment,
+            alive=self._engine_lives,
+        )
+        asterisk = Program(
+            name="asterisk",
+            command=installation.command(conf_dir),
+            log_file=self._logs / "asterisk.log",
+            environment=environment,
+        )
+        for program in (engine, asterisk):
+            keeper = Keeper(program)
+            self.keepers.append(keeper)
+            keeper.start()
+
+    def _environment(self) -> Mapping[str, str]:
+        """Ours, with every setting spelled out: a child reads what we read."""
+        own = {
+            f"IVR_{name.upper()}": str(value)
+            for name, value in self.settings.model_dump(exclude_none=True).items()
+            if name != "ami_secret"
+        }
+        return {**os.environ, **own, "IVR_AMI_SECRET": deployment.ami_secret(self.settings)}
+
+    def _engine_lives(self) -> bool:
+        return ping((self.settings.bind_address, self.settings.fastagi_port), PING_SECONDS)
+
+    def _installation(self) -> Installation:
+        private = self.settings.asterisk_root or self.settings.data_directory / "asterisk-root"
+        found = find(private) or install(private, self._say)
+        self._say(f"Asterisk {found.version()}")
+        return found
+
+    def _prompts(self, assembly: Assembly) -> None:
+        """Speak everything that can be said, ahead of the first call."""
+        settings = self.settings
+        texts = [
+            *(
+                (filled, language)
+                for flow in assembly.flows
+                for text, language in all_prompts(flow)
+                for filled in fillings(text)
+            ),
+            *deployment.SPOKEN,
+            *spoken_texts(),
+        ]
+        cache = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
+
+        def progress(done: int, total: int) -> None:
+            if done == total or done % 100 == 0:
+                self._say(f"prompts spoken: {done} of {total}")
+
+        cache.prepare(texts, progress)
+
+
+def serve(line: Line, say: Say, ready: Callable[[], None]) -> None:
+    """Run the line until SIGINT or SIGTERM; `ready` is called once it takes calls."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    try:
+        line.start()
+        line.wait_until_ready()
+        ready()
+        ended.wait()
+        say("Stopping …")
+    finally:
+        line.stop()
+
+
+def _ports_are_free(settings: Settings) -> None:
+    """Raises CannotServe naming the port and the setting that moves it."""
+    for name, kind in (
+        ("fastagi_port", socket.SOCK_STREAM),
+        ("ami_port", socket.SOCK_STREAM),
+        ("sip_port", socket.SOCK_DGRAM),
+        ("sip_port", socket.SOCK_STREAM),
+        ("sip_tls_port", socket.SOCK_STREAM),
+        ("sip_ws_port", socket.SOCK_STREAM),
+        ("sip_wss_port", socket.SOCK_STREAM),
+    ):
+        port = getattr(settings, name)
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.bind_address, port))
+            except OSError as error:
+                raise CannotServe(
+                    f"port {port} is taken ({error.strerror}): end what uses it, "
+                    f"or set IVR_{name.upper()} to another port"
+                ) from error
+
+
+def _accepts(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), 1.0):
+            return True
+    except OSError:
+        return False
