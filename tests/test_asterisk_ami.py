@@ -28,6 +28,7 @@ class Manager(threading.Thread):
         self.address: tuple[str, int] = self._server.getsockname()
         self.actions: queue.Queue[dict[str, str]] = queue.Queue()
         self.connection: socket.socket | None = None
+        self.lists_channels = True
 
     def run(self) -> None:
         while True:
@@ -54,6 +55,9 @@ class Manager(threading.Thread):
             self.say(f"Response: {said}\r\nActionID: {action_id}\r\n\r\n" + BOOTED * good)
             if not good:
                 self.actions.put(action)
+        elif action["Action"] == "CoreShowChannels" and not self.lists_channels:
+            denied = "Message: Permission denied"
+            self.say(f"Response: Error\r\nActionID: {action_id}\r\n{denied}\r\n\r\n")
         elif action["Action"] == "CoreShowChannels":
             self.say(f"Response: Success\r\nActionID: {action_id}\r\n\r\n")
             for name, unique_id in (("PJSIP/a-01", "1.1"), ("PJSIP/b-02", "1.2")):
@@ -149,6 +153,14 @@ def test_a_wrong_secret_is_no_connection(manager: Manager) -> None:
 
 def test_channels_are_listed_by_unique_id(ami: Ami, heard: Heard) -> None:
     assert ami.channels() == {"1.1": "PJSIP/a-01", "1.2": "PJSIP/b-02"}
+
+
+def test_channels_that_may_not_be_listed_are_not_taken_for_none(
+    manager: Manager, ami: Ami, heard: Heard
+) -> None:
+    manager.lists_channels = False
+    with pytest.raises(ManagerException, match="Permission denied"):
+        ami.channels()
 
 
 def test_an_answer_goes_to_who_asked(manager: Manager, ami: Ami, heard: Heard) -> None:

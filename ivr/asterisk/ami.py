@@ -84,11 +84,12 @@ class Session(Manager):  # type: ignore[misc]
 
         :raises ManagerSocketException: not connected, or no answer in `RESPONSE_SECONDS`.
         """
-        action_id = str(self.next_seq())
+        action = {"ActionID": str(self.next_seq()), **(cdict or {}), **kwargs}
+        action_id = str(action["ActionID"])
         answer: queue.SimpleQueue[ManagerMsg | None] = queue.SimpleQueue()
         self._answers[action_id] = answer
         try:
-            self.send_only({**(cdict or {}), **kwargs, "ActionID": action_id})
+            self.send_only(action)
             message = answer.get(timeout=RESPONSE_SECONDS)
         except queue.Empty:
             message = None
@@ -225,8 +226,10 @@ class Ami:
     def channels(self) -> dict[str, str]:
         """Unique ids and names of all live channels.
 
-        :raises ManagerException: not connected, or Asterisk doesn't answer; then nothing is
-            known about them.
+        Takes the right to write `reporting`.
+
+        :raises ManagerException: not connected, not allowed, or Asterisk doesn't answer; then
+            nothing is known about them.
         """
         session = self._connected_session()
         list_id = f"list-{next(self._list_ids)}"
@@ -234,7 +237,9 @@ class Ami:
         self._lists[list_id] = entries
         found: dict[str, str] = {}
         try:
-            session.send_only({"Action": "CoreShowChannels", "ActionID": list_id})
+            response = session.send_action({"Action": "CoreShowChannels", "ActionID": list_id})
+            if response.get_header("Response") != "Success":
+                raise ManagerException(f"no list of channels: {response.get_header('Message')}")
             while True:
                 entry = entries.get(timeout=RESPONSE_SECONDS)
                 if entry["Event"] == "CoreShowChannelsComplete":
