@@ -3,7 +3,7 @@
 `returns`: after how long a paused counselor is available again by itself; None: when they
 resume. `again`: may the same call be offered to them again?
 
-Ordinary offers only: where several places rang at once, nobody is blamed for another's answer.
+Urgent offers are milder, for no rule may remove a caller's last human: `apply_urgent_miss`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ NODE_OFFERS = 5
 NODE_SHARE = 0.3
 
 
+URGENT_BACK_OFF = timedelta(seconds=5)
+"""A phone that fails at once isn't tried again at once, not even for a crisis."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReturnOfTheLast:
     """A station's last counselor who didn't answer comes back `after` so long, `times` often."""
@@ -74,7 +78,7 @@ def node_is_failing(offers: int, unreachable: int) -> bool:
     return offers >= NODE_OFFERS and unreachable > NODE_SHARE * offers
 
 
-_one = select(c.station, c.role, c.misses).where(c.id == bindparam("counselor"))
+_one = select(c.station, c.misses).where(c.id == bindparam("counselor"))
 _colleague = select(
     exists().where(
         c.station == bindparam("at_station"),
@@ -93,13 +97,10 @@ def apply_miss(
     last: ReturnOfTheLast,
     at: datetime,
 ) -> Alert | None:
-    """Pause the counselor as the table says. A duty phone is never paused. The last counselor of
-    a station who doesn't answer returns by itself, and the station's lead is alerted."""
+    """Pause the counselor as the table says. A station's last one who doesn't answer returns by
+    itself, and the station's lead is alerted."""
     row = connection.execute(_one, {"counselor": counselor_id}).first()
     if row is None:
-        return None
-    if row.role == Role.DUTY_PHONE:
-        presence.release(connection, counselor_id, call_id, at, keep_idle=False)
         return None
     meaning = OFFER_RESULTS[result]
     reason = meaning.reason or result
@@ -116,3 +117,15 @@ def apply_miss(
             )
     presence.miss(connection, counselor_id, call_id, reason, until, at)
     return alert
+
+
+def apply_urgent_miss(
+    connection: Connection, counselor_id: str, call_id: str, result: str, at: datetime
+) -> None:
+    """Not answering, where several rang or the caller is in danger, is held against nobody; a
+    phone that failed at once rests for URGENT_BACK_OFF."""
+    reason = OFFER_RESULTS[result].reason
+    if reason == RONA:
+        presence.release(connection, counselor_id, call_id, at)
+    else:
+        presence.miss(connection, counselor_id, call_id, reason or result, at + URGENT_BACK_OFF, at)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -26,12 +26,14 @@ from agents.offer_results import (
     Alert,
     ReturnOfTheLast,
     apply_miss,
+    apply_urgent_miss,
     node_is_failing,
 )
 from agents.presence import Person
 from agents.roster import MATCHING
 from config.database import one_at_a_time
 from routing import offers, waiting
+from routing.changes import Changes, Nobody, Outcome, Reserved, Waiting
 from routing.offers import Offer
 from routing.router import (
     Choice,
@@ -44,72 +46,24 @@ from routing.router import (
 )
 from routing.rules import FIRST_OUTER_TIER, Places, Rules
 
-OFFERS_KEPT = timedelta(days=1)
+__all__ = ["Changes", "Nobody", "Outcome", "Queues", "Reserved", "Waiting"]
+
+OFFERS_KEPT = timedelta(hours=1)
+"""For the mean talk time and the state of nodes; the orders keep them for good."""
+OFFERS_FORGOTTEN_EVERY = timedelta(minutes=1)
 
 RING_GRACE = timedelta(seconds=15)
 """A ringing offer's lease outlasts its ring time by this: setting the call up, and reporting."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """One counselor, in a crisis several, held for a call. `reason`: why these, for the order."""
-
-    call_id: str
-    offer_id: str
-    counselor_ids: tuple[str, ...]
-    stations: tuple[str, ...]
-    tier: int
-    reason: str
-    ring_seconds: int
-
-    @property
-    def outer_tier(self) -> bool:
-        return self.tier >= FIRST_OUTER_TIER
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """`position` from 1; `expected_wait_seconds` None where there is nothing to base it on."""
-
-    position: int
-    expected_wait_seconds: int | None
-    outer_tier: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Nobody:
-    """Nobody on duty could ever take the call: it holds no place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an offer's end meant for one counselor. `result`: a DialResult's name, `not_first`
-    (somebody else answered) or `expired`."""
-
-    counselor_id: str
-    station: str
-    result: str
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What came of a change. `answer`: to the call that asked. `woken`: other calls that now
-    hold a reservation. `outcomes`: of counselors whose offer ended. `node_failing`: the carrier's
-    node loses its phones."""
-
-    answer: Reserved | Waiting | Nobody | None = None
-    woken: tuple[Reserved, ...] = ()
-    outcomes: tuple[Outcome, ...] = ()
-    alerts: tuple[Alert, ...] = ()
-    node_failing: bool = False
-
-
 class Queues:
-    """The queue over a tree of stations. Holds no state of its own but the stations' rules."""
+    """The queue over a tree of stations. The store is the only truth: any number of these,
+    in any number of processes, share one queue."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
         self._rules: dict[str, Rules] = {}
+        self._forgot_at: datetime | None = None
 
     def join(
         self,
@@ -260,7 +214,9 @@ class Queues:
                 excluded = place.call.excluded
                 waiting.back_to_queue(connection, part.call_id, part.offer_id, excluded, 1)
         presence.end_what_is_due(connection, at)
-        offers.forget(connection, at - OFFERS_KEPT)
+        if self._forgot_at is None or at >= self._forgot_at + OFFERS_FORGOTTEN_EVERY:
+            offers.forget(connection, at - OFFERS_KEPT)
+            self._forgot_at = at
         return Changes(woken=self._match(connection, at), outcomes=tuple(outcomes))
 
     def explain(self, connection: Connection, call: WaitingCall, at: datetime) -> list[Verdict]:
@@ -362,7 +318,7 @@ class Queues:
         for part in parts:
             who = part.counselor_id
             if part.together:
-                presence.release(connection, who, part.call_id, at)
+                apply_urgent_miss(connection, who, part.call_id, result, at)
             elif failing:
                 presence.release(connection, who, part.call_id, at, keep_idle=False)
             else:

@@ -24,6 +24,8 @@ from routing.strategies import Candidate
 
 SILENT_CONFIRMED = 3
 CRISIS = 4
+SHORTEST_RING = 5
+"""Seconds: less than one ring and a hand on the phone is no offer."""
 UNKNOWN_TOPIC = "unknown"
 OTHER = "other"
 """In settings by topic: every topic not named."""
@@ -125,7 +127,8 @@ def choose(
     ring = rules.ring_seconds
     if wider and len(chosen) < rules.crisis_places:
         # Ring again with the wider tier as soon as it opens.
-        ring = min(ring, max(1, round(rules.opens_after(min(wider), True) - waited)))
+        until_wider = round(rules.opens_after(min(wider), True) - waited)
+        ring = min(ring, max(SHORTEST_RING, until_wider))
     people = tuple(person for _, person in chosen)
     return Choice(people, tier, _reason(call, tier, person, stance, rules), ring)
 

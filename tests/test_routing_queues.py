@@ -233,6 +233,15 @@ def test_a_duty_phone_needs_no_wrap_up_and_is_never_paused(desk: Desk) -> None:
     assert desk.state("duty")[0] == State.AVAILABLE
 
 
+def test_an_urgent_call_does_not_hammer_a_dead_phone(desk: Desk) -> None:
+    desk.staff(counselor("duty", role=Role.DUTY_PHONE))
+    held = desk.held("1", priority=CRISIS)
+    assert desk.ended(held, "unreachable").woken == ()
+    assert isinstance(desk.status("1"), Waiting)
+    desk.pass_time(5)
+    assert woken(desk.tick()) == ["1"]
+
+
 def test_picked_up_but_not_accepted_is_no_answer(desk: Desk) -> None:
     desk.staff(counselor("a"), counselor("b"))
     held = desk.held("1")

@@ -1,0 +1,62 @@
+"""What the queue answers and what a change of it brings about: plain results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.offer_results import Alert
+from routing.rules import FIRST_OUTER_TIER
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """One counselor, in a crisis several, held for a call. `reason`: why these, for the order."""
+
+    call_id: str
+    offer_id: str
+    counselor_ids: tuple[str, ...]
+    stations: tuple[str, ...]
+    tier: int
+    reason: str
+    ring_seconds: int
+
+    @property
+    def outer_tier(self) -> bool:
+        return self.tier >= FIRST_OUTER_TIER
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`position` from 1; `expected_wait_seconds` None where there is nothing to base it on."""
+
+    position: int
+    expected_wait_seconds: int | None
+    outer_tier: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Nobody on duty could ever take the call: it holds no place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an offer's end meant for one counselor. `result`: a DialResult's name, `not_first`
+    (somebody else answered) or `expired`."""
+
+    counselor_id: str
+    station: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What came of a change. `answer`: to the call that asked. `woken`: other calls that now
+    hold a reservation. `outcomes`: of counselors whose offer ended. `node_failing`: the carrier's
+    node loses its phones."""
+
+    answer: Reserved | Waiting | Nobody | None = None
+    woken: tuple[Reserved, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    node_failing: bool = False
