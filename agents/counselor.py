@@ -53,8 +53,6 @@ TRANSITIONS: dict[tuple[State, Happening], State] = {
     (State.AVAILABLE, Happening.LOG_OUT): State.LOGGED_OUT,
     (State.AVAILABLE, Happening.PAUSE): State.PAUSED,
     (State.AVAILABLE, Happening.RESERVE): State.RESERVED,
-    # Answered after its lease ran out: the talk is real.
-    (State.AVAILABLE, Happening.ANSWER): State.ON_CALL,
     (State.RESERVED, Happening.RING): State.RINGING,
     # Another engine may report the answer before anybody reported the ringing.
     (State.RESERVED, Happening.ANSWER): State.ON_CALL,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, case, func, null, or_, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, case, func, null, select, update
 
 from agents.counselor import HELD, Happening, OutOfPlace, State, after, states_before
 from agents.roster import (
@@ -73,22 +73,13 @@ _reserve = _given(Happening.RESERVE, mine=False).values(
     state=State.RESERVED, call_id=bindparam("call"), since=bindparam("at")
 )
 _ring = _given(Happening.RING, mine=True).values(state=State.RINGING, since=bindparam("at"))
-_answer = (
-    update(counselors)
-    .where(
-        c.id == bindparam("counselor"),
-        or_(c.call_id == bindparam("call"), c.call_id.is_(None)),
-        c.state.in_(states_before(Happening.ANSWER)),
-    )
-    .values(
-        state=State.ON_CALL,
-        call_id=bindparam("call"),
-        since=bindparam("at"),
-        last_call_at=bindparam("at"),
-        calls_today=case((c.calls_day == bindparam("day"), c.calls_today + 1), else_=1),
-        calls_day=bindparam("day"),
-        misses=0,
-    )
+_answer = _given(Happening.ANSWER, mine=True).values(
+    state=State.ON_CALL,
+    since=bindparam("at"),
+    last_call_at=bindparam("at"),
+    calls_today=case((c.calls_day == bindparam("day"), c.calls_today + 1), else_=1),
+    calls_day=bindparam("day"),
+    misses=0,
 )
 _always_there = c.role == Role.DUTY_PHONE
 _end_call = _given(Happening.END_CALL, mine=True).values(

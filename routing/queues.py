@@ -52,8 +52,9 @@ OFFERS_KEPT = timedelta(hours=1)
 """For the mean talk time and the state of nodes; the orders keep them for good."""
 OFFERS_FORGOTTEN_EVERY = timedelta(minutes=1)
 
-RING_GRACE = timedelta(seconds=15)
-"""A ringing offer's lease outlasts its ring time by this: setting the call up, and reporting."""
+RING_GRACE = timedelta(seconds=30)
+"""A ringing offer's lease outlasts its ring time by this: its engine may die, be started again
+and only then report the answer."""
 
 
 class Queues:

@@ -274,12 +274,12 @@ def test_a_talk_has_no_lease(desk: Desk) -> None:
     assert desk.state("a")[0] == State.WRAP_UP
 
 
-def test_an_answer_after_the_lease_ran_out_is_still_a_talk(desk: Desk) -> None:
+def test_an_answer_reported_after_the_call_is_gone_holds_nobody(desk: Desk) -> None:
     desk.staff(counselor("a"))
     held = desk.held("1")
     desk.do(desk.queues.call_ended, "1")
     desk.do(desk.queues.note_answered, held.offer_id, "a")
-    assert desk.state("a")[0] == State.AVAILABLE, "the call is gone, so is its offer"
+    assert desk.state("a")[0] == State.AVAILABLE
 
 
 def test_pausing_on_a_call_is_granted_after_wrap_up(desk: Desk) -> None:

@@ -308,7 +308,7 @@ def test_queue_on_sqlite(tmp_path: Path) -> None:
     def fresh() -> Store:
         return opened(f"sqlite:///{Path(tempfile.mkdtemp(dir=tmp_path)) / 'store.db'}")
 
-    run(fresh, examples=30)
+    run(fresh, examples=20)
 
 
 @pytest.mark.postgresql
