@@ -142,16 +142,16 @@ def test_a_message_ended_by_hanging_up_is_kept(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("report", "result", "who", "seconds"),
     [
-        ("3|ANSWER|65|1002|16", DialResult.ANSWERED, "li", 65),
-        ("3|NOANSWER|||", DialResult.NO_ANSWER, None, 0),
-        ("3|BUSY|||17", DialResult.BUSY, None, 0),
-        ("3|BUSY|||21", DialResult.DECLINED, None, 0),
-        ("3|CHANUNAVAIL|||21", DialResult.DECLINED, None, 0),
-        ("3|CHANUNAVAIL|||3", DialResult.UNREACHABLE, None, 0),
-        ("3|CONGESTION|||34", DialResult.CONGESTION, None, 0),
-        ("3|CANCEL|||21", DialResult.ABANDONED, None, 0),
-        ("3|SOMETHING|||", DialResult.UNREACHABLE, None, 0),
-        ("3||||", DialResult.UNREACHABLE, None, 0),
+        ("3|ANSWER|1000|1065|1002|16", DialResult.ANSWERED, "li", 65),
+        ("3|NOANSWER||1000||", DialResult.NO_ANSWER, None, 0),
+        ("3|BUSY||1000||17", DialResult.BUSY, None, 0),
+        ("3|BUSY||1000||21", DialResult.DECLINED, None, 0),
+        ("3|CHANUNAVAIL||1000||21", DialResult.DECLINED, None, 0),
+        ("3|CHANUNAVAIL||1000||3", DialResult.UNREACHABLE, None, 0),
+        ("3|CONGESTION||1000||34", DialResult.CONGESTION, None, 0),
+        ("3|CANCEL||1000||21", DialResult.ABANDONED, None, 0),
+        ("3|SOMETHING||1000||", DialResult.UNREACHABLE, None, 0),
+        ("3|||1000||", DialResult.UNREACHABLE, None, 0),
     ],
 )
 def test_what_came_of_an_offer(
@@ -163,8 +163,11 @@ def test_what_came_of_an_offer(
 @pytest.mark.parametrize(
     ("report", "event"),
     [
-        ("ANSWER|9|13800138000@outside-trunk|16", DialEnded(AT, DialResult.ANSWERED, "zhao", 9)),
-        ("NOANSWER|||19", DialEnded(AT, DialResult.NO_ANSWER)),
+        (
+            "ANSWER|1000|1009|13800138000@outside-trunk|16",
+            DialEnded(AT, DialResult.ANSWERED, "zhao", 9),
+        ),
+        ("NOANSWER||1000||19", DialEnded(AT, DialResult.NO_ANSWER)),
     ],
 )
 def test_a_mobile_is_rung_where_it_has_to_accept(desk: Desk, report: str, event: Event) -> None:
@@ -174,9 +177,9 @@ def test_a_mobile_is_rung_where_it_has_to_accept(desk: Desk, report: str, event:
 
 def test_a_sister_line_answers_without_pressing_anything(desk: Desk) -> None:
     lines = [
-        '> EXEC "MSet" "CALL_TURN=3,DIALSTATUS="', "< 200 result=0",
-        '> EXEC "Dial" "PJSIP/02012345@trunk,20,gm"', "< 200 result=0",
-        "> GET", "< 200 result=1 (3|ANSWER|7|02012345@trunk|16)",
+        '> EXEC "MSet" "CALL_TURN=3,DIALSTATUS=,ANSWERED_AT="', "< 200 result=0",
+        '> EXEC "Dial" "PJSIP/02012345@trunk,20,gmU(answered)"', "< 200 result=0",
+        "> GET", "< 200 result=1 (3|ANSWER|1000|1007|02012345@trunk|16)",
     ]  # fmt: skip
     with conversation(*lines) as (channel, peer):
         event = Performer(channel, desk, lambda: AT).perform(turn(Dial("directory", "gov", 20)))
@@ -197,14 +200,14 @@ def test_an_address_that_is_none_is_not_dialled(desk: Desk, address: str) -> Non
 
 def test_a_dial_that_another_engine_began_is_not_dialled_again(desk: Desk) -> None:
     pending = turn(WELCOME, OFFER, resumed=True)
-    assert play(desk, "dial_resumed", pending, report="3|ANSWER|65|1001|16") == [
+    assert play(desk, "dial_resumed", pending, report="3|ANSWER|1000|1065|1001|16") == [
         DialEnded(AT, DialResult.ANSWERED, "wang", 65)
     ]
 
 
 def test_an_earlier_turns_dial_says_nothing_of_this_one(desk: Desk) -> None:
-    resumed = transcript("dial_resumed", report="2|ANSWER|65|1001|16")
-    dialled = transcript("dial", report="3|BUSY|||17")
+    resumed = transcript("dial_resumed", report="2|ANSWER|1000|1065|1001|16")
+    dialled = transcript("dial", report="3|BUSY||1000||17")
     with conversation(*resumed, *dialled) as (channel, _):
         event = Performer(channel, desk, lambda: AT).perform(turn(OFFER, resumed=True))
     assert event == DialEnded(AT, DialResult.BUSY)
@@ -299,7 +302,7 @@ def test_a_lost_channel_is_no_hang_up(desk: Desk) -> None:
 
 def test_a_hang_up_tells_of_the_dial_it_ended() -> None:
     engine = Engine([])
-    lines = transcript("dial_resumed", report="3|CANCEL|||")
+    lines = transcript("dial_resumed", report="3|CANCEL||1000||")
     with conversation(*lines, "> SET", "< 200 result=1") as (channel, peer):
         HangupHandler(engine, lambda: AT)(channel)
     assert engine.heard == [(ENV["agi_uniqueid"], DialResult.ABANDONED, 3, 0)]

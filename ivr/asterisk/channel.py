@@ -168,13 +168,13 @@ class Channel(AGI):  # type: ignore[misc]
 
     def dial(self, contacts: Sequence[str], seconds: int) -> None:
         """Ring all contacts at once (`PJSIP/sip-1001`, `PJSIP/13800138000@trunk`) for `seconds`,
-        with music for the caller.
+        with music for the caller. Whoever answers runs the dialplan's subroutine `answered`.
 
         Returns when the conversation or the ringing is over (`g`: a counselor's hang-up ends no
         call); what came of it is in the channel's variables.
         """
         rung = "&".join(_argument(contact) for contact in contacts)
-        self._appexec("Dial", [rung, str(int(seconds)), "gm"])
+        self._appexec("Dial", [rung, str(int(seconds)), "gmU(answered)"])
 
     def set_variables(self, **values: object) -> None:
         """Set several channel variables in one exchange."""

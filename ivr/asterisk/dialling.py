@@ -2,6 +2,9 @@
 
 A Dial outlives the engine that asked for it. So each leaves its turn in `CALL_TURN`, with
 DIALSTATUS cleared: whoever takes the call over, and the `h` extension, know what became of it.
+
+Asterisk's ANSWEREDTIME counts from the caller's own answer, menu and queue included. So the
+subroutine `answered` leaves the second in which the counselor answered in `ANSWERED_AT`.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ _ADDRESS = re.compile(r"\+?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(@[A-Za-z0-9][A-Za-z0-
 _REPORT = (
     "CALL_TURN",
     "DIALSTATUS",
-    "ANSWEREDTIME",
+    "ANSWERED_AT",
+    "EPOCH",
     "DIALEDPEERNUMBER",
     "HANGUPCAUSE",
 )
@@ -68,19 +72,25 @@ def dial_string(address: str, must_accept: bool) -> str | None:
 
 def begin_report(channel: Channel, verbs_turn: int) -> None:
     """Mark the Dial that is about to begin as this turn's."""
-    channel.set_variables(CALL_TURN=verbs_turn, DIALSTATUS="")
+    channel.set_variables(CALL_TURN=verbs_turn, DIALSTATUS="", ANSWERED_AT="")
 
 
 def read_report(channel: Channel) -> DialReport | None:
     """What came of the last Dial; None where there was none, or it isn't over."""
     said = channel.get_variables(*_REPORT)
-    status, turn, seconds = said["DIALSTATUS"], said["CALL_TURN"], said["ANSWEREDTIME"]
+    status, turn = said["DIALSTATUS"], said["CALL_TURN"]
     if not status or not turn.isdecimal():
         return None
     result = RESULTS.get(status, DialResult.UNREACHABLE)
     if result is DialResult.ANSWERED:
-        talked = int(seconds) if seconds.isdecimal() else 0
+        talked = _seconds(said["ANSWERED_AT"], said["EPOCH"])
         return DialReport(int(turn), result, said["DIALEDPEERNUMBER"], talked)
     if result is not DialResult.ABANDONED and said["HANGUPCAUSE"] == REJECTED:
         result = DialResult.DECLINED
     return DialReport(int(turn), result, "", 0)
+
+
+def _seconds(began: str, ended: str) -> int:
+    if not began.isdecimal() or not ended.isdecimal():
+        return 0
+    return max(0, int(ended) - int(began))
