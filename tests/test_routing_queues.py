@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -324,38 +326,70 @@ def test_removing_somebody_on_a_call_is_refused(desk: Desk) -> None:
 
 
 def test_many_callers_at_once(store: Store) -> None:
-    """Ten counselors, thirty callers on threads of their own, until all have been served."""
+    """Ten counselors, two of whom come and go all the time, and thirty callers on threads of
+    their own, until all have been served; on PostgreSQL by two engines."""
     desk = Desk(store, wrap_up_seconds=0)
     desk.staff(*(counselor(f"c{n}") for n in range(10)))
+    other = Store(store.url) if store.dialect == "postgresql" else store
     waiting: dict[str, threading.Event] = {f"call {n}": threading.Event() for n in range(30)}
     served: list[str] = []
     errors: list[BaseException] = []
+    all_served = threading.Event()
 
-    def act(work: Callable[..., Changes], *args: object) -> Changes:
-        changes = store.write(lambda connection: work(connection, *args, at=desk.at))
+    def act(engine: Store, work: Callable[..., Changes], *args: object) -> Changes:
+        changes = engine.write(lambda connection: work(connection, *args, at=desk.at))
         for reserved in changes.woken:
             waiting[reserved.call_id].set()
         return changes
 
-    def serve(call_id: str) -> None:
+    def serve(engine: Store, call_id: str) -> None:
+        answer = desk.join(call_id).answer
+        while not isinstance(answer, Reserved):
+            assert waiting[call_id].wait(20), f"{call_id} was lost"
+            answer = act(engine, desk.queues.take, call_id).answer
+        who = answer.counselor_ids[0]
+        act(engine, desk.queues.note_answered, answer.offer_id, who)
+        assert desk.state(who)[0] == State.ON_CALL
+        act(engine, desk.queues.offer_ended, call_id, answer.offer_id, "answered", who)
+        served.append(call_id)
+
+    def come_and_go(engine: Store, who: str) -> None:
+        def go(connection: Connection, at: datetime) -> Changes:
+            presence.log_out(connection, who, at)
+            return desk.queues.counselor_changed(connection, at)
+
+        def come(connection: Connection, at: datetime) -> Changes:
+            presence.log_in(connection, who, at)
+            return desk.queues.counselor_changed(connection, at)
+
+        while not all_served.is_set():
+            for work in (go, come):
+                with contextlib.suppress(roster.RosterError):
+                    act(engine, work)
+
+    def caught(work: Callable[[Store, str], None], *args: object) -> None:
         try:
-            answer = desk.join(call_id).answer
-            while not isinstance(answer, Reserved):
-                assert waiting[call_id].wait(20), f"{call_id} was lost"
-                answer = act(desk.queues.take, call_id).answer
-            who = answer.counselor_ids[0]
-            act(desk.queues.note_answered, answer.offer_id, who)
-            assert desk.state(who)[0] == State.ON_CALL
-            act(desk.queues.offer_ended, call_id, answer.offer_id, "answered", who)
-            served.append(call_id)
+            work(*args)
         except BaseException as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=serve, args=(call_id,)) for call_id in waiting]
-    for thread in threads:
+    engines = itertools.cycle([store, other])
+    callers = [
+        threading.Thread(target=caught, args=(serve, next(engines), name)) for name in waiting
+    ]
+    restless = [
+        threading.Thread(target=caught, args=(come_and_go, next(engines), who))
+        for who in ("c3", "c4")
+    ]
+    for thread in callers + restless:
         thread.start()
-    for thread in threads:
+    for thread in callers:
         thread.join()
+    all_served.set()
+    for thread in restless:
+        thread.join()
+    if other is not store:
+        other.close()
     assert errors == []
     assert sorted(served) == sorted(waiting)
     rows = store.read(lambda c: c.execute(select(offers.c.result)).scalars().all())
