@@ -35,7 +35,7 @@ DEMO = CONFIG / "demo"
 PEOPLE_TIME = ZoneInfo("Asia/Shanghai")
 
 
-class When(click.ParamType):
+class When(click.ParamType[datetime]):
     """An instant as people write it; without a zone it is Shanghai's."""
 
     name = "time"

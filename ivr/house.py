@@ -160,8 +160,17 @@ class House:
                 return self._find_region(tx, row, session, dip, at)
             case FindDirectoryEntry():
                 access = self.stations.region_from_access(session.values["access_number"])
+                values = session.values
+                # A number is a hint: no police is called by a mere hint.
+                known = (
+                    values.get("region_confidence") == "certain"
+                    or values.get("region_source") == "stated"
+                )
                 entry = self.directory.find(
-                    dip.service, session.values.get("region"), access.region if access else None
+                    dip.service,
+                    values.get("region"),
+                    access.region if access else None,
+                    place_known=known,
                 )
                 return DirectoryEntryFound(at, entry) if entry else DirectoryEntryMissing(at)
             case _:
