@@ -242,8 +242,8 @@ def _asterisk(settings: AsteriskSettings, installation: Installation, conf_dir: 
 
 
 def _manager(settings: AsteriskSettings) -> str:
-    """`call` lets the engine press keys, redirect and hang up; `system` tells when Asterisk is
-    ready. It may run nothing, originate nothing and read no keys."""
+    """`call` lets the engine press keys, redirect and hang up, `reporting` list the channels;
+    `system` tells when Asterisk is ready. It may run nothing, originate nothing, read no keys."""
     return _section(
         "general",
         [
@@ -259,7 +259,7 @@ def _manager(settings: AsteriskSettings) -> str:
             "deny = 0.0.0.0/0.0.0.0",
             "permit = 127.0.0.1/255.255.255.255",
             "read = system,call",
-            "write = call",
+            "write = call,reporting",
         ],
     )
 

@@ -22,6 +22,7 @@ from config.settings import CONFIG, Settings
 from ivr.rooms import Rooms
 from ivr.serve import Line
 from ivr.supervisor import Keeper
+from tests.e2e.scenarios import Behaviour
 from tests.e2e.sipp import Phone, Telephones, free_port
 from workorders.verify import verify
 from workorders.views import View, order_view, orders_of
@@ -83,8 +84,6 @@ class Deployment:
     def desk(self, number: str, **behaviour: Any) -> Iterator[Phone]:
         """The telephone of the counselor with this number, who is logged in and on the desk;
         gone again afterwards."""
-        from tests.e2e.scenarios import Behaviour
-
         secret = next(p.secret for p in self.store(roster.sip_accounts) if p.number == number)
         account = f"sip-{number}"
         with self.phones.counselor(account, secret, Behaviour(**behaviour)) as phone:
@@ -92,7 +91,8 @@ class Deployment:
             try:
                 yield phone
             finally:
-                self.until(lambda: self.state(number) in ("available", "paused", "logged_out"))
+                off_call = ("available", "paused", "wrap_up", "logged_out")
+                self.until(lambda: self.state(number) in off_call)
                 self.presence(number, presence.log_out)
 
     def presence(self, number: str, change: Callable[[Connection, str, datetime], object]) -> None:
