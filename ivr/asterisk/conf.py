@@ -338,7 +338,7 @@ def _line(settings: AsteriskSettings) -> str:
             f"outside-{name}",
             [
                 f"exten => _[+0-9]!,1,Dial(PJSIP/${{EXTEN}}@{name},,U(accept))",
-                " same => n,Hangup(19)",
+                ' same => n,Hangup(${IF($["${DIALSTATUS}" = "ANSWER"]?19:${HANGUPCAUSE})})',
             ],
         )
     return text
