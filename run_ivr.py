@@ -23,11 +23,13 @@ from ivr.asterisk.deployment import ami_secret
 from ivr.asterisk.install import InstallFailed
 from ivr.demo import show_demo
 from ivr.engine import Engine
+from ivr.flows_command_line import flows
 from ivr.rooms import Rooms
 from ivr.serve import CannotServe, Line
 from ivr.serve import serve as keep_line
 from ivr.simulated_call import simulated_call
 from ivr.simulator import Line as Said
+from routing.command_line import route, stations
 from workorders.command_line import workorders
 from workorders.keys import KeysUnusable
 
@@ -60,6 +62,9 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(counselors)
+main.add_command(flows)
+main.add_command(route)
+main.add_command(stations)
 main.add_command(workorders)
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
 from agents import roster
 from agents.roster_file import load_roster
-from callflows.callflow import Callflow
-from callflows.loader import load_callflow
 from config.database import Store
 from config.migrate import migrate
 from config.settings import Settings
 from config.topics import load_topics
 from ivr.controller import Controller
 from ivr.house import House
-from ivr.publications import WRONG_NUMBER, Publications
+from ivr.publications import Publications
 from ivr.transaction import Woken
 from routing.directory import Directory
 from routing.queues import Queues
@@ -36,22 +34,21 @@ class Assembly:
     log: Log
     stations: Stations
     directory: Directory
-    flows: tuple[Callflow, Callflow]
+    publications: Publications
 
     @classmethod
-    def open(cls, settings: Settings, store_url: str | None = None) -> Assembly:
-        """Raises ConfigErrors, FlowErrors, KeysUnusable, StoreUnavailable."""
+    def open(cls, settings: Settings) -> Assembly:
+        """Raises ConfigErrors, KeysUnusable, StoreUnavailable."""
         stations = Stations.load(settings.stations_directory)
         directory = Directory.load(settings.sister_lines_directory, stations.regions)
-        flows = (
-            load_callflow(settings.flows_directory, settings.entry_flow),
-            load_callflow(settings.flows_directory, WRONG_NUMBER),
-        )
         settings.data_directory.mkdir(parents=True, exist_ok=True)
         keys = Keys.load(settings.keys_directory)
-        store = Store(store_url or settings.store)
+        store = Store(settings.store)
         migrate(store)
-        return cls(settings, store, Log(keys), stations, directory, flows)
+        publications = Publications.open(
+            store, settings.flows_directory, settings.entry_flow, datetime.now(UTC)
+        )
+        return cls(settings, store, Log(keys), stations, directory, publications)
 
     def controller(self, engine: str, wake: Callable[[Woken], None]) -> Controller:
         """:param engine: this process's name. `wake`: told of waiting calls to wake."""
@@ -62,7 +59,7 @@ class Assembly:
             self.directory,
             self.settings.default_access_number,
         )
-        return Controller(self.store, house, Publications(*self.flows), engine, wake)
+        return Controller(self.store, house, self.publications, engine, wake)
 
     def import_roster(self, at: datetime) -> int:
         """Add or change everybody of the roster file; how many there are. Raises ConfigErrors,

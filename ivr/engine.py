@@ -69,7 +69,6 @@ class Engine:
 
     def start(self) -> None:
         """Take up what the former engine left, then serve."""
-        self.controller.publications.publish(self._assembly.store, now())
         self.ami.on_event("BridgeEnter", self._bridged)
         self.ami.on_event("FullyBooted", lambda _headers: self._reconcile())
         self._waker.start()

@@ -6,12 +6,18 @@ from __future__ import annotations
 import json
 import threading
 from datetime import datetime
+from pathlib import Path
 
+import structlog
 from sqlalchemy import Column, Connection, Table, Text, select
 
 from callflows.callflow import Callflow
-from callflows.loader import load_sources
+from callflows.errors import FlowError, FlowErrors
+from callflows.loader import LIBRARY, load_callflow, load_sources
+from callflows.proof import prove
 from config.database import Instant, Store, metadata
+
+log = structlog.get_logger()
 
 publications = Table(
     "publications",
@@ -28,6 +34,21 @@ WRONG_NUMBER = "wrong_number"
 """The flow for calls to a number that isn't ours."""
 
 
+def proved(directory: Path, entry: str, at: datetime) -> Callflow:
+    """Load a flow and prove it. Raises FlowErrors; warnings go to the log."""
+    callflow = load_callflow(directory, entry)
+    problems = prove(callflow, at)
+    for problem in problems:
+        if problem.severity == "warning":
+            log.warning("flow_warning", problem=str(problem))
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise FlowErrors(
+            [FlowError(error.place, error.message, f"{error.flow}.{error.step}") for error in errors]
+        )
+    return callflow
+
+
 class Publications:
     """The flows this engine serves: `current` for new calls, older ones for calls that began
     with them."""
@@ -35,11 +56,29 @@ class Publications:
     def __init__(self, current: Callflow, wrong_number: Callflow) -> None:
         self.current = current
         self.wrong_number = wrong_number
-        self._loaded = {flow.version: flow for flow in (current, wrong_number)}
+        self._loaded = {flow.version: flow for flow in self.served()}
         self._loading = threading.Lock()
 
-    def publish(self, store: Store, at: datetime) -> None:
-        """Keep the sources of what new calls get in the store, where they are new there."""
+    @classmethod
+    def open(cls, store: Store, directory: Path, entry: str, at: datetime) -> Publications:
+        """Publish what stands in `directory`, if it holds up to the proof.
+
+        If it doesn't, the line must not break for it: new calls get what was published last, or
+        else the flows as shipped, and the log says why, a line for each mistake.
+        """
+        wrong_number = load_callflow(LIBRARY, WRONG_NUMBER)
+        try:
+            current = proved(directory, entry, at)
+        except FlowErrors as errors:
+            for error in errors.errors:
+                log.error("flow_refused", problem=str(error))
+            last = store.read(lambda connection: _last(connection, entry))
+            current = last or load_callflow(LIBRARY)
+        opened = cls(current, wrong_number)
+        opened._publish(store, at)
+        return opened
+
+    def _publish(self, store: Store, at: datetime) -> None:
         rows = [
             {
                 "version": flow.version,
@@ -47,7 +86,7 @@ class Publications:
                 "sources": json.dumps(dict(flow.sources), ensure_ascii=False),
                 "published_at": at,
             }
-            for flow in (self.current, self.wrong_number)
+            for flow in self.served()
         ]
 
         def work(connection: Connection) -> None:
@@ -57,6 +96,10 @@ class Publications:
                     connection.execute(publications.insert(), row)
 
         store.write(work)
+
+    def served(self) -> tuple[Callflow, Callflow]:
+        """What new calls get."""
+        return self.current, self.wrong_number
 
     def version(self, connection: Connection, version: str) -> Callflow:
         """The flow of `version`. Raises LookupError where nobody ever published it."""
@@ -72,3 +115,13 @@ class Publications:
             found = load_sources(json.loads(row.sources), row.entry)
             self._loaded[version] = found
             return found
+
+
+def _last(connection: Connection, entry: str) -> Callflow | None:
+    row = connection.execute(
+        select(publications)
+        .where(publications.c.entry == entry)
+        .order_by(publications.c.published_at.desc())
+        .limit(1)
+    ).first()
+    return load_sources(json.loads(row.sources), row.entry) if row is not None else None

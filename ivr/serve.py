@@ -126,7 +126,7 @@ class Line:
         texts = [
             *(
                 (filled, language)
-                for flow in assembly.flows
+                for flow in assembly.publications.served()
                 for text, language in all_prompts(flow)
                 for filled in fillings(text)
             ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import click
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.database import Store
+from routing.check import check
 from routing.queues import Queues
 from routing.router import CRISIS, SILENT_CONFIRMED, WaitingCall
 from routing.rules import tier_name
@@ -87,3 +89,21 @@ def route(
             table.add_row(verdict.counselor_id, verdict.station, tier, chosen, why)
     if table.row_count:
         Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+@click.group("stations")
+def stations() -> None:
+    """Stations, regions and sister lines."""
+
+
+@stations.command("check")
+@click.argument("directory", required=False, type=click.Path(exists=True, path_type=Path))
+@click.pass_context
+def check_stations(context: click.Context, directory: Path | None) -> None:
+    """Say what is wrong with regions, stations, topics and sister lines, a line each."""
+    mistakes = check(directory or context.obj.settings.stations_directory)
+    for mistake in mistakes:
+        click.echo(mistake)
+    if mistakes:
+        context.exit(1)
+    click.echo("Nothing wrong.")
