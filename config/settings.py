@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     sister_lines_directory: Path = CONFIG
     """Holds directory.yaml."""
     roster_file: Path = CONFIG / "roster.yaml"
+    shifts_file: Path = CONFIG / "shifts.yaml"
     trunks_file: Path = CONFIG / "trunks.yaml"
     flows_directory: Path = CONFIG.parent / "callflows" / "library"
     entry_flow: str = "12355"

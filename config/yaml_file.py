@@ -48,7 +48,8 @@ class YamlFile:
             line = f"{error.problem_mark.line + 1}" if error.problem_mark else "1"
             problem = str(error.problem).split("\n", 1)[0]
             raise ConfigErrors([f"{path}:{line}: not YAML: {problem}"]) from None
-        except YAMLError as error:
+        except (YAMLError, ValueError) as error:
+            # A date that no calendar has is a bare ValueError.
             raise ConfigErrors([f"{path}:1: not YAML: {str(error).splitlines()[0]}"]) from None
         self._marked: Any = None
 

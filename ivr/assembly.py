@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from agents import roster
 from agents.roster_file import load_roster
+from agents.shifts import Shifts
 from config.database import Store
 from config.migrate import migrate
 from config.settings import Settings
@@ -60,6 +61,12 @@ class Assembly:
             self.settings.default_access_number,
         )
         return Controller(self.store, house, self.publications, engine, wake)
+
+    def shifts(self) -> Shifts:
+        """The plan of shifts. Raises ConfigErrors."""
+        people = self.store.read(roster.everybody)
+        known = {person.id for person in people}
+        return Shifts.load(self.settings.shifts_file, known, self.stations)
 
     def import_roster(self, at: datetime) -> int:
         """Add or change everybody of the roster file; how many there are. Raises ConfigErrors,

@@ -15,7 +15,9 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from asterisk.manager import ManagerException
 
+from agents.shifts import Shifts, end_shifts
 from config.database import StoreUnavailable
+from config.yaml_file import ConfigErrors
 from ivr.assembly import Assembly
 from ivr.asterisk.ami import Ami, Headers
 from ivr.asterisk.calls import CallHandler, HangupHandler
@@ -27,7 +29,7 @@ from ivr.asterisk.waker import Waker
 from ivr.order_events import Note
 from ivr.transaction import Woken
 from recordings.prompts import PromptCache
-from workorders.seals import seal_minute
+from workorders.seals import SealFileDiffers, seal_minute
 
 log = structlog.get_logger()
 
@@ -66,6 +68,8 @@ class Engine:
         self._probe: Future[bool] | None = None
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._reconciling = threading.Lock()
+        self._shifts = _shifts(assembly)
+        self._shifts_seen = now()
 
     def start(self) -> None:
         """Take up what the former engine left, then serve."""
@@ -78,6 +82,7 @@ class Engine:
             (self._import_spool, 3),
             (self._reconcile, 30),
             (self._seal, 60),
+            (self._end_shifts, 60),
         ):
             self._scheduler.add_job(
                 _told(job), "interval", seconds=seconds, coalesce=True, max_instances=1,
@@ -144,7 +149,19 @@ class Engine:
 
     def _seal(self) -> None:
         assembly = self._assembly
-        seal_minute(assembly.store, assembly.log.keys, assembly.settings.seal_file, now())
+        try:
+            seal_minute(assembly.store, assembly.log.keys, assembly.settings.seal_file, now())
+        except (SealFileDiffers, OSError) as error:
+            log.error("seal_not_exported", reason=str(error))
+
+    def _end_shifts(self) -> None:
+        """Whoever's shift is over is logged out, after the call they are on."""
+        shifts, since, until = self._shifts, self._shifts_seen, now()
+        if shifts is not None:
+            self.controller.counselors_changed(
+                lambda connection: end_shifts(connection, shifts, since, until), until
+            )
+        self._shifts_seen = until
 
     def _import_spool(self) -> None:
         import_spool(self._assembly.settings.spool_directory, self._reported)
@@ -185,6 +202,16 @@ class Engine:
                 if call.call_id not in live:
                     log.error("call_lost", call_id=call.call_id, order_no=call.order_no)
                     self.controller.lost(call.call_id, began)
+
+
+def _shifts(assembly: Assembly) -> Shifts | None:
+    """The plan of shifts; a mistake in it must not keep the line closed."""
+    try:
+        return assembly.shifts()
+    except ConfigErrors as errors:
+        for problem in errors.errors:
+            log.error("shifts_refused", problem=problem)
+        return None
 
 
 def _told(job: Callable[[], None]) -> Callable[[], None]:
