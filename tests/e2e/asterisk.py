@@ -46,7 +46,7 @@ def free_settings(
         http_port=free_port(local),
         https_port=free_port(local),
         ami_port=free_port(local),
-        patience_seconds=2,
+        patience_seconds=4,
         ring_seconds=2,
     )
 

@@ -1,0 +1,61 @@
+"""Fixtures of the tests on a real Asterisk with SIPp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from ivr.asterisk.conf import Account, LastResortPrompts
+from ivr.asterisk.sounds import _tone, _write
+from tests.e2e.asterisk import RunningAsterisk, free_settings
+from tests.e2e.sipp import Telephones
+from tests.e2e.stub_engine import StubEngine
+
+ACCOUNTS = tuple(Account(str(1001 + n), "sip", f"secret-of-{1001 + n}") for n in range(12))
+
+
+@pytest.fixture(scope="session")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> LastResortPrompts:
+    """Tones of a second in place of speech."""
+    folder = tmp_path_factory.mktemp("prompts")
+    for name in ("apology", "stay", "accept"):
+        _write(folder / f"{name}.wav", _tone(600.0, 1.0))
+    return LastResortPrompts(folder / "apology", folder / "stay", folder / "accept")
+
+
+@pytest.fixture(scope="session")
+def asterisk(
+    tmp_path_factory: pytest.TempPathFactory, spoken: LastResortPrompts
+) -> Iterator[RunningAsterisk]:
+    """An Asterisk with two engines' addresses, a fallback phone (1011) and a duty phone (1012)."""
+    settings = free_settings(tmp_path_factory.mktemp("asterisk"), spoken, engines=2)
+    settings = replace(settings, fallback=("sip-1011",), duty_phones=("sip-1012",))
+    running = RunningAsterisk(settings, ACCOUNTS)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def telephones(asterisk: RunningAsterisk) -> Iterator[Telephones]:
+    phones = Telephones(asterisk.sip)
+    yield phones
+    phones.end()
+
+
+@pytest.fixture
+def engines(asterisk: RunningAsterisk) -> Iterator[tuple[StubEngine, StubEngine]]:
+    """Stand-ins for both engines, running."""
+    first, second = (StubEngine(address) for address in asterisk.settings.engines)
+    second.scripts, second.requests, second._changed = (
+        first.scripts,
+        first.requests,
+        first._changed,
+    )
+    first.start()
+    second.start()
+    yield first, second
+    first.stop()
+    second.stop()

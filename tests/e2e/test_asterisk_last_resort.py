@@ -1,0 +1,166 @@
+"""What the dialplan does while no engine can serve: try the next, wait, then serve by itself."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.asterisk.conf import LastResortPrompts
+from tests.e2e.asterisk import RunningAsterisk, free_settings
+from tests.e2e.conftest import ACCOUNTS
+from tests.e2e.scenarios import Behaviour
+from tests.e2e.sipp import Telephones
+from tests.e2e.stub_engine import Agi, StubEngine
+
+pytestmark = pytest.mark.e2e
+
+GUANGZHOU = "127.0.0.11"
+Engines = tuple[StubEngine, StubEngine]
+
+
+def secret(account: str) -> str:
+    return f"secret-of-{account.partition('-')[2]}"
+
+
+def answer_and_die(agi: Agi) -> None:
+    agi.do("ANSWER")
+
+
+def spooled(asterisk: RunningAsterisk, caller: str) -> dict[str, Any]:
+    """What the spool says of a caller's call, once Asterisk is through with it."""
+    for _ in range(200):
+        for file in asterisk.settings.calls_spool.glob("*.json"):
+            said: dict[str, Any] = json.loads(file.read_text("utf-8") or '{"caller": null}')
+            if said["caller"] == caller:
+                return said
+        threading.Event().wait(0.05)
+    raise AssertionError("the spool tells nothing of this call")
+
+
+@pytest.fixture(scope="module")
+def bare(
+    tmp_path_factory: pytest.TempPathFactory, spoken: LastResortPrompts
+) -> Iterator[RunningAsterisk]:
+    """An Asterisk whose only engine is gone for good, without a fallback; duty phone 1012."""
+    settings = free_settings(tmp_path_factory.mktemp("bare"), spoken)
+    settings = replace(settings, duty_phones=("sip-1012",), patience_seconds=0)
+    running = RunningAsterisk(settings, ACCOUNTS)
+    running.start()
+    yield running
+    running.stop()
+
+
+def test_a_call_goes_on_with_the_next_engine_when_one_dies(
+    engines: Engines, telephones: Telephones
+) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def script(agi: Agi) -> None:
+        seen.append((agi.env["agi_uniqueid"], agi.env["agi_request"]))
+        agi.do("ANSWER")
+        if len(seen) == 2:
+            agi.finish()
+
+    engines[0].scripts["13570002001"] = script
+    result = telephones.call(GUANGZHOU, "13570002001")
+    assert (result.status, result.ended_by) == (200, "line")
+    assert result.lasted < 1.5
+    assert len({call_id for call_id, _ in seen}) == 1
+    assert len({engine for _, engine in seen}) == 2
+
+
+def test_a_caller_waits_with_music_until_an_engine_is_back(
+    engines: Engines, telephones: Telephones
+) -> None:
+    engines[0].stop()
+    engines[1].stop()
+    engines[0].scripts["13570002002"] = Agi.finish
+    call = telephones.start_call(GUANGZHOU, "13570002002")
+    call.wait_for("answered")
+    engines[1].start()
+    result = telephones.result(call)
+    assert (result.status, result.ended_by) == (200, "line")
+    assert result.heard > 20
+    engines[0].wait_for("hangup", "13570002002")
+
+
+def test_the_fallback_phone_rings_when_no_engine_comes_back(
+    asterisk: RunningAsterisk, engines: Engines, telephones: Telephones
+) -> None:
+    engines[0].stop()
+    engines[1].stop()
+    with telephones.counselor("sip-1011", secret("sip-1011"), Behaviour(talks=1.5)) as fallback:
+        result = telephones.call(GUANGZHOU, "13570002003")
+        assert result.ended_by == "line"
+        assert fallback.heard > 40
+    said = spooled(asterisk, "13570002003")
+    assert said["access_number"] == "02012355"
+    assert said["last_resort"] == "1"
+    assert said["dial_status"] == "ANSWER"
+    assert said["dialled"] == "sip-1011"
+    assert said["talk_seconds"] in ("1", "2")
+
+
+def test_a_caller_in_danger_reaches_the_duty_phone_however_long_it_takes(
+    asterisk: RunningAsterisk, engines: Engines, telephones: Telephones
+) -> None:
+    def die_in_crisis(agi: Agi) -> None:
+        agi.do("ANSWER")
+        agi.do("SET VARIABLE CRISIS 1")
+        engines[0].stop()
+        engines[1].stop()
+
+    engines[0].scripts["13570002004"] = die_in_crisis
+    with telephones.counselor("sip-1012", secret("sip-1012"), Behaviour(refuses=486)) as busy:
+        call = telephones.start_call(GUANGZHOU, "13570002004")
+        busy.wait_for("rings")
+    with telephones.counselor("sip-1012", secret("sip-1012"), Behaviour(talks=1.0)):
+        result = telephones.result(call)
+    assert result.ended_by == "line"
+    said = spooled(asterisk, "13570002004")
+    assert (said["crisis"], said["dial_status"]) == ("1", "ANSWER")
+
+
+def test_a_message_is_kept_where_nobody_is_left(bare: RunningAsterisk) -> None:
+    telephones = Telephones(bare.sip)
+    try:
+        result = telephones.call(GUANGZHOU, "13570002005", talks=5.0)
+    finally:
+        telephones.end()
+    assert (result.status, result.ended_by) == (200, "caller")
+    said = spooled(bare, "13570002005")
+    message = Path(said["voicemail"] + ".wav")
+    assert message.stat().st_size > 16_000
+
+
+def test_the_crisis_key_ends_the_message_and_rings_the_duty_phone(bare: RunningAsterisk) -> None:
+    telephones = Telephones(bare.sip)
+    try:
+        with telephones.counselor("sip-1012", secret("sip-1012"), Behaviour(talks=1.0)) as duty:
+            result = telephones.call(GUANGZHOU, "13570002006", keys=[(4.0, "*")])
+            duty.wait_for("hung_up")
+    finally:
+        telephones.end()
+    assert result.ended_by == "line"
+
+
+def test_a_hang_up_that_no_engine_hears_of_is_written_down(
+    asterisk: RunningAsterisk, engines: Engines, telephones: Telephones
+) -> None:
+    def script(agi: Agi) -> None:
+        agi.do("ANSWER")
+        agi.do("SET VARIABLE CALL_TURN 7")
+        engines[0].stop()
+        engines[1].stop()
+        agi.do("WAIT FOR DIGIT 10000")
+
+    engines[0].scripts["13570002007"] = script
+    telephones.call(GUANGZHOU, "13570002007", talks=0.5)
+    said = spooled(asterisk, "13570002007")
+    assert (said["call_turn"], said["last_resort"], said["dial_status"]) == ("7", "", "")
