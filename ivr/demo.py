@@ -3,6 +3,7 @@ orders are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from agents import presence, roster
 from agents.roster import Role, SipAccount
 from config.settings import Settings
 from config.trunks import load_trunks
-from ivr.asterisk.deployment import caller_secret
+from ivr.asterisk.deployment import caller_secret, sister_line_secret
 from ivr.rooms import Rooms
 
 
@@ -22,7 +23,7 @@ def show_demo(settings: Settings) -> None:
     rooms = Rooms(settings)
     try:
         people = rooms.store.write(_log_in)
-        _screen(settings, people)
+        _screen(settings, people, rooms.assembly.directory.local())
     finally:
         rooms.close()
 
@@ -36,7 +37,9 @@ def _log_in(connection: Connection) -> list[SipAccount]:
     return [person for person in roster.sip_accounts(connection) if "sip" in person.kinds]
 
 
-def _screen(settings: Settings, people: list[SipAccount]) -> None:
+def _screen(
+    settings: Settings, people: list[SipAccount], sister_lines: Mapping[str, str]
+) -> None:
     console = Console()
     console.print()
     console.print("[bold]12355 青少年服务台[/bold] is open. Ctrl-C ends it.")
@@ -50,6 +53,12 @@ def _screen(settings: Settings, people: list[SipAccount]) -> None:
     for person in people:
         desks.add_row(f"sip-{person.number}", person.secret, person.name)
     console.print(desks)
+    lines = Table("log in as (SIP user)", "password", "line", title="Sister lines",
+                  title_justify="left")  # fmt: skip
+    for number, service in sister_lines.items():
+        lines.add_row(f"sip-{number}", sister_line_secret(settings), service)
+    if sister_lines:
+        console.print(lines)
     console.print("Counselors dial *50 to log in, *51 to pause, *60 to log out.")
     console.print("Orders      .venv/bin/python run_ivr.py workorders list")
     console.print(f"Logs        {settings.data_directory / 'log'}")

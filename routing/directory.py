@@ -124,6 +124,11 @@ class Directory:
             raise NotInDirectory(entry_id)
         return entry
 
+    def local(self) -> Mapping[str, str]:
+        """Phones of this server: each number's service."""
+        entries = self._file.entries.values()
+        return {entry.number: entry.service for entry in entries if entry.local}
+
     def overdue(self, on: date) -> tuple[str, ...]:
         """Ids of entries never verified, or not for longer than the directory allows."""
         return tuple(

@@ -35,6 +35,11 @@ def caller_secret(settings: Settings) -> str:
     return _kept_secret(settings.data_directory / "keys-caller")
 
 
+def sister_line_secret(settings: Settings) -> str:
+    """The password of the sister lines that are phones of this server."""
+    return _kept_secret(settings.data_directory / "keys-sister-lines")
+
+
 def asterisk_settings(settings: Settings, callers: bool) -> AsteriskSettings:
     """:param callers: one telephone for each trunk to call from, for trying the line."""
     prompts = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
@@ -68,14 +73,18 @@ def asterisk_settings(settings: Settings, callers: bool) -> AsteriskSettings:
 
 
 def accounts(assembly: Assembly) -> list[Account]:
-    """The telephones of everybody in the roster."""
+    """The telephones of everybody in the roster, and the sister lines that are phones here."""
     people = assembly.store.read(roster.sip_accounts)
-    return [
+    found = [
         Account(person.number, kind, person.secret)
         for person in people
         for kind in ("sip", "browser")
         if kind in person.kinds
     ]
+    theirs = {account.number for account in found if account.kind == "sip"}
+    lines = [number for number in assembly.directory.local() if number not in theirs]
+    secret = sister_line_secret(assembly.settings) if lines else ""
+    return [*found, *(Account(number, "sip", secret) for number in lines)]
 
 
 def write_conf(
