@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -84,10 +83,7 @@ def load_roster(
     path: Path, stations: Container[str], topics: Mapping[str, Topic]
 ) -> list[Counselor]:
     """Everybody in the file. Raises ConfigErrors with every mistake."""
-    try:
-        yaml = YamlFile(path)
-    except ValueError:
-        raise ConfigErrors(_impossible_dates(path)) from None
+    yaml = YamlFile(path)
     entries = yaml.checked(_RosterFile).counselors
     errors = [
         yaml.error(["counselors", *where], message)
@@ -124,13 +120,3 @@ def mistakes(
             needed = topics[topic].credential if topic in topics else None
             if needed is not None and needed not in entry.credentials:
                 yield [index, "topics"], f"{topic} needs the credential {needed}"
-
-
-def _impossible_dates(path: Path) -> Iterator[str]:
-    """Days no calendar has: YAML itself reads dates, and stops at such a one."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        for day in re.finditer(r"\b(\d{4})-(\d\d?)-(\d\d?)\b", line):
-            try:
-                date(*map(int, day.groups()))
-            except ValueError:
-                yield f"{path}:{number}: there is no day {day[0]}"

@@ -5,7 +5,9 @@ Every mistake is told in one line, `file:line: where: what`, and all of a file c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,9 +50,10 @@ class YamlFile:
             line = f"{error.problem_mark.line + 1}" if error.problem_mark else "1"
             problem = str(error.problem).split("\n", 1)[0]
             raise ConfigErrors([f"{path}:{line}: not YAML: {problem}"]) from None
-        except (YAMLError, ValueError) as error:
-            # A date that no calendar has is a bare ValueError.
+        except YAMLError as error:
             raise ConfigErrors([f"{path}:1: not YAML: {str(error).splitlines()[0]}"]) from None
+        except ValueError:
+            raise ConfigErrors(self._impossible_dates()) from None
         self._marked: Any = None
 
     def error(self, where: Sequence[Key], message: str) -> str:
@@ -67,6 +70,15 @@ class YamlFile:
             raise ConfigErrors(
                 self.error(place(problem), describe(problem, known)) for problem in error.errors()
             ) from None
+
+    def _impossible_dates(self) -> Iterator[str]:
+        """Days no calendar has: YAML itself reads dates, and stops at such a one."""
+        for number, line in enumerate(self._text.splitlines(), start=1):
+            for day in re.finditer(r"\b(\d{4})-(\d\d?)-(\d\d?)\b", line):
+                try:
+                    date(*map(int, day.groups()))
+                except ValueError:
+                    yield f"{self.path}:{number}: there is no day {day[0]}"
 
     def _line(self, where: Sequence[Key]) -> int:
         if self._marked is None:
