@@ -87,8 +87,11 @@ def call(
 
     def tell(line: Said) -> None:
         if as_json:
-            click.echo(json.dumps({"second": line.second, "who": line.who, "text": line.text},
-                                  ensure_ascii=False))
+            click.echo(
+                json.dumps(
+                    {"second": line.second, "who": line.who, "text": line.text}, ensure_ascii=False
+                )
+            )
         else:
             minutes, seconds = divmod(line.second, 60)
             click.echo(f"{minutes:02}:{seconds:02}  {line.who:6}  {line.text}")
@@ -158,8 +161,15 @@ def run() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (SettingsError, ConfigErrors, FlowErrors, KeysUnusable,
-            StoreUnavailable, CannotServe, InstallFailed) as error:
+    except (
+        SettingsError,
+        ConfigErrors,
+        FlowErrors,
+        KeysUnusable,
+        StoreUnavailable,
+        CannotServe,
+        InstallFailed,
+    ) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
 

@@ -37,14 +37,14 @@ def _log_in(connection: Connection) -> list[SipAccount]:
     return [person for person in roster.sip_accounts(connection) if "sip" in person.kinds]
 
 
-def _screen(
-    settings: Settings, people: list[SipAccount], sister_lines: Mapping[str, str]
-) -> None:
+def _screen(settings: Settings, people: list[SipAccount], sister_lines: Mapping[str, str]) -> None:
     console = Console()
     console.print()
     console.print("[bold]12355 青少年服务台[/bold] is open. Ctrl-C ends it.")
     console.print(f"SIP server  {settings.bind_address}:{settings.sip_port} (UDP and TCP)")
-    callers = Table("call from (SIP user)", "password", "dial", title="Callers", title_justify="left")
+    callers = Table(
+        "call from (SIP user)", "password", "dial", title="Callers", title_justify="left"
+    )
     for trunk in load_trunks(settings.trunks_file):
         callers.add_row(f"caller-{trunk.name}", caller_secret(settings), "12355")
     console.print(callers)

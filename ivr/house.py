@@ -223,9 +223,7 @@ class House:
                 return part.counselor_id, part.answered_at
         return None
 
-    def counselor_answered(
-        self, tx: Transaction, call_id: str, number: str, at: datetime
-    ) -> None:
+    def counselor_answered(self, tx: Transaction, call_id: str, number: str, at: datetime) -> None:
         """The counselor with desk `number` is talking with the caller of the present offer."""
         row = sessions.load(tx.connection, call_id)
         counselor_id = roster.by_number(tx.connection, number)
@@ -233,9 +231,7 @@ class House:
             return
         for part in offers.of_call(tx.connection, call_id):
             if part.counselor_id == counselor_id and part.answered_at is None:
-                changes = self.queues.note_answered(
-                    tx.connection, part.offer_id, counselor_id, at
-                )
+                changes = self.queues.note_answered(tx.connection, part.offer_id, counselor_id, at)
                 self._applied(tx, changes)
                 self._note_answered(tx, row.order_no, part, at)
 

@@ -41,11 +41,13 @@ def proved(directory: Path, entry: str, at: datetime) -> Callflow:
     for problem in problems:
         if problem.severity == "warning":
             log.warning("flow_warning", problem=str(problem))
-    errors = [problem for problem in problems if problem.severity == "error"]
+    errors = [
+        FlowError(problem.place, problem.message, f"{problem.flow}.{problem.step}")
+        for problem in problems
+        if problem.severity == "error"
+    ]
     if errors:
-        raise FlowErrors(
-            [FlowError(error.place, error.message, f"{error.flow}.{error.step}") for error in errors]
-        )
+        raise FlowErrors(errors)
     return callflow
 
 

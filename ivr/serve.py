@@ -57,7 +57,7 @@ class Line:
             self._say(f"{assembly.import_roster(datetime.now(UTC))} counselors in the roster")
             self._prompts(assembly)
             installation = self._installation()
-            conf_dir = (settings.data_directory / "asterisk" / "etc")
+            conf_dir = settings.data_directory / "asterisk" / "etc"
             deployment.write_conf(assembly, installation, conf_dir, self._callers)
         finally:
             assembly.store.close()

@@ -76,8 +76,9 @@ class Keeper(threading.Thread):
                 # Its own group, so that a terminal's Ctrl-C reaches the supervisor alone.
                 start_new_session=True,
             )
-        log.info("process_started", name=self.program.name, pid=self.process.pid,
-                 restarts=self.restarts)
+        log.info(
+            "process_started", name=self.program.name, pid=self.process.pid, restarts=self.restarts
+        )
 
     def _watch(self, started: float) -> None:
         assert self.process is not None

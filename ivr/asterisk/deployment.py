@@ -16,7 +16,9 @@ from ivr.asterisk.install import Installation
 from recordings.prompts import PromptCache
 
 LANGUAGE = "zh-CN"
-APOLOGY = "对不起，线路有故障，暂时不能接通。请在提示音后留言，说说怎样联系你才安全。情况紧急请按星号键。"
+APOLOGY = (
+    "对不起，线路有故障，暂时不能接通。请在提示音后留言，说说怎样联系你才安全。情况紧急请按星号键。"
+)
 STAY = "请别挂断，还在为你接通。受伤可拨120，有人伤害你可拨110。"
 ACCEPT = "12355有来电，接听请按1。"
 SPOKEN = ((APOLOGY, LANGUAGE), (STAY, LANGUAGE), (ACCEPT, LANGUAGE))

@@ -15,6 +15,7 @@ from ivr.controller import Controller
 from recordings.prompts import PromptCache
 from routing import offers
 
+
 @dataclass(frozen=True, slots=True)
 class Phone:
     """One thing to dial: `address` is an account's name, or `number@trunk`."""
