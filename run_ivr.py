@@ -19,6 +19,7 @@ from callflows.errors import FlowErrors
 from config.database import StoreUnavailable
 from config.settings import CONFIG, Settings, SettingsError
 from config.yaml_file import ConfigErrors
+from ivr.asterisk.command_line import asterisk
 from ivr.asterisk.deployment import ami_secret
 from ivr.asterisk.install import InstallFailed
 from ivr.demo import show_demo
@@ -61,6 +62,7 @@ def main(context: click.Context) -> None:
     context.call_on_close(rooms.close)
 
 
+main.add_command(asterisk)
 main.add_command(counselors)
 main.add_command(flows)
 main.add_command(route)

@@ -145,6 +145,16 @@ class Settings(BaseSettings):
         return self.data_directory / "prompts"
 
     @property
+    def asterisk_directory(self) -> Path:
+        """The private Asterisk, where there is one."""
+        return self.asterisk_root or self.data_directory / "asterisk-root"
+
+    @property
+    def asterisk_conf(self) -> Path:
+        """Asterisk's generated configuration."""
+        return self.data_directory / "asterisk" / "etc"
+
+    @property
     def spool_directory(self) -> Path:
         """Where the dialplan leaves a line for each call that no engine could take."""
         return self.data_directory / "asterisk" / "spool"

@@ -83,20 +83,23 @@ class Controller:
         dial: DialResult | None = None,
         dial_turn: int | None = None,
         talk_seconds: int = 0,
+        desk: str = "",
+        over: bool = False,
     ) -> None:
         """The caller is gone: the carrier says so for certain. Telling it again does nothing.
 
         `dial` is how the last Dial ended and `dial_turn` the turn it was begun for: what counts
-        if the call was in that very Dial.
+        if the call was in that very Dial. `desk` is the desk number that answered it, `over`
+        whether it was that side which hung up.
         """
 
         def work(tx: Transaction) -> None:
             row = self._live(tx, call_id)
             if row is None:
                 return
-            ended = self._dial_ended(tx, row, at, dial, dial_turn, talk_seconds)
+            ended = self._dial_ended(tx, row, at, dial, dial_turn, talk_seconds, desk)
             if ended is not None:
-                self._advanced(tx, row, ended, hung_up_by_caller=True)
+                self._advanced(tx, row, ended, hung_up_by_caller=not over)
                 row = self._live(tx, call_id)
             if row is not None:
                 self._advanced(tx, row, CallerHungUp(at), hung_up_by_caller=True)
@@ -104,12 +107,18 @@ class Controller:
         self._write(work)
 
     def served_without_us(
-        self, call: OfferedCall, at: datetime, result: DialResult | None, notes: Sequence[Note]
+        self,
+        call: OfferedCall,
+        at: datetime,
+        result: DialResult | None,
+        notes: Sequence[Note],
+        over: bool = False,
     ) -> None:
         """The carrier's last resort served the caller while no engine could, and the call is
         over: its order is opened, if it never was, and closed. Telling it again does nothing.
 
-        `result` is how the last resort's Dial ended, `notes` what else happened.
+        `result` is how the last resort's Dial ended, `over` whether whoever answered hung up,
+        `notes` what else happened.
         """
 
         def work(tx: Transaction) -> None:
@@ -129,7 +138,7 @@ class Controller:
             outcome = "voicemail" if "voicemail_left" in kinds else "failed"
             if result is DialResult.ANSWERED:
                 outcome = "transferred"
-            self.house.close(tx, row, outcome, "caller", at)
+            self.house.close(tx, row, outcome, "counselor" if over else "caller", at)
             sessions.save(tx.connection, _ended(row, at), row.turn)
 
         self._write(work)
@@ -174,6 +183,11 @@ class Controller:
         return self.store.read(
             lambda connection: sessions.turn_of(connection, woken.call_id) == woken.turn
         )
+
+    def answer_unknown(self, call_id: str) -> bool:
+        """Is somebody offered this call who, as far as the store knows, hasn't answered yet?
+        Raises StoreUnavailable."""
+        return self.store.read(lambda connection: self.house.unanswered(connection, call_id))
 
     def open_calls(self) -> list[CallRow]:
         """Every call that has not ended, oldest first."""
@@ -228,6 +242,7 @@ class Controller:
         result: DialResult | None,
         dial_turn: int | None,
         talk_seconds: int,
+        desk: str,
     ) -> DialEnded | None:
         """What the hang-up means for the Dial the call was in; None if it was in none, or the
         carrier can't tell and nobody is known to have answered."""
@@ -235,7 +250,7 @@ class Controller:
         if dialled is None:
             return None
         answered = self.house.answered_by(tx, dialled)
-        who = answered[0] if answered else None
+        who = answered[0] if answered else self.house.rung_at(tx, dialled, desk)
         if result is not None and dial_turn == row.verbs_turn:
             return DialEnded(at, result, who, talk_seconds)
         if answered is None:

@@ -115,7 +115,7 @@ class Line:
         return ping((self.settings.bind_address, self.settings.fastagi_port), PING_SECONDS)
 
     def _installation(self) -> Installation:
-        private = self.settings.asterisk_root or self.settings.data_directory / "asterisk-root"
+        private = self.settings.asterisk_directory
         found = find(private) or install(private, self._say)
         self._say(f"Asterisk {found.version()}")
         return found

@@ -39,6 +39,7 @@ class Program:
     environment: Mapping[str, str]
     alive: Callable[[], bool] | None = None
     grace_seconds: float = 15.0
+    probe_seconds: float = PROBE_SECONDS
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 8.0
 
@@ -84,15 +85,18 @@ class Keeper(threading.Thread):
         assert self.process is not None
         missed = 0
         heard = False
+        next_probe = started + self.program.probe_seconds
         while True:
             try:
-                code = self.process.wait(timeout=PROBE_SECONDS)
+                code = self.process.wait(timeout=max(0.0, next_probe - time.monotonic()))
             except subprocess.TimeoutExpired:
                 pass
             else:
                 if not self._stopping.is_set():
                     log.error("process_died", name=self.program.name, exit_code=code)
                 return
+            # What a probe takes counts: three silent ones take no longer than three quick ones.
+            next_probe = time.monotonic() + self.program.probe_seconds
             if self._stopping.is_set() or self.program.alive is None:
                 continue
             if self.program.alive():

@@ -48,6 +48,8 @@ class Controller(Protocol):
         dial: DialResult | None = None,
         dial_turn: int | None = None,
         talk_seconds: int = 0,
+        desk: str = "",
+        over: bool = False,
     ) -> None: ...
 
 
@@ -102,10 +104,15 @@ class HangupHandler:
 
     def __call__(self, channel: Channel) -> None:
         report = read_report(channel)
-        dial = (report.result, report.verbs_turn, report.talk_seconds) if report else ()
         try:
-            self._controller.hung_up(call_id(channel.env), self._now(), *dial)
-        except StoreUnavailable as error:
+            if report is None:
+                self._controller.hung_up(call_id(channel.env), self._now())
+            else:
+                self._controller.hung_up(
+                    call_id(channel.env), self._now(), report.result, report.verbs_turn,
+                    report.talk_seconds, report.desk, report.over,
+                )  # fmt: skip
+        except (StoreUnavailable, StaleTurn) as error:
             log.error("hangup_left_to_dialplan", call_id=call_id(channel.env), reason=str(error))
         else:
             channel.set_variable("HANGUP_TOLD", "1")

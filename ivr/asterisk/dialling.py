@@ -4,7 +4,8 @@ A Dial outlives the engine that asked for it. So each leaves its turn in `CALL_T
 DIALSTATUS cleared: whoever takes the call over, and the `h` extension, know what became of it.
 
 Asterisk's ANSWEREDTIME counts from the caller's own answer, menu and queue included. So the
-subroutine `answered` leaves the second in which the counselor answered in `ANSWERED_AT`.
+subroutine `answered` leaves the second in which the counselor answered in `ANSWERED_AT`, and the
+dialplan the one in which the talk ended in `TALK_OVER`, where no engine was there to see it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ RESULTS = {
 }
 
 _ADDRESS = re.compile(r"\+?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(@[A-Za-z0-9][A-Za-z0-9_.-]{0,63})?\Z")
+_ACCOUNT = re.compile(r"(?:sip|browser)-([0-9]+)\Z")
 _REPORT = (
     "CALL_TURN",
     "DIALSTATUS",
@@ -42,18 +44,26 @@ _REPORT = (
     "EPOCH",
     "DIALEDPEERNUMBER",
     "HANGUPCAUSE",
+    "TALK_OVER",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class DialReport:
     """`verbs_turn` is the turn whose Dial it was; `address` what answered, as it was dialled, ""
-    where nobody did; `talk_seconds` counts from the answer."""
+    where nobody did; `talk_seconds` counts from the answer. `over`: whoever answered had hung up
+    while no engine was there."""
 
     verbs_turn: int
     result: DialResult
     address: str
     talk_seconds: int
+    over: bool = False
+
+    @property
+    def desk(self) -> str:
+        """The desk number of the account that answered; "" where no account did."""
+        return desk_number(self.address)
 
 
 def dial_string(address: str, must_accept: bool) -> str | None:
@@ -72,7 +82,7 @@ def dial_string(address: str, must_accept: bool) -> str | None:
 
 def begin_report(channel: Channel, verbs_turn: int) -> None:
     """Mark the Dial that is about to begin as this turn's."""
-    channel.set_variables(CALL_TURN=verbs_turn, DIALSTATUS="", ANSWERED_AT="")
+    channel.set_variables(CALL_TURN=verbs_turn, DIALSTATUS="", ANSWERED_AT="", TALK_OVER="")
 
 
 def read_report(channel: Channel) -> DialReport | None:
@@ -83,11 +93,18 @@ def read_report(channel: Channel) -> DialReport | None:
         return None
     result = RESULTS.get(status, DialResult.UNREACHABLE)
     if result is DialResult.ANSWERED:
-        talked = _seconds(said["ANSWERED_AT"], said["EPOCH"])
-        return DialReport(int(turn), result, said["DIALEDPEERNUMBER"], talked)
+        over = said.get("TALK_OVER", "")
+        talked = _seconds(said["ANSWERED_AT"], over or said["EPOCH"])
+        return DialReport(int(turn), result, said["DIALEDPEERNUMBER"], talked, bool(over))
     if result is not DialResult.ABANDONED and said["HANGUPCAUSE"] == REJECTED:
         result = DialResult.DECLINED
     return DialReport(int(turn), result, "", 0)
+
+
+def desk_number(account: str) -> str:
+    """`8002` of the account `sip-8002`; "" of anything else."""
+    match = _ACCOUNT.match(account)
+    return match.group(1) if match else ""
 
 
 def _seconds(began: str, ended: str) -> int:
