@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 from zoneinfo import ZoneInfo
 
 import click
@@ -20,11 +20,13 @@ from config.database import StoreUnavailable
 from config.settings import CONFIG, Settings, SettingsError
 from config.yaml_file import ConfigErrors
 from ivr.asterisk.command_line import asterisk
+from ivr.asterisk.conf import BadValue
 from ivr.asterisk.deployment import ami_secret
 from ivr.asterisk.install import InstallFailed
 from ivr.demo import show_demo
 from ivr.engine import Engine
 from ivr.flows_command_line import flows
+from ivr.log_output import LogOutput
 from ivr.rooms import Rooms
 from ivr.serve import CannotServe, Line
 from ivr.serve import serve as keep_line
@@ -124,7 +126,7 @@ def engine(rooms: Rooms) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, LogOutput(sys.stderr))),
     )
     Engine(rooms.assembly, ami_secret(rooms.settings)).run()
 
@@ -171,6 +173,7 @@ def run() -> None:
         StoreUnavailable,
         CannotServe,
         InstallFailed,
+        BadValue,
     ) as error:
         click.echo(str(error), err=True)
         sys.exit(1)

@@ -250,8 +250,10 @@ class Controller:
         if dialled is None:
             return None
         answered = self.house.answered_by(tx, dialled)
-        who = answered[0] if answered else self.house.rung_at(tx, dialled, desk)
+        who = answered[0] if answered else None
         if result is not None and dial_turn == row.verbs_turn:
+            if result is DialResult.ANSWERED and who is None:
+                who = self.house.rung_at(tx, dialled, desk)
             return DialEnded(at, result, who, talk_seconds)
         if answered is None:
             return None

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -35,8 +35,6 @@ log = structlog.get_logger()
 
 HEALTHY_SECONDS = 1.0
 """A store that neither commits nor fails for so long is hung, and so are we."""
-NEW_CALL = timedelta(seconds=10)
-"""A call younger than this may not be in Asterisk's list yet."""
 
 
 def now() -> datetime:
@@ -68,13 +66,15 @@ class Engine:
         self._probe: Future[bool] | None = None
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._reconciling = threading.Lock()
+        self._reconciled = threading.Event()
+        self._importing = threading.Lock()
         self._shifts = _shifts(assembly)
         self._shifts_seen = now()
 
     def start(self) -> None:
         """Take up what the former engine left, then serve."""
         self.ami.on_event("BridgeEnter", self._bridged)
-        self.ami.on_event("FullyBooted", lambda _headers: self._reconcile())
+        self.ami.on_event("FullyBooted", lambda _headers: _told(self._reconcile)())
         self._waker.start()
         self.ami.start()
         for job, seconds in (
@@ -141,11 +141,17 @@ class Engine:
         call_id = headers.get("Linkedid", "")
         if headers.get("Uniqueid") == call_id:
             return
-        account = headers.get("Channel", "").removeprefix("PJSIP/").rpartition("-")[0]
-        self.controller.counselor_answered(call_id, account.rpartition("-")[2], now())
+        number = _desk_of(headers.get("Channel", ""))
+        try:
+            self.controller.counselor_answered(call_id, number, now())
+        except StoreUnavailable as error:
+            # Found out when the talk ends, or reconciled before.
+            log.error("answer_not_noted", call_id=call_id, reason=str(error))
 
     def _tick(self) -> None:
-        self.controller.tick(now())
+        # Before it is known who talks with whom, a talking counselor's lease may seem to be over.
+        if self._reconciled.is_set() or not self.ami.connected:
+            self.controller.tick(now())
 
     def _seal(self) -> None:
         assembly = self._assembly
@@ -164,14 +170,16 @@ class Engine:
         self._shifts_seen = until
 
     def _import_spool(self) -> None:
-        import_spool(self._assembly.settings.spool_directory, self._reported)
+        with self._importing:
+            import_spool(self._assembly.settings.spool_directory, self._reported)
 
     def _reported(self, report: Report) -> None:
         call = report.call
         if not report.last_resort:
             self.controller.hung_up(
-                call.call_id, report.at, report.dial, report.dial_turn, report.talk_seconds
-            )
+                call.call_id, report.at, report.dial, report.dial_turn, report.talk_seconds,
+                report.desk, report.over,
+            )  # fmt: skip
         notes = []
         if report.last_resort:
             notes.append(Note("last_resort", "asterisk", {"crisis": report.crisis}))
@@ -179,29 +187,50 @@ class Engine:
             left = {"recording": report.recording, "seconds": report.recorded_seconds}
             columns = {"recording_ref": report.recording}
             notes.append(Note("voicemail_left", "caller", left, columns))
-        self.controller.served_without_us(call, report.at, report.dial, notes)
+        self.controller.served_without_us(call, report.at, report.dial, notes, report.over)
 
     def _reconcile(self) -> None:
         """Calls that the store holds open and Asterisk no longer has are over: it died, or lost
-        them. What the dialplan wrote of them comes first."""
+        them. What the dialplan wrote of them comes first. Whoever began to talk while nobody
+        listened to Asterisk's events is talking."""
         with self._reconciling:
             began = now()
-            open_calls = [
-                call
+            # Listed after the store was read: a call that is in the store was in Asterisk before.
+            open_calls = {
+                call.call_id: call
                 for call in self.controller.open_calls()
-                if call.carrier == "asterisk" and began - call.offered_at > NEW_CALL
-            ]
-            if not open_calls:
-                return
+                if call.carrier == "asterisk"
+            }
             try:
-                live = self.ami.channels()
+                live = self.ami.channels() if open_calls else {}
             except ManagerException:
                 return
             self._import_spool()
-            for call in open_calls:
+            for call in open_calls.values():
                 if call.call_id not in live:
                     log.error("call_lost", call_id=call.call_id, order_no=call.order_no)
                     self.controller.lost(call.call_id, began)
+            for leg in live.values():
+                caller = live.get(leg.call_id)
+                if caller and leg.bridged and leg is not caller and leg.call_id in open_calls:
+                    self._talking(leg.name, leg.call_id, caller.name)
+            self._reconciled.set()
+
+    def _talking(self, leg: str, call_id: str, caller: str) -> None:
+        if not self.controller.answer_unknown(call_id):
+            return
+        try:
+            since = self.ami.variable(caller, "ANSWERED_AT")
+        except ManagerException:
+            since = ""
+        at = datetime.fromtimestamp(int(since), UTC) if since.isdecimal() else now()
+        self.controller.counselor_answered(call_id, _desk_of(leg), at)
+
+
+def _desk_of(channel: str) -> str:
+    """The desk number of a telephone's channel, `PJSIP/sip-8002-0000000a`."""
+    account = channel.removeprefix("PJSIP/").rpartition("-")[0]
+    return account.rpartition("-")[2]
 
 
 def _shifts(assembly: Assembly) -> Shifts | None:

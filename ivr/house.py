@@ -223,6 +223,18 @@ class House:
                 return part.counselor_id, part.answered_at
         return None
 
+    def rung_at(self, tx: Transaction, dial: Dial, desk: str) -> str | None:
+        """Whom this Dial rings at the desk with this number; whoever it rings, if it is only
+        one."""
+        rung = [part.counselor_id for part in offers.parts_of(tx.connection, dial.target)]
+        at_desk = roster.by_number(tx.connection, desk) if desk else None
+        if at_desk in rung:
+            return at_desk
+        return rung[0] if len(rung) == 1 else None
+
+    def unanswered(self, connection: Connection, call_id: str) -> bool:
+        return any(part.answered_at is None for part in offers.of_call(connection, call_id))
+
     def counselor_answered(self, tx: Transaction, call_id: str, number: str, at: datetime) -> None:
         """The counselor with desk `number` is talking with the caller of the present offer."""
         row = sessions.load(tx.connection, call_id)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from asterisk.manager import ManagerException
 
-from ivr.asterisk.ami import Ami, Unsafe
+from ivr.asterisk.ami import Ami, LiveChannel, Unsafe
 from ivr.asterisk.waker import Waker
 
 pytestmark = pytest.mark.filterwarnings("ignore:setDaemon:DeprecationWarning")
@@ -63,7 +63,8 @@ class Manager(threading.Thread):
             for name, unique_id in (("PJSIP/a-01", "1.1"), ("PJSIP/b-02", "1.2")):
                 self.say(
                     f"Event: CoreShowChannel\r\nActionID: {action_id}\r\n"
-                    f"Channel: {name}\r\nUniqueid: {unique_id}\r\n\r\n"
+                    f"Channel: {name}\r\nUniqueid: {unique_id}\r\nLinkedid: 1.1\r\n"
+                    "BridgeId: 5d\r\n\r\n"
                 )
             self.say(f"Event: CoreShowChannelsComplete\r\nActionID: {action_id}\r\n\r\n")
         elif action["Action"] == "Redirect":
@@ -152,7 +153,10 @@ def test_a_wrong_secret_is_no_connection(manager: Manager) -> None:
 
 
 def test_channels_are_listed_by_unique_id(ami: Ami, heard: Heard) -> None:
-    assert ami.channels() == {"1.1": "PJSIP/a-01", "1.2": "PJSIP/b-02"}
+    assert ami.channels() == {
+        "1.1": LiveChannel("PJSIP/a-01", "1.1", True),
+        "1.2": LiveChannel("PJSIP/b-02", "1.1", True),
+    }
 
 
 def test_channels_that_may_not_be_listed_are_not_taken_for_none(
@@ -212,7 +216,7 @@ def test_a_handler_that_fails_stops_no_other(manager: Manager, ami: Ami) -> None
 
 
 def test_a_handler_may_ask_asterisk(manager: Manager, ami: Ami) -> None:
-    found: queue.Queue[dict[str, str]] = queue.Queue()
+    found: queue.Queue[dict[str, LiveChannel]] = queue.Queue()
     ami.on_event("FullyBooted", lambda headers: found.put(ami.channels()))
     ami.start()
     assert len(found.get(timeout=10)) == 2

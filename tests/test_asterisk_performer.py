@@ -177,7 +177,7 @@ def test_a_mobile_is_rung_where_it_has_to_accept(desk: Desk, report: str, event:
 
 def test_a_sister_line_answers_without_pressing_anything(desk: Desk) -> None:
     lines = [
-        '> EXEC "MSet" "CALL_TURN=3,DIALSTATUS=,ANSWERED_AT="', "< 200 result=0",
+        '> EXEC "MSet" "CALL_TURN=3,DIALSTATUS=,ANSWERED_AT=,TALK_OVER="', "< 200 result=0",
         '> EXEC "Dial" "PJSIP/02012345@trunk,20,gmU(answered)"', "< 200 result=0",
         "> GET", "< 200 result=1 (3|ANSWER|1000|1007|02012345@trunk|16)",
     ]  # fmt: skip
@@ -243,6 +243,8 @@ class Engine:
         dial: DialResult | None = None,
         dial_turn: int | None = None,
         talk_seconds: int = 0,
+        desk: str = "",
+        over: bool = False,
     ) -> None:
         self.heard.append((call_id, dial, dial_turn, talk_seconds))
 

@@ -16,6 +16,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -34,6 +35,16 @@ END_OF_MESSAGE = b"\r\n\r\n"
 
 Headers = Mapping[str, str]
 OnEvent = Callable[[Headers], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChannel:
+    """A channel by its unique id's owner: `call_id` is the caller's, `bridged` whether it talks
+    with another."""
+
+    name: str
+    call_id: str
+    bridged: bool
 
 
 class Unsafe(ManagerException):  # type: ignore[misc]
@@ -223,8 +234,13 @@ class Ami:
         response = session.redirect(channel, extension, priority="1", context=context)
         return bool(response.get_header("Response") == "Success")
 
-    def channels(self) -> dict[str, str]:
-        """Unique ids and names of all live channels.
+    def variable(self, channel: str, name: str) -> str:
+        """A variable of `channel`, "" where it isn't set. Raises ManagerException."""
+        action = {"Action": "Getvar", "Channel": channel, "Variable": name}
+        return str(self._connected_session().send_action(action).get_header("Value") or "")
+
+    def channels(self) -> dict[str, LiveChannel]:
+        """All live channels by their unique ids.
 
         Takes the right to write `reporting`.
 
@@ -235,7 +251,7 @@ class Ami:
         list_id = f"list-{next(self._list_ids)}"
         entries: queue.SimpleQueue[Headers] = queue.SimpleQueue()
         self._lists[list_id] = entries
-        found: dict[str, str] = {}
+        found: dict[str, LiveChannel] = {}
         try:
             response = session.send_action({"Action": "CoreShowChannels", "ActionID": list_id})
             if response.get_header("Response") != "Success":
@@ -244,7 +260,9 @@ class Ami:
                 entry = entries.get(timeout=RESPONSE_SECONDS)
                 if entry["Event"] == "CoreShowChannelsComplete":
                     return found
-                found[entry["Uniqueid"]] = entry["Channel"]
+                found[entry["Uniqueid"]] = LiveChannel(
+                    entry["Channel"], entry.get("Linkedid", ""), bool(entry.get("BridgeId"))
+                )
         except queue.Empty:
             raise ManagerSocketException(0, "no list of channels") from None
         finally:

@@ -63,9 +63,10 @@ def write_conf(rooms: Rooms, directory: Path | None) -> None:
 def check(context: click.Context, directory: Path | None) -> None:
     """Say in plain words what is wrong with the Asterisk we are to use."""
     rooms: Rooms = context.obj
+    desks = deployment.accounts(rooms.assembly)
     problems = what_is_wrong(
-        deployment.asterisk_settings(rooms.settings, callers=False),
-        deployment.accounts(rooms.assembly),
+        deployment.asterisk_settings(rooms.settings, desks, callers=False),
+        desks,
         find(rooms.settings.asterisk_directory),
         directory or rooms.settings.asterisk_conf,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from agents import roster
@@ -42,8 +43,12 @@ def sister_line_secret(settings: Settings) -> str:
     return _kept_secret(settings.data_directory / "keys-sister-lines")
 
 
-def asterisk_settings(settings: Settings, callers: bool) -> AsteriskSettings:
-    """:param callers: one telephone for each trunk to call from, for trying the line."""
+def asterisk_settings(
+    settings: Settings, desks: Iterable[Account], callers: bool
+) -> AsteriskSettings:
+    """:param desks: everybody's telephones.
+    :param callers: one telephone for each trunk to call from, for trying the line. Raises BadValue.
+    """
     prompts = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
 
     def spoken(text: str) -> Path:
@@ -68,8 +73,8 @@ def asterisk_settings(settings: Settings, callers: bool) -> AsteriskSettings:
         ami_port=settings.ami_port,
         ami_user=settings.ami_user,
         rtp_ports=(settings.rtp_first_port, settings.rtp_last_port),
-        fallback=_places(settings, settings.last_resort_number),
-        duty_phones=_places(settings, settings.crisis_last_resort_number),
+        fallback=_places(settings, settings.last_resort_number, desks),
+        duty_phones=_places(settings, settings.crisis_last_resort_number, desks),
         callers=tuple(Caller(f"caller-{t.name}", t.name, secret) for t in trunks if callers),
     )
 
@@ -93,17 +98,22 @@ def write_conf(
     assembly: Assembly, installation: Installation, conf_dir: Path, callers: bool
 ) -> list[str]:
     """Write the configuration; names of the files that changed. Raises BadValue, OSError."""
+    desks = accounts(assembly)
     return conf.write(
-        asterisk_settings(assembly.settings, callers), accounts(assembly), installation, conf_dir
+        asterisk_settings(assembly.settings, desks, callers), desks, installation, conf_dir
     )
 
 
-def _places(settings: Settings, number: str) -> tuple[str, ...]:
-    """Where the dialplan rings by itself: an account's name, or a number on the outbound trunk."""
+def _places(settings: Settings, number: str, desks: Iterable[Account]) -> tuple[str, ...]:
+    """Where the dialplan rings by itself: the telephones of a desk, or a number outside. Raises
+    BadValue for one that no trunk leads to."""
     if not number:
         return ()
-    if number.startswith("sip-") or not settings.outbound_trunk:
-        return (number,)
+    phones = tuple(desk.name for desk in desks if desk.number == number)
+    if phones:
+        return phones
+    if not settings.outbound_trunk:
+        raise conf.BadValue(f"{number} is no desk's number, and there is no outbound trunk")
     return (f"{number}@{settings.outbound_trunk}",)
 
 

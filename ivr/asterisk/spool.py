@@ -6,7 +6,9 @@ only after the commit. A file that cannot be read is kept aside for a person, ne
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,11 +18,13 @@ import structlog
 
 from callflows.events import DialResult
 from config.database import StoreUnavailable
-from ivr.asterisk.dialling import RESULTS
+from ivr.asterisk.dialling import RESULTS, desk_number
 from ivr.pending import OfferedCall
 
 log = structlog.get_logger()
 
+WRITTEN_SECONDS = 5.0
+"""A file younger than this that cannot be read is still being written."""
 WAV_HEADER_BYTES = 44
 BYTES_A_SECOND = 16_000
 """8 kHz, 16 bit, mono."""
@@ -29,6 +33,7 @@ BYTES_A_SECOND = 16_000
 @dataclass(frozen=True, slots=True)
 class Report:
     """One call as the dialplan tells it. `last_resort`: the dialplan itself served the caller.
+    `desk`: the number of the desk that answered; `over`: it was the first to hang up.
     `recording` and `recorded_seconds`: a message left there."""
 
     call: OfferedCall
@@ -38,6 +43,8 @@ class Report:
     dial: DialResult | None
     dial_turn: int | None
     talk_seconds: int
+    desk: str
+    over: bool
     recording: str | None
     recorded_seconds: int
 
@@ -45,11 +52,12 @@ class Report:
 def import_spool(directory: Path, tell: Callable[[Report], None]) -> int:
     """Tell every report of the spool, oldest first; how many were told."""
     told = 0
-    files = sorted((directory / "calls").glob("*.json"), key=lambda file: file.stat().st_mtime)
-    for file in files:
+    for file, written_at in _files(directory / "calls"):
         try:
             report = read_report(file, directory / "voicemail")
         except (ValueError, KeyError, TypeError) as error:
+            if time.time() - written_at < WRITTEN_SECONDS:
+                continue
             log.error("spool_file_unreadable", file=file.name, reason=str(error))
             file.rename(file.with_suffix(".unreadable"))
             continue
@@ -57,9 +65,21 @@ def import_spool(directory: Path, tell: Callable[[Report], None]) -> int:
             tell(report)
         except StoreUnavailable:
             return told
-        file.unlink()
+        except Exception:  # the other reports must not wait for this one
+            log.exception("spool_file_not_imported", file=file.name)
+            continue
+        file.unlink(missing_ok=True)
         told += 1
     return told
+
+
+def _files(directory: Path) -> list[tuple[Path, float]]:
+    """The reports that are there, and when each was written, oldest first."""
+    found = []
+    for file in directory.glob("*.json"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append((file, file.stat().st_mtime))
+    return sorted(found, key=lambda item: item[1])
 
 
 def read_report(file: Path, voicemail: Path) -> Report:
@@ -80,6 +100,8 @@ def read_report(file: Path, voicemail: Path) -> Report:
         dial=RESULTS.get(said["dial_status"]),
         dial_turn=int(turn) if turn.isdecimal() else None,
         talk_seconds=int(talk) if talk.isdecimal() else 0,
+        desk=desk_number(said["dialled"]),
+        over=bool(said["talk_over"]),
         recording=message.stem if recorded else None,
         recorded_seconds=recorded,
     )
