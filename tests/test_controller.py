@@ -1,0 +1,202 @@
+"""One turn is one transaction, and a call outlives the engine that served it: the controller on
+a real store, with the carrier's part played by the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from agents import presence, roster
+from callflows.events import DialEnded, DialResult, DigitsCollected, Event, NoInput
+from callflows.verbs import Dial, Gather, Hangup, Hold
+from config.settings import CONFIG, Settings
+from ivr.assembly import Assembly
+from ivr.controller import Controller
+from ivr.pending import OfferedCall, Pending, StaleTurn
+from ivr.transaction import Woken
+from workorders.verify import verify
+from workorders.views import View, order_view, orders_of
+
+BEGAN = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)
+
+
+class House:
+    """An assembly with two engines on one store."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = Settings(data_directory=folder, sister_lines_directory=CONFIG / "demo")
+        self.assembly = Assembly.open(settings)
+        self.assembly.import_roster(BEGAN)
+        self.woken: list[Woken] = []
+        self.engine = self.assembly.controller("one", self.woken.append)
+        self.other = self.assembly.controller("two", self.woken.append)
+
+    def logs_in(self, *who: str) -> None:
+        def work(connection: Connection) -> None:
+            for counselor in who:
+                presence.log_in(connection, counselor, BEGAN)
+
+        self.engine.counselors_changed(work, BEGAN)
+
+    def state(self, who: str) -> str:
+        def work(connection: Connection) -> str:
+            row = connection.execute(
+                roster.counselors.select().where(roster.counselors.c.id == who)
+            ).one()
+            return str(row.state)
+
+        return self.assembly.store.read(work)
+
+    def order(self, order_no: str) -> View:
+        keys = self.assembly.log.keys
+        return self.assembly.store.read(lambda c: order_view(c, keys, order_no))
+
+    def orders(self) -> int:
+        keys = self.assembly.log.keys
+        return len(self.assembly.store.read(lambda c: orders_of(c, keys, limit=100)))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    log = house.assembly
+    assert verify(log.store, log.log.keys, log.settings.seal_file) == []
+    house.assembly.store.close()
+
+
+def offer(engine: Controller, call_id: str = "a", seconds: int = 0) -> Pending:
+    call = OfferedCall(call_id, "asterisk", "PJSIP/x", "020-12355", "13570001234")
+    return engine.offered(call, BEGAN + timedelta(seconds=seconds))
+
+
+def on(engine: Controller, pending: Pending, event: Event) -> Pending:
+    return engine.advanced(pending.call_id, pending.turn, event)
+
+
+def at(seconds: float) -> datetime:
+    return BEGAN + timedelta(seconds=seconds)
+
+
+def test_the_order_is_there_before_the_first_word(house: House) -> None:
+    pending = offer(house.engine)
+    assert isinstance(pending.verbs[-1], Gather)
+    order = house.order(pending.order_no)
+    assert order["outcome"] is None
+    assert order["handler"] == "station:440100"
+    assert [event["kind"] for event in order["events"]] == ["offered"]
+
+
+def test_offered_again_it_goes_on_where_it_was_and_the_former_engine_is_stale(
+    house: House,
+) -> None:
+    house.logs_in("gz-chen")
+    first = offer(house.engine)
+    resumed = offer(house.other, seconds=3)
+    assert resumed.verbs == first.verbs
+    assert resumed.resumed
+    with pytest.raises(StaleTurn):
+        on(house.engine, first, DigitsCollected(at(4), "1"))
+    ringing = on(house.other, resumed, DigitsCollected(at(5), "1"))
+    assert isinstance(ringing.verbs[-1], Dial)
+    assert house.orders() == 1
+
+
+def test_a_dial_keeps_its_turn_when_the_call_is_taken_over(house: House) -> None:
+    house.logs_in("gz-chen")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    again = offer(house.other, seconds=9)
+    once_more = offer(house.engine, seconds=10)
+    assert ringing.verbs_turn == again.verbs_turn == once_more.verbs_turn
+    assert ringing.turn < again.turn < once_more.turn
+
+
+def test_a_talk_ends_by_the_counselor(house: House) -> None:
+    house.logs_in("gz-chen")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    assert house.state("gz-chen") == "ringing"
+    house.engine.counselor_answered("a", "8002", at(8))
+    assert house.state("gz-chen") == "on_call"
+    over = on(house.engine, ringing, DialEnded(at(68), DialResult.ANSWERED, "gz-chen", 60))
+    assert over.verbs == (Hangup(),)
+    assert house.state("gz-chen") == "wrap_up"
+    order = house.order(over.order_no)
+    assert (order["outcome"], order["hung_up_by"]) == ("answered", "counselor")
+    assert order["first_responder"] == order["handler"] == "counselor:gz-chen"
+    assert str(order["t_answer"]).startswith("2026-06-07T21:00:08")
+
+
+def test_a_talk_ends_by_the_caller_and_telling_it_twice_changes_nothing(house: House) -> None:
+    house.logs_in("gz-chen")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    house.engine.counselor_answered("a", "8002", at(8))
+    for _ in range(2):
+        house.engine.hung_up("a", at(30), DialResult.ANSWERED, ringing.verbs_turn, 22)
+    order = house.order(ringing.order_no)
+    assert (order["outcome"], order["hung_up_by"]) == ("answered", "caller")
+    assert [event["kind"] for event in order["events"]].count("ended") == 1
+    assert house.state("gz-chen") == "wrap_up"
+
+
+def test_hung_up_while_it_rang_nobody_is_blamed(house: House) -> None:
+    house.logs_in("gz-chen")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    house.engine.hung_up("a", at(9), DialResult.ABANDONED, ringing.verbs_turn)
+    assert house.order(ringing.order_no)["outcome"] == "abandoned_in_queue"
+    assert house.state("gz-chen") == "available"
+
+
+def test_hung_up_in_the_menu(house: House) -> None:
+    pending = offer(house.engine)
+    house.engine.hung_up("a", at(3))
+    order = house.order(pending.order_no)
+    assert (order["outcome"], order["hung_up_by"]) == ("abandoned_in_menu", "caller")
+
+
+def test_a_call_that_the_carrier_lost_is_failed_and_its_counselor_free(house: House) -> None:
+    house.logs_in("gz-chen")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    house.engine.lost("a", at(20))
+    assert house.order(ringing.order_no)["outcome"] == "failed"
+    assert house.state("gz-chen") == "available"
+
+
+def test_who_waits_is_woken_when_somebody_is_free(house: House) -> None:
+    house.logs_in("gz-chen")
+    first = on(house.engine, offer(house.engine, "a"), DigitsCollected(at(1), "1"))
+    waiting = on(house.engine, offer(house.engine, "b"), DigitsCollected(at(2), "1"))
+    assert isinstance(waiting.verbs[-1], Hold)
+    assert not house.engine.reservation_waiting("b")
+    on(house.engine, first, DialEnded(at(60), DialResult.ANSWERED, "gz-chen", 50))
+    house.engine.tick(at(95))
+    assert [woken.call_id for woken in house.woken] == ["b"]
+    assert house.engine.reservation_waiting("b")
+
+
+def test_a_phone_that_is_not_answered_keeps_the_callers_place(house: House) -> None:
+    house.logs_in("gz-chen", "gz-huang")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    again = on(house.engine, ringing, DialEnded(at(17), DialResult.NO_ANSWER))
+    assert isinstance(again.verbs[-1], Dial)
+    assert again.verbs[-1].target != ringing.verbs[-1].target  # type: ignore[union-attr]
+    assert {house.state("gz-chen"), house.state("gz-huang")} == {"paused", "ringing"}
+
+
+def test_silence_reaches_a_human(house: House) -> None:
+    house.logs_in("gz-lin")
+    told = on(house.engine, offer(house.engine), NoInput(at(15)))
+    assert isinstance(told.verbs[-1], Gather)
+    ringing = on(house.engine, told, NoInput(at(25)))
+    assert isinstance(ringing.verbs[-1], Dial)
+    assert house.order(ringing.order_no)["topic"] == "unknown"
+
+
+def test_the_last_resort_leaves_an_order_once(house: House) -> None:
+    call = OfferedCall("never-seen", "asterisk", "", "020-12355", "13570001234")
+    for _ in range(2):
+        house.engine.served_without_us(call, at(0), DialResult.ANSWERED, [])
+    assert house.orders() == 1
