@@ -22,12 +22,13 @@ def write_sounds(sounds: Path, music: Path) -> None:
     the folder is left alone."""
     beep = sounds / "en/beep.wav"
     if not beep.exists():
-        _write(beep, _tone(1000.0, 0.3))
+        write_wav(beep, tone(1000.0, 0.3))
     if not any(music.iterdir()):
-        _write(music / "waiting.wav", _tune())
+        write_wav(music / "waiting.wav", _tune())
 
 
-def _tone(frequency: float, seconds: float) -> array[int]:
+def tone(frequency: float, seconds: float) -> array[int]:
+    """Samples of a tone, in Hz."""
     count = int(RATE * seconds)
     step = 2 * math.pi * frequency / RATE
     return array("h", (int(LOUDNESS * math.sin(step * n)) for n in range(count)))
@@ -46,7 +47,8 @@ def _tune() -> array[int]:
     return samples
 
 
-def _write(path: Path, samples: array[int]) -> None:
+def write_wav(path: Path, samples: array[int]) -> None:
+    """Write 8 kHz mono, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     with wave.open(str(new), "wb") as out:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import socket
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ivr.asterisk import conf
 from ivr.asterisk.conf import Account, AsteriskSettings, LastResortPrompts, Trunk
@@ -100,6 +104,16 @@ class RunningAsterisk:
     def tell(self, command: str) -> str:
         """What Asterisk answers on its console."""
         return self.installation.tell(self.conf_dir, command)
+
+    def wait_for_spool(self, but: Collection[Path] = ()) -> dict[str, Any]:
+        """What the dialplan wrote down of a call, `but` these."""
+        for _ in range(200):
+            for file in set(self.settings.calls_spool.glob("*.json")) - set(but):
+                with contextlib.suppress(json.JSONDecodeError):
+                    said: dict[str, Any] = json.loads(file.read_text("utf-8"))
+                    return said
+            threading.Event().wait(0.05)
+        raise AssertionError("the spool tells nothing of this call")
 
     def log(self) -> str:
         return (self.settings.directory / "log/messages").read_text("utf-8", "replace")

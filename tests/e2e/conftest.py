@@ -8,12 +8,17 @@ from dataclasses import replace
 import pytest
 
 from ivr.asterisk.conf import Account, LastResortPrompts
-from ivr.asterisk.sounds import _tone, _write
+from ivr.asterisk.sounds import tone, write_wav
 from tests.e2e.asterisk import RunningAsterisk, free_settings
 from tests.e2e.sipp import Telephones
-from tests.e2e.stub_engine import StubEngine
+from tests.e2e.stub_engine import Flow, StubEngine
 
 ACCOUNTS = tuple(Account(str(1001 + n), "sip", f"secret-of-{1001 + n}") for n in range(12))
+
+
+def secret(account: str) -> str:
+    """The password of `sip-1001`."""
+    return f"secret-of-{account.partition('-')[2]}"
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +26,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> LastResortPrompts:
     """Tones of a second in place of speech."""
     folder = tmp_path_factory.mktemp("prompts")
     for name in ("apology", "stay", "accept"):
-        _write(folder / f"{name}.wav", _tone(600.0, 1.0))
+        write_wav(folder / f"{name}.wav", tone(600.0, 1.0))
     return LastResortPrompts(folder / "apology", folder / "stay", folder / "accept")
 
 
@@ -46,16 +51,16 @@ def telephones(asterisk: RunningAsterisk) -> Iterator[Telephones]:
 
 
 @pytest.fixture
-def engines(asterisk: RunningAsterisk) -> Iterator[tuple[StubEngine, StubEngine]]:
+def flow() -> Flow:
+    return Flow()
+
+
+@pytest.fixture
+def engines(asterisk: RunningAsterisk, flow: Flow) -> Iterator[list[StubEngine]]:
     """Stand-ins for both engines, running."""
-    first, second = (StubEngine(address) for address in asterisk.settings.engines)
-    second.scripts, second.requests, second._changed = (
-        first.scripts,
-        first.requests,
-        first._changed,
-    )
-    first.start()
-    second.start()
-    yield first, second
-    first.stop()
-    second.stop()
+    running = [StubEngine(address, flow) for address in asterisk.settings.engines]
+    for engine in running:
+        engine.start()
+    yield running
+    for engine in running:
+        engine.stop()

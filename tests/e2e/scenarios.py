@@ -54,8 +54,12 @@ def caller(
     capture: Path,
     talks: float | None,
     extra_headers: str = "",
+    login: tuple[str, str] | None = None,
 ) -> str:
-    """Dials, plays `capture` once answered, hangs up after `talks` seconds or never."""
+    """Dials, plays `capture` once answered, hangs up after `talks` seconds or never.
+
+    :param login: the account and password with which a telephone of ours dials.
+    """
     user = "anonymous" if number is None else number
     headers = f"""From: "{name}" <sip:{user}@[local_ip]:[local_port]>;tag=[pid]c[call_number]
 Call-ID: [call_id]
@@ -63,40 +67,48 @@ Contact: <sip:[local_ip]:[local_port];transport=[transport]>
 Max-Forwards: 70
 """
     to = f"To: <sip:{dialled}@[remote_ip]:[remote_port]>"
+
+    def invite(number: int, more: str) -> str:
+        return _send(
+            f"INVITE sip:{dialled}@[remote_ip]:[remote_port] SIP/2.0\n{_via()}{headers}{to}\n"
+            f"CSeq: {number} INVITE\n{more}Content-Type: application/sdp\n"
+            f"Content-Length: [len]\n\n{SDP}"
+        )
+
+    def acknowledge_refusal(number: int) -> str:
+        return _send(
+            f"ACK sip:{dialled}@[remote_ip]:[remote_port] SIP/2.0\n[last_Via:]\n{headers}"
+            f"[last_To:]\nCSeq: {number} ACK\nContent-Length: 0\n\n",
+            again=False,
+        )
+
+    dials = _log_step("dialled [call_id]") + invite(1, extra_headers)
+    number_of_invite = 1
+    if login is not None:
+        account, password = login
+        proof = f"[authentication username={account} password={password}]\n"
+        dials += '<recv response="401" auth="true"/>' + acknowledge_refusal(1) + invite(2, proof)
+        number_of_invite = 2
     refused = "".join(
         f'<recv response="{status}" optional="true" next="refused">'
         f"{_log(f'refused {status}')}</recv>"
         for status in REFUSALS
     )
     return _scenario(
-        _log_step("dialled [call_id]")
-        + _send(
-            f"""INVITE sip:{dialled}@[remote_ip]:[remote_port] SIP/2.0
-{_via()}{headers}{to}
-CSeq: 1 INVITE
-{extra_headers}Content-Type: application/sdp
-Content-Length: [len]
-
-{SDP}""",
-            start="invited",
-        )
+        dials
         + '<recv response="100" optional="true"/><recv response="180" optional="true"/>'
         + '<recv response="183" optional="true"/>'
         + refused
-        + f'<recv response="200" rrs="true" rtd="invited">{_log("answered")}</recv>'
+        + f'<recv response="200" rrs="true">{_log("answered")}</recv>'
         + _send(
-            f"ACK [next_url] SIP/2.0\n{_via()}{headers}[last_To:]\nCSeq: 1 ACK\n"
-            "Content-Length: 0\n\n",
+            f"ACK [next_url] SIP/2.0\n{_via()}{headers}[last_To:]\n"
+            f"CSeq: {number_of_invite} ACK\nContent-Length: 0\n\n",
             again=False,
         )
         + _play(capture)
         + _talk(talks, f"{headers}[last_To:]\n")
         + '<label id="refused"/>'
-        + _send(
-            f"ACK sip:{dialled}@[remote_ip]:[remote_port] SIP/2.0\n{_via_last()}{headers}"
-            "[last_To:]\nCSeq: 1 ACK\nContent-Length: 0\n\n",
-            again=False,
-        )
+        + acknowledge_refusal(number_of_invite)
         + OVER
     )
 
@@ -104,7 +116,7 @@ Content-Length: [len]
 def telephone(behaviour: Behaviour, capture: Path) -> str:
     """Takes calls one after the other, each as `behaviour` says."""
     first = (
-        '<recv request="OPTIONS" optional="true" next="asked"/>'
+        f'<recv request="OPTIONS" optional="true" next="asked">{_log("asked")}</recv>'
         '<recv request="INVITE" rrs="true"><action>'
         '<ereg regexp="[0-9]+" search_in="hdr" header="CSeq:" assign_to="cseq"/>'
         '<ereg regexp="sip:[^@]*" search_in="hdr" header="From:" assign_to="caller"/>'
@@ -188,15 +200,9 @@ def _via() -> str:
     return "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport\n"
 
 
-def _via_last() -> str:
-    """Of an ACK to a refusal: the INVITE's own branch."""
-    return "[last_Via:]\n"
-
-
-def _send(text: str, *, again: bool = True, start: str = "") -> str:
+def _send(text: str, *, again: bool = True) -> str:
     retransmit = ' retrans="500"' if again else ""
-    started = f' start_rtd="{start}"' if start else ""
-    return f"<send{retransmit}{started}><![CDATA[\n{text}]]></send>"
+    return f"<send{retransmit}><![CDATA[\n{text}]]></send>"
 
 
 def _response(status: str, *, tag: bool, body: str = "", request: str = "") -> str:
@@ -230,7 +236,7 @@ def _talk(seconds: float | None, headers: str) -> str:
         heard
         + '<nop next="over"/><label id="hang_up"/>'
         + _log_step("hung_up")
-        + _send(f"BYE [next_url] SIP/2.0\n{_via()}{headers}CSeq: 2 BYE\nContent-Length: 0\n\n")
+        + _send(f"BYE [next_url] SIP/2.0\n{_via()}{headers}CSeq: 9 BYE\nContent-Length: 0\n\n")
         + '<recv response="200" next="over"/>'
     )
 

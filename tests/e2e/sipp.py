@@ -25,11 +25,13 @@ from tests.e2e.media import RtpCounter, write_capture
 from tests.e2e.scenarios import Behaviour
 
 LONGEST_CALL_SECONDS = 60.0
+LOG_INS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """`rings`, `answered`, `cancelled`, `other_hung_up`, `hung_up`, `refused`, `logged_in`."""
+    """`dialled answered refused` of a caller, `asked rings answered cancelled` of a telephone,
+    `hung_up other_hung_up` of both, `logged_in`."""
 
     at: datetime
     what: str
@@ -201,6 +203,7 @@ class Telephones:
         extra_headers: str = "",
         sound_seconds: float = LONGEST_CALL_SECONDS,
         transport: str = "u1",
+        login: tuple[str, str] | None = None,
     ) -> Phone:
         """Dial from the trunk whose source address is `source`; goes on in the background.
 
@@ -217,6 +220,7 @@ class Telephones:
                     capture=capture,
                     talks=talks,
                     extra_headers=extra_headers,
+                    login=login,
                 ),
                 self._server,
                 address=source,
@@ -261,13 +265,26 @@ class Telephones:
         address: str = "127.0.0.1",
     ) -> Iterator[Phone]:
         """A telephone that has logged in to `account` and takes calls."""
-        port = free_port(address)
-        self.log_in(account, secret, address, port)
-        phone = self.telephone(address, port, behaviour)
+        phone = self._reachable(account, secret, behaviour, address)
         try:
             yield phone
         finally:
             phone.end()
+
+    def _reachable(
+        self, account: str, secret: str, behaviour: Behaviour | None, address: str
+    ) -> Phone:
+        """Asterisk asks a telephone that has logged in for a sign of life, and calls none that
+        gave none. On a busy machine the telephone may be there too late: then once more."""
+        for _ in range(LOG_INS):
+            port = free_port(address)
+            self.log_in(account, secret, address, port)
+            phone = self.telephone(address, port, behaviour)
+            with contextlib.suppress(AssertionError):
+                phone.wait_for("asked", seconds=3.0)
+                return phone
+            phone.end()
+        raise AssertionError(f"{account} cannot be reached")
 
     def telephone(self, address: str, port: int, behaviour: Behaviour | None = None) -> Phone:
         """A telephone that is just there, as one on a trunk's far side."""

@@ -56,39 +56,14 @@ class Agi:
 Script = Callable[[Agi], None]
 
 
-class StubEngine:
-    """Listens on `address` until `stop()`. A `call` runs the caller's script in `scripts`; a
-    script that returns without `finish` is an engine that died."""
+class Flow:
+    """What all engines do: a `call` runs the caller's script in `scripts`. A script that returns
+    without `finish` is an engine that died."""
 
-    def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self._address = (host, int(port))
+    def __init__(self) -> None:
         self.scripts: dict[str, Script] = {}
         self.requests: list[Request] = []
         self._changed = threading.Condition()
-        self._server: socketserver.ThreadingTCPServer | None = None
-
-    def start(self) -> None:
-        engine = self
-
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                engine._serve(Agi(self.request))
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            block_on_close = False
-
-        self._server = Server(self._address, Handler)
-        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
-
-    def stop(self) -> None:
-        """From now on connections are refused."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
 
     def wait_for(self, path: str, caller: str, times: int = 1, seconds: float = 20.0) -> Request:
         """Wait until a caller has made so many requests of this path."""
@@ -104,7 +79,7 @@ class StubEngine:
             assert self._changed.wait_for(lambda: len(found()) >= times, seconds), self.requests
             return found()[times - 1]
 
-    def _serve(self, agi: Agi) -> None:
+    def serve(self, agi: Agi) -> None:
         path = agi.env["agi_network_script"]
         report: tuple[str, ...] = ()
         if path == "hangup":
@@ -117,3 +92,35 @@ class StubEngine:
             self.scripts[agi.env["agi_callerid"]](agi)
         elif path == "code":
             agi.do("SET VARIABLE CODE_DONE 1")
+
+
+class StubEngine:
+    """Listens on `address` from `start()` to `stop()`."""
+
+    def __init__(self, address: str, flow: Flow) -> None:
+        host, _, port = address.rpartition(":")
+        self._address = (host, int(port))
+        self._flow = flow
+        self._server: socketserver.ThreadingTCPServer | None = None
+
+    def start(self) -> None:
+        flow = self._flow
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                flow.serve(Agi(self.request))
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+            block_on_close = False
+
+        self._server = Server(self._address, Handler)
+        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
+
+    def stop(self) -> None:
+        """From now on connections are refused."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None

@@ -8,18 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.asterisk import RunningAsterisk
+from tests.e2e.conftest import secret
 from tests.e2e.scenarios import Behaviour
 from tests.e2e.sipp import Telephones
-from tests.e2e.stub_engine import Agi, Script, StubEngine
+from tests.e2e.stub_engine import Agi, Flow, Script
 
 pytestmark = pytest.mark.e2e
 
 GUANGZHOU = "127.0.0.11"
-Engines = tuple[StubEngine, StubEngine]
-
-
-def secret(account: str) -> str:
-    return f"secret-of-{account.partition('-')[2]}"
 
 
 @pytest.fixture
@@ -45,10 +41,11 @@ def offer(prompt: Path, dialled: str, results: dict[str, tuple[str, ...]]) -> Sc
     return script
 
 
+@pytest.mark.usefixtures("engines")
 def test_a_key_reaches_the_engine_and_sound_flows_both_ways(
-    engines: Engines, telephones: Telephones, prompt: Path
+    flow: Flow, telephones: Telephones, prompt: Path
 ) -> None:
-    engines[0].scripts["13570001001"] = offer(prompt, "PJSIP/sip-1001", {})
+    flow.scripts["13570001001"] = offer(prompt, "PJSIP/sip-1001", {})
     with telephones.counselor("sip-1001", secret("sip-1001"), Behaviour(0.2)) as counselor:
         call = telephones.start_call(GUANGZHOU, "13570001001", keys=[(0.6, "1")], talks=4)
         counselor.wait_for("answered")
@@ -57,26 +54,28 @@ def test_a_key_reaches_the_engine_and_sound_flows_both_ways(
         assert (result.status, result.ended_by) == (200, "caller")
         assert result.heard > 150
         assert counselor.heard > 100
-    ended = engines[0].wait_for("hangup", "13570001001")
+    ended = flow.wait_for("hangup", "13570001001")
     assert ended.report == ("ANSWER", "sip-1001", "16", "3")
-    offered = engines[0].wait_for("call", "13570001001")
+    offered = flow.wait_for("call", "13570001001")
     assert offered.env["agi_arg_1"] == "02012355"
     assert offered.env["agi_arg_2"] == "guangzhou"
     assert offered.call_id == ended.call_id
 
 
+@pytest.mark.usefixtures("engines")
 def test_a_counselor_who_hangs_up_leaves_the_call_to_the_engine(
-    engines: Engines, telephones: Telephones, prompt: Path
+    flow: Flow, telephones: Telephones, prompt: Path
 ) -> None:
     results: dict[str, tuple[str, ...]] = {}
-    engines[0].scripts["13570001002"] = offer(prompt, "PJSIP/sip-1002", results)
+    flow.scripts["13570001002"] = offer(prompt, "PJSIP/sip-1002", results)
     with telephones.counselor("sip-1002", secret("sip-1002"), Behaviour(talks=1.0)):
         result = telephones.call(GUANGZHOU, "13570001002", keys=[(0.3, "1")])
     assert result.ended_by == "line"
     assert results["13570001002"] == ("ANSWER", "sip-1002", "16")
 
 
-def test_every_key_of_a_telephone_arrives(engines: Engines, telephones: Telephones) -> None:
+@pytest.mark.usefixtures("engines")
+def test_every_key_of_a_telephone_arrives(flow: Flow, telephones: Telephones) -> None:
     pressed: list[str] = []
 
     def script(agi: Agi) -> None:
@@ -85,13 +84,14 @@ def test_every_key_of_a_telephone_arrives(engines: Engines, telephones: Telephon
             pressed.append(chr(int(agi.do("WAIT FOR DIGIT 4000"))))
         agi.finish()
 
-    engines[0].scripts["13570001003"] = script
+    flow.scripts["13570001003"] = script
     keys = [(0.5 + 0.25 * n, key) for n, key in enumerate("1234567890*#")]
     telephones.call(GUANGZHOU, "13570001003", keys=keys)
     assert "".join(pressed) == "1234567890*#"
 
 
-def test_each_way_an_offer_fails(engines: Engines, telephones: Telephones, prompt: Path) -> None:
+@pytest.mark.usefixtures("engines")
+def test_each_way_an_offer_fails(flow: Flow, telephones: Telephones, prompt: Path) -> None:
     results: dict[str, tuple[str, ...]] = {}
     ways = {
         "1003": Behaviour(refuses=486),
@@ -102,7 +102,7 @@ def test_each_way_an_offer_fails(engines: Engines, telephones: Telephones, promp
     with ExitStack() as phones:
         for number, behaviour in ways.items():
             account = f"sip-{number}"
-            engines[0].scripts[f"1357000{number}"] = offer(prompt, f"PJSIP/{account}", results)
+            flow.scripts[f"1357000{number}"] = offer(prompt, f"PJSIP/{account}", results)
             if behaviour is not None:
                 phones.enter_context(telephones.counselor(account, secret(account), behaviour))
         calls = [

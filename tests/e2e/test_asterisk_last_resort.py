@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ivr.asterisk.conf import LastResortPrompts
 from tests.e2e.asterisk import RunningAsterisk, free_settings
-from tests.e2e.conftest import ACCOUNTS
+from tests.e2e.conftest import ACCOUNTS, secret
 from tests.e2e.scenarios import Behaviour
 from tests.e2e.sipp import Telephones
-from tests.e2e.stub_engine import Agi, StubEngine
+from tests.e2e.stub_engine import Agi, Flow, StubEngine
 
 pytestmark = pytest.mark.e2e
 
 GUANGZHOU = "127.0.0.11"
-Engines = tuple[StubEngine, StubEngine]
-
-
-def secret(account: str) -> str:
-    return f"secret-of-{account.partition('-')[2]}"
 
 
 def answer_and_die(agi: Agi) -> None:
     agi.do("ANSWER")
 
 
-def spooled(asterisk: RunningAsterisk, caller: str) -> dict[str, Any]:
-    """What the spool says of a caller's call, once Asterisk is through with it."""
-    for _ in range(200):
-        for file in asterisk.settings.calls_spool.glob("*.json"):
-            said: dict[str, Any] = json.loads(file.read_text("utf-8") or '{"caller": null}')
-            if said["caller"] == caller:
-                return said
-        threading.Event().wait(0.05)
-    raise AssertionError("the spool tells nothing of this call")
+@pytest.fixture(autouse=True)
+def empty_spool(asterisk: RunningAsterisk) -> None:
+    """What earlier calls left is taken away."""
+    for file in asterisk.settings.calls_spool.iterdir():
+        file.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +44,9 @@ def bare(
     running.stop()
 
 
+@pytest.mark.usefixtures("engines")
 def test_a_call_goes_on_with_the_next_engine_when_one_dies(
-    engines: Engines, telephones: Telephones
+    flow: Flow, telephones: Telephones
 ) -> None:
     seen: list[tuple[str, str]] = []
 
@@ -67,7 +56,7 @@ def test_a_call_goes_on_with_the_next_engine_when_one_dies(
         if len(seen) == 2:
             agi.finish()
 
-    engines[0].scripts["13570002001"] = script
+    flow.scripts["13570002001"] = script
     result = telephones.call(GUANGZHOU, "13570002001")
     assert (result.status, result.ended_by) == (200, "line")
     assert result.lasted < 1.5
@@ -76,22 +65,22 @@ def test_a_call_goes_on_with_the_next_engine_when_one_dies(
 
 
 def test_a_caller_waits_with_music_until_an_engine_is_back(
-    engines: Engines, telephones: Telephones
+    engines: list[StubEngine], flow: Flow, telephones: Telephones
 ) -> None:
     engines[0].stop()
     engines[1].stop()
-    engines[0].scripts["13570002002"] = Agi.finish
+    flow.scripts["13570002002"] = Agi.finish
     call = telephones.start_call(GUANGZHOU, "13570002002")
     call.wait_for("answered")
     engines[1].start()
     result = telephones.result(call)
     assert (result.status, result.ended_by) == (200, "line")
     assert result.heard > 20
-    engines[0].wait_for("hangup", "13570002002")
+    flow.wait_for("hangup", "13570002002")
 
 
 def test_the_fallback_phone_rings_when_no_engine_comes_back(
-    asterisk: RunningAsterisk, engines: Engines, telephones: Telephones
+    asterisk: RunningAsterisk, engines: list[StubEngine], telephones: Telephones
 ) -> None:
     engines[0].stop()
     engines[1].stop()
@@ -99,7 +88,7 @@ def test_the_fallback_phone_rings_when_no_engine_comes_back(
         result = telephones.call(GUANGZHOU, "13570002003")
         assert result.ended_by == "line"
         assert fallback.heard > 40
-    said = spooled(asterisk, "13570002003")
+    said = asterisk.wait_for_spool()
     assert said["access_number"] == "02012355"
     assert said["last_resort"] == "1"
     assert said["dial_status"] == "ANSWER"
@@ -108,7 +97,7 @@ def test_the_fallback_phone_rings_when_no_engine_comes_back(
 
 
 def test_a_caller_in_danger_reaches_the_duty_phone_however_long_it_takes(
-    asterisk: RunningAsterisk, engines: Engines, telephones: Telephones
+    asterisk: RunningAsterisk, engines: list[StubEngine], flow: Flow, telephones: Telephones
 ) -> None:
     def die_in_crisis(agi: Agi) -> None:
         agi.do("ANSWER")
@@ -116,14 +105,14 @@ def test_a_caller_in_danger_reaches_the_duty_phone_however_long_it_takes(
         engines[0].stop()
         engines[1].stop()
 
-    engines[0].scripts["13570002004"] = die_in_crisis
+    flow.scripts["13570002004"] = die_in_crisis
     with telephones.counselor("sip-1012", secret("sip-1012"), Behaviour(refuses=486)) as busy:
         call = telephones.start_call(GUANGZHOU, "13570002004")
         busy.wait_for("rings")
     with telephones.counselor("sip-1012", secret("sip-1012"), Behaviour(talks=1.0)):
         result = telephones.result(call)
     assert result.ended_by == "line"
-    said = spooled(asterisk, "13570002004")
+    said = asterisk.wait_for_spool()
     assert (said["crisis"], said["dial_status"]) == ("1", "ANSWER")
 
 
@@ -134,7 +123,7 @@ def test_a_message_is_kept_where_nobody_is_left(bare: RunningAsterisk) -> None:
     finally:
         telephones.end()
     assert (result.status, result.ended_by) == (200, "caller")
-    said = spooled(bare, "13570002005")
+    said = bare.wait_for_spool()
     message = Path(said["voicemail"] + ".wav")
     assert message.stat().st_size > 16_000
 
@@ -151,7 +140,7 @@ def test_the_crisis_key_ends_the_message_and_rings_the_duty_phone(bare: RunningA
 
 
 def test_a_hang_up_that_no_engine_hears_of_is_written_down(
-    asterisk: RunningAsterisk, engines: Engines, telephones: Telephones
+    asterisk: RunningAsterisk, engines: list[StubEngine], flow: Flow, telephones: Telephones
 ) -> None:
     def script(agi: Agi) -> None:
         agi.do("ANSWER")
@@ -160,7 +149,7 @@ def test_a_hang_up_that_no_engine_hears_of_is_written_down(
         engines[1].stop()
         agi.do("WAIT FOR DIGIT 10000")
 
-    engines[0].scripts["13570002007"] = script
+    flow.scripts["13570002007"] = script
     telephones.call(GUANGZHOU, "13570002007", talks=0.5)
-    said = spooled(asterisk, "13570002007")
+    said = asterisk.wait_for_spool()
     assert (said["call_turn"], said["last_resort"], said["dial_status"]) == ("7", "", "")
