@@ -48,12 +48,14 @@ class NoInput:
 
 @dataclass(frozen=True, slots=True)
 class RecordingFinished:
-    """`recording` is the vault's reference, never a path; `key` is set when a key ended it."""
+    """`recording` is the vault's reference, never a path; `key` is set when a key ended it,
+    `hung_up` when the caller's hanging up did."""
 
     at: datetime
     recording: str
     seconds: int
     key: str | None = None
+    hung_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,14 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from callflows.data_dips import Priority
-from callflows.events import CallerHungUp, CallOffered, DialEnded, DialResult, Event
+from callflows.events import (
+    CallerHungUp,
+    CallOffered,
+    DialEnded,
+    DialResult,
+    Event,
+    RecordingFinished,
+)
 from callflows.interpreter import advance, new_session
 from callflows.session import Session
 from callflows.verbs import Dial, Hangup, Verb
@@ -283,7 +290,7 @@ class Controller:
         ringing = _dial_of(verbs)
         if after.outcome is not None:
             outcome = _outcome(after)
-            by = "caller" if hung_up_by_caller else _hung_up_by(event)
+            by = "caller" if hung_up_by_caller else _hung_up_by(event, dialled)
             house.close(tx, row, outcome, by, at)
             saved = _ended(saved, at)
         elif ringing is not None:
@@ -338,6 +345,11 @@ def _outcome(session: Session) -> str:
     return session.outcome or "failed"
 
 
-def _hung_up_by(event: Event) -> str:
-    answered = isinstance(event, DialEnded) and event.result is DialResult.ANSWERED
-    return "counselor" if answered else "flow"
+def _hung_up_by(event: Event, dialled: Dial | None) -> str:
+    if isinstance(event, RecordingFinished) and event.hung_up:
+        return "caller"
+    if dialled is None or not isinstance(event, DialEnded):
+        return "flow"
+    if event.result is not DialResult.ANSWERED:
+        return "flow"
+    return "counselor" if dialled.kind == "offer" else "sister_line"

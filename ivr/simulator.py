@@ -156,7 +156,7 @@ class Simulator:
         seconds = min(MESSAGE_SECONDS, verb.max_seconds)
         self._tell("caller", f"leaves a message of {seconds} s and hangs up")
         self._pass(seconds)
-        return RecordingFinished(self.at, "simulated", seconds)
+        return RecordingFinished(self.at, "simulated", seconds, hung_up=True)
 
     def _dial(self, verb: Dial) -> Event:
         who = self.house.who(verb.kind, verb.target)

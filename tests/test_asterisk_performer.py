@@ -135,7 +135,7 @@ def test_the_crisis_key_stops_a_prompt_before_anything_is_dialled(desk: Desk) ->
 
 def test_a_message_ended_by_hanging_up_is_kept(desk: Desk) -> None:
     assert play(desk, "record", turn(WELCOME, Record(120, 8))) == [
-        RecordingFinished(AT, "message-1", 10)
+        RecordingFinished(AT, "message-1", 10, hung_up=True)
     ]
 
 

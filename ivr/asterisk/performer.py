@@ -199,7 +199,9 @@ class Performer:
                 silence=verb.silence_seconds,
             )
         seconds = round(recorded.samples / SAMPLES_A_SECOND)
-        return RecordingFinished(self._now(), place.reference, seconds, recorded.key or None)
+        hung_up = recorded.reason == "channel_gone"
+        key = recorded.key or None
+        return RecordingFinished(self._now(), place.reference, seconds, key, hung_up)
 
     def _dial(self, pending: Pending, verb: Dial) -> Event:
         who = self._who(pending, verb)

@@ -94,6 +94,7 @@ class Deployment:
                 off_call = ("available", "paused", "wrap_up", "logged_out")
                 self.until(lambda: self.state(number) in off_call)
                 self.presence(number, presence.log_out)
+        self.phones.log_in(account, secret, phone.address, phone.port, 0)
 
     def presence(self, number: str, change: Callable[[Connection, str, datetime], object]) -> None:
         def work(connection: Connection) -> None:
