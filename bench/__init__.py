@@ -1,0 +1,1 @@
+"""Benchmarks: our line beside Asterisk's own app_queue, on one Asterisk, in one run."""

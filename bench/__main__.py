@@ -1,0 +1,145 @@
+"""`make bench`: measures, prints, and writes bench/RESULTS.md. Takes about four minutes.
+
+`python -m bench [sqlite] [postgresql]` measures these stores alone, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from bench.line import OURS, PEER, Bench
+from tests.postgresql import PostgreSQL
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+RATES = (20, 50, 80)
+RATE_SECONDS = 8
+MANY, TALK_SHORT = 120, 0.5
+"""Counselors, so many that one is always free, and how long they talk at each rate."""
+FEW, CALLERS, TALK = 20, 60, 2.0
+IDEAL = FEW / TALK
+SETTLED, MEASURED = 6.0, 20.0
+"""Seconds until queue and talks are in step, and seconds measured after them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One system's figures: connect times in ms by rate, calls done a second."""
+
+    name: str
+    connect: dict[int, tuple[float, float]]
+    done: float
+
+
+def main() -> None:
+    stores = sys.argv[1:] or ["sqlite", "postgresql"]
+    rows: list[Row] = []
+    version = ""
+    for store in stores:
+        with _bench(store) as bench:
+            version = bench.asterisk_version()
+            peer, ours = _measured(bench, store)
+            rows += [peer, ours]
+    table = _table(rows)
+    print(table)
+    if not sys.argv[1:]:
+        RESULTS.write_text(_report(table, version), "utf-8")
+
+
+@contextmanager
+def _bench(store: str) -> Iterator[Bench]:
+    server = PostgreSQL() if store == "postgresql" else None
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            url = server.new_database() if server else ""
+            bench = Bench(Path(folder), (FEW, MANY), url)
+            try:
+                bench.start()
+                yield bench
+            finally:
+                bench.stop()
+    finally:
+        if server is not None:
+            server.remove()
+
+
+def _measured(bench: Bench, store: str) -> tuple[Row, Row]:
+    """Both systems, taking turns so that both meet the same machine."""
+    names = ("app_queue", f"ours, {store}")
+    connect: dict[str, dict[int, tuple[float, float]]] = {name: {} for name in names}
+    done: dict[str, float] = {}
+    for rate in RATES:
+        for name, number in zip(names, (f"{PEER}{MANY}", OURS), strict=True):
+            bench.on_duty(MANY if number == OURS else 0)
+            calls = bench.telephones.run(number, rate, rate * RATE_SECONDS, 1000, TALK_SHORT)
+            times = calls.connect_times()
+            connect[name][rate] = (1000 * median(times), 1000 * _quantile(times, 0.99))
+            print(f"{name}: {rate}/s, {len(times)} calls, {connect[name][rate]} ms", flush=True)
+    for name, number in zip(names, (f"{PEER}{FEW}", OURS), strict=True):
+        bench.on_duty(FEW if number == OURS else 0)
+        total = round((SETTLED + MEASURED) * IDEAL) + CALLERS
+        calls = bench.telephones.run(number, 1000, total, CALLERS, TALK)
+        done[name] = calls.done_a_second(SETTLED, SETTLED + MEASURED)
+        print(f"{name}: {done[name]:.2f} calls/s of {IDEAL:g}", flush=True)
+    peer, ours = (Row(name, connect[name], done[name]) for name in names)
+    return peer, ours
+
+
+def _quantile(ordered: Sequence[float], part: float) -> float:
+    return ordered[min(len(ordered) - 1, math.ceil(part * len(ordered)) - 1)]
+
+
+def _table(rows: Sequence[Row]) -> str:
+    """Pairs of the peer and ours."""
+    heads = [f"{rate}/s median, p99" for rate in RATES]
+    lines = [
+        "| | " + " | ".join(heads) + " | calls done/s | of ideal |",
+        "|---" * (len(heads) + 3) + "|",
+    ]
+    for peer, ours in zip(rows[::2], rows[1::2], strict=True):
+        for row in (peer, ours):
+            times = [f"{row.connect[r][0]:.1f}, {row.connect[r][1]:.1f} ms" for r in RATES]
+            cells = [row.name, *times, f"{row.done:.2f}", f"{row.done / IDEAL:.3f}"]
+            lines.append("| " + " | ".join(cells) + " |")
+        ratios = [
+            f"× {ours.connect[r][0] / peer.connect[r][0]:.2f}, "
+            f"{ours.connect[r][1] / peer.connect[r][1]:.2f}"
+            for r in RATES
+        ]
+        cells = ["ratio", *ratios, f"× {ours.done / peer.done:.2f}", ""]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _report(table: str, version: str) -> str:
+    model = next(
+        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+         if line.startswith("model name")),
+        platform.machine(),
+    )  # fmt: skip
+    return f"""# Beside app_queue, as measured
+
+`make bench`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {os.cpu_count()} × {model}, shared with SIPp
+and whatever else ran; {platform.platform()}, Python {platform.python_version()}, Asterisk {version}.
+
+{table}
+
+Median and p99 are from the caller's INVITE to the counselor's 200 OK, {MANY} counselors, talks of
+{TALK_SHORT:g} s, {RATE_SECONDS} s a rate; for ours the order is committed before a counselor is rung. Calls done: {FEW}
+counselors, {CALLERS} callers at a time, talks of {TALK:g} s, ideal {IDEAL:g} calls/s, over {MEASURED:g} s. Callers and
+counselors send RTP. Both systems serve the same telephones on the same Asterisk and take turns;
+app_queue: strategy leastrecent, no wrap-up.
+"""
+
+
+if __name__ == "__main__":
+    main()
