@@ -13,6 +13,7 @@ from ivr.asterisk import conf
 from ivr.asterisk.ami import Session
 from ivr.asterisk.conf import Account, AsteriskSettings, BadValue
 from ivr.asterisk.install import OLDEST, Installation, InstallFailed
+from ivr.asterisk.ports import holder
 
 RIGHTS = {
     "CoreShowChannels": ("reporting", "see which calls are alive"),
@@ -36,6 +37,7 @@ def check(
         *_program(installation),
         *_modules(installation),
         *_configuration(settings, accounts, installation, conf_dir),
+        *_ports(settings),
         *_manager(settings),
     ]
 
@@ -86,8 +88,25 @@ def _configuration(
     for sound in (settings.prompts.apology, settings.prompts.stay, settings.prompts.accept):
         if not sound.with_name(sound.name + ".wav").exists():
             yield f"the prompt {sound}.wav is missing: callers would hear nothing"
+    beep = settings.sounds / "en/beep.wav"
+    if not beep.exists():
+        yield f"{beep} is missing: callers would not hear when to speak"
     if not any(settings.music.glob("*.wav")):
         yield f"no music in {settings.music}: callers would wait in silence"
+
+
+def _ports(settings: AsteriskSettings) -> Iterator[str]:
+    for port, purpose in (
+        (settings.sip_port, "SIP"),
+        (settings.tls_port, "SIP over TLS"),
+        (settings.http_port, "WebSocket"),
+        (settings.https_port, "secure WebSocket"),
+        (settings.ami_port, "AMI"),
+    ):
+        who = holder(port)
+        if who is not None and "asterisk" not in map(os.path.basename, who.command.split(" ")):
+            named = f"{who.command[:80]} (process {who.pid})" if who.pid else "another user"
+            yield f"port {port}, meant for {purpose}, is taken by {named}"
 
 
 def _manager(settings: AsteriskSettings) -> Iterator[str]:
