@@ -1,17 +1,31 @@
-"""Every way a call can end, from a real call: SIPp dials, Asterisk asks the engine, SIPp answers."""
+"""Every way a call can end, by real calls: SIPp dials, Asterisk asks the engine, SIPp answers."""
 
 from __future__ import annotations
 
+import array
+import signal
+import wave
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.line import GUANGZHOU, Deployment
+from agents import roster
+from callflows.data_dips import Priority
+from ivr.asterisk.deployment import sister_line_secret
+from tests.e2e.line import GUANGZHOU, WUHAN, Deployment
+from tests.e2e.scenarios import Behaviour
+from tests.e2e.sipp import Phone
+from workorders.views import View, orders_of
 
 pytestmark = pytest.mark.e2e
 
-LAW = [(1.0, "1")]
-PSYCHOLOGY = [(1.0, "2")]
+LAW = (1.0, "1")
+PSYCHOLOGY = (1.0, "2")
+TIMES = ("t_offer", "t_queue", "t_ring", "t_answer", "t_end")
 
 
 @pytest.fixture(scope="module")
@@ -22,18 +36,249 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     deployment.stop()
 
 
+@pytest.fixture(autouse=True)
+def sound_log(line: Deployment) -> Iterator[None]:
+    """Whatever a call was, its order's chain holds."""
+    yield
+    assert line.log_verifies() == []
+
+
+def ended(line: Deployment, caller: str, outcome: str, by: str | None, topic: str) -> View:
+    """The caller's order once it is over, with what every order must have."""
+    order = line.order_of(caller)
+    assert (order["outcome"], order["hung_up_by"], order["topic"]) == (outcome, by, topic)
+    assert order["handler"]
+    times = [order[name] for name in TIMES if order[name] is not None]
+    assert times == sorted(times)
+    assert order["t_offer"]
+    assert order["t_end"]
+    return order
+
+
+@contextmanager
+def sister_line(line: Deployment, number: str, **behaviour: object) -> Iterator[Phone]:
+    """The telephone of one of the demonstration's sister lines."""
+    secret = sister_line_secret(line.settings)
+    how = Behaviour(**behaviour)  # type: ignore[arg-type]
+    with line.phones.counselor(f"sip-{number}", secret, how) as phone:
+        yield phone
+
+
+@dataclass
+class Silent:
+    """Callers who press nothing: one, one who also withholds the number, and a wrong number.
+    They take long, so they wait in Wuhan while Guangzhou is busy with the other tests."""
+
+    calls: list[Phone]
+    desks: ExitStack
+
+
+@pytest.fixture(scope="module", autouse=True)
+def silent(line: Deployment) -> Iterator[Silent]:
+    with ExitStack() as desks:
+        for number in ("8201", "8202"):
+            desks.enter_context(line.desk(number, talks=2.0))
+        calls = [
+            line.phones.start_call(WUHAN, "13570000003"),
+            line.phones.start_call(WUHAN, None),
+            line.phones.start_call(WUHAN, "13570000004", dialled="02788888888"),
+        ]
+        yield Silent(calls, desks)
+
+
+@pytest.fixture
+def no_duty_phone(line: Deployment) -> Iterator[None]:
+    """Nobody at all is on duty, not even the duty phone."""
+
+    def everybody() -> list[roster.Counselor]:
+        return line.store(roster.everybody)
+
+    duty = next(person for person in everybody() if person.role is roster.Role.DUTY_PHONE)
+    line.rooms.store.write(lambda connection: roster.remove(connection, duty.id))
+    yield
+    line.rooms.store.write(lambda connection: roster.add(connection, duty, datetime.now(UTC)))
+
+
 def test_a_caller_presses_a_key_and_talks_with_a_counselor(line: Deployment) -> None:
     with line.desk("8002", talks=3.0) as desk:
-        call = line.phones.start_call(GUANGZHOU, "13570000001", keys=LAW)
+        call = line.phones.start_call(GUANGZHOU, "13570000001", keys=[LAW])
         result = line.phones.result(call)
         assert result.status == 200
         assert result.ended_by == "line"
         assert call.heard > 100
         assert desk.heard > 100
-        order = line.order_of("+8613570000001")
-        assert (order["outcome"], order["hung_up_by"]) == ("answered", "counselor")
-        assert (order["topic"], order["station_answering"]) == ("law", "440100")
-        assert order["region_access"] == "440100"
-        assert order["first_responder"] == "counselor:gz-chen"
+        order = ended(line, "+8613570000001", "answered", "counselor", "law")
+        assert order["station_answering"] == order["region_access"] == "440100"
+        assert order["first_responder"] == order["handler"] == "counselor:gz-chen"
         assert order["t_answer"] is not None
-    assert line.log_verifies() == []
+        assert order["notice_given"]
+
+
+def test_the_caller_hangs_up_first(line: Deployment) -> None:
+    with line.desk("8001") as desk:
+        call = line.phones.start_call(GUANGZHOU, "13570000002", keys=[PSYCHOLOGY], talks=7.0)
+        desk.wait_for("answered")
+        result = line.phones.result(call)
+        desk.wait_for("other_hung_up")
+        assert result.ended_by == "caller"
+        assert call.heard > 100
+        assert desk.heard > 50
+        order = ended(line, "+8613570000002", "answered", "caller", "psychology")
+        assert order["first_responder"] == "counselor:gz-lin"
+
+
+def test_a_caller_who_cannot_speak_presses_5(line: Deployment) -> None:
+    with line.desk("8101"):
+        line.phones.call(GUANGZHOU, "13570000005", keys=[(1.0, "5")], talks=9.0)
+        order = ended(line, "+8613570000005", "answered", "caller", "unknown")
+        assert order["priority"] == Priority.SILENT_CONFIRMED
+        assert not order["notice_given"]
+
+
+def test_hung_up_in_the_menu_and_in_the_queue(line: Deployment) -> None:
+    with line.desk("8001"):  # takes psychology: a law caller waits a while
+        menu = line.phones.start_call(GUANGZHOU, "13570000006", talks=1.5)
+        queue = line.phones.start_call(GUANGZHOU, "13570000007", keys=[LAW], talks=6.0)
+        assert line.phones.result(menu).ended_by == "caller"
+        assert line.phones.result(queue).ended_by == "caller"
+        order = ended(line, "+8613570000006", "abandoned_in_menu", "caller", "unknown")
+        assert order["t_queue"] is None
+        order = ended(line, "+8613570000007", "abandoned_in_queue", "caller", "law")
+        assert order["t_queue"] is not None
+        assert order["t_answer"] is None
+        assert line.state("8001") == "available"
+
+
+def test_a_call_that_rings_is_abandoned_without_blame(line: Deployment) -> None:
+    with line.desk("8002", answers_after=None) as desk:
+        call = line.phones.start_call(GUANGZHOU, "13570000008", keys=[LAW], talks=6.5)
+        desk.wait_for("rings")
+        line.phones.result(call)
+        desk.wait_for("cancelled")
+        ended(line, "+8613570000008", "abandoned_in_queue", "caller", "law")
+        line.until(lambda: line.state("8002") == "available")
+
+
+def test_a_message_is_left_by_key_9(line: Deployment) -> None:
+    with line.desk("8001"):
+        keys = [LAW, (3.0, "9")]
+        call = line.phones.start_call(GUANGZHOU, "13570000009", keys=keys, talks=13.0)
+        assert line.phones.result(call).ended_by == "caller"
+        order = ended(line, "+8613570000009", "voicemail", "caller", "law")
+    file = line.settings.recordings_directory / f"{order['recording_ref']}.wav"
+    seconds, loudness = sound_of(file)
+    assert 1 < seconds < 10
+    assert loudness > 500
+    left = next(e["data"] for e in order["events"] if e["kind"] == "voicemail_left")
+    assert abs(left["seconds"] - seconds) <= 1
+
+
+def sound_of(file: Path) -> tuple[float, float]:
+    """Seconds, and the mean amplitude of 16-bit samples."""
+    with wave.open(str(file)) as recording:
+        samples = array.array("h", recording.readframes(recording.getnframes()))
+        seconds = recording.getnframes() / recording.getframerate()
+    return seconds, sum(map(abs, samples)) / max(1, len(samples))
+
+
+def test_whoever_presses_nothing_reaches_a_human(line: Deployment, silent: Silent) -> None:
+    assert {line.phones.result(call).ended_by for call in silent.calls} == {"line"}
+    ended(line, "+8613570000003", "answered", "counselor", "unknown")
+    silent.desks.close()
+
+
+def test_a_caller_may_withhold_the_number(line: Deployment, silent: Silent) -> None:
+    assert silent.calls
+    orders = line.store(lambda c: orders_of(c, line.rooms.log.keys))
+    withheld = [order for order in orders if order["id_trust"] == "withheld"]
+    assert [(order["outcome"], order["caller"]) for order in withheld] == [("answered", None)]
+
+
+def test_a_wrong_number_is_told_so(line: Deployment, silent: Silent) -> None:
+    assert silent.calls[2].heard > 100
+    wrong = ended(line, "+8613570000004", "wrong_number", "flow", "unknown")
+    assert wrong["t_queue"] is None
+
+
+def test_after_hours_key_1_reaches_12356(line: Deployment) -> None:
+    with sister_line(line, "9356", talks=2.0) as psychology:
+        keys = [LAW, (3.0, "1")]
+        call = line.phones.start_call(GUANGZHOU, "13570000010", keys=keys)
+        result = line.phones.result(call)
+        assert result.ended_by == "line"
+        assert psychology.count("answered") == 1
+        assert psychology.heard > 50
+    order = ended(line, "+8613570000010", "transferred", "sister_line", "law")
+    assert order["t_answer"] is None
+    assert order["handler"] == "station:440100"
+
+
+@pytest.mark.usefixtures("no_duty_phone")
+def test_a_crisis_that_nobody_is_there_for_reaches_a_sister_line(line: Deployment) -> None:
+    """The local police where the city is known and has an entry, by key 1; 12356 by key 2."""
+    with sister_line(line, "9110") as police:
+        keys = {key: [(1.0, "*"), *((at, key) for at in range(6, 30, 2))] for key in "12"}
+        calls = [
+            line.phones.start_call(GUANGZHOU, "13570000011", keys=keys["1"], talks=20.0),
+            line.phones.start_call(WUHAN, "13570000012", keys=keys["2"], talks=24.0),
+        ]
+        police.wait_for("answered", seconds=30)
+        with sister_line(line, "9356") as psychology:
+            psychology.wait_for("answered", seconds=30)
+            assert [line.phones.result(call).ended_by for call in calls] == ["caller"] * 2
+        police.wait_for("other_hung_up")
+        assert police.count("rings") == psychology.count("rings") == 1
+    for caller in ("+8613570000011", "+8613570000012"):
+        order = ended(line, caller, "transferred", "caller", "unknown")
+        assert order["priority"] == Priority.CRISIS
+
+
+def test_a_crisis_rings_several_and_the_first_wins(line: Deployment) -> None:
+    with ExitStack() as desks:
+        first = desks.enter_context(line.desk("8003", answers_after=1.0))
+        others = [
+            desks.enter_context(line.desk(number, answers_after=None))
+            for number in ("8001", "8101")
+        ]
+        call = line.phones.start_call(GUANGZHOU, "13570000013", keys=[(1.0, "*")], talks=9.0)
+        first.wait_for("answered")
+        for other in others:
+            other.wait_for("cancelled")
+            assert other.count("rings") == 1
+        line.until(lambda: line.state("8001") == line.state("8101") == "available")
+        line.phones.result(call)
+        order = ended(line, "+8613570000013", "answered", "caller", "unknown")
+        assert order["first_responder"] == "counselor:gz-huang"
+        assert order["priority"] == Priority.CRISIS
+        assert not order["notice_given"]
+        assert line.state("8001") == line.state("8101") == "available"
+
+
+def test_star_is_heard_in_queue_and_recording_and_on_a_wrong_number(line: Deployment) -> None:
+    calls = {
+        "13570000014": ("12355", "law", [LAW, (6.0, "*")]),
+        "13570000015": ("12355", "law", [LAW, (3.0, "9"), (12.0, "*")]),
+        "13570000016": ("02088888888", "unknown", [(1.5, "*")]),
+    }
+    with ExitStack() as desks:
+        phones = [desks.enter_context(line.desk(number)) for number in ("8001", "8102", "8201")]
+        callers = [
+            line.phones.start_call(GUANGZHOU, number, dialled, keys=keys, talks=20.0)
+            for number, (dialled, _, keys) in calls.items()
+        ]
+        for caller in callers:
+            line.phones.result(caller)
+        for number, (_, topic, _) in calls.items():
+            order = ended(line, f"+86{number}", "answered", "caller", topic)
+            assert order["priority"] == Priority.CRISIS
+        assert [phone.count("answered") for phone in phones] == [1, 1, 1]
+
+
+def test_a_call_that_asterisk_loses_has_failed(line: Deployment) -> None:
+    with line.desk("8002") as desk:
+        line.phones.start_call(GUANGZHOU, "13570000017", keys=[LAW])
+        desk.wait_for("answered")
+        offered = datetime.fromisoformat(line.order_of("+8613570000017", ended=False)["t_offer"])
+        line.until(lambda: datetime.now(UTC) - offered > timedelta(seconds=10))
+        line.signal("asterisk", signal.SIGKILL)
+        ended(line, "+8613570000017", "failed", None, "law")
