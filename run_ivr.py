@@ -20,7 +20,7 @@ from config.database import StoreUnavailable
 from config.settings import CONFIG, Settings, SettingsError
 from config.yaml_file import ConfigErrors
 from ivr.asterisk.command_line import asterisk
-from ivr.asterisk.conf import BadValue
+from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.deployment import ami_secret
 from ivr.asterisk.install import InstallFailed
 from ivr.demo import show_demo

@@ -10,13 +10,13 @@ import pytest
 from ivr.asterisk.conf import (
     Account,
     AsteriskSettings,
-    BadValue,
     LastResortPrompts,
     Trunk,
     dial_strings,
     files,
     write,
 )
+from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.install import Installation
 
 TRUNK = Trunk("guangzhou", "02012355", ("203.0.113.7", "198.51.100.0/24"), "203.0.113.7:5060")

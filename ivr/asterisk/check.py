@@ -11,7 +11,8 @@ from asterisk.manager import ManagerAuthException, ManagerException
 
 from ivr.asterisk import conf
 from ivr.asterisk.ami import Session
-from ivr.asterisk.conf import Account, AsteriskSettings, BadValue
+from ivr.asterisk.conf import Account, AsteriskSettings
+from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.install import OLDEST, Installation, InstallFailed
 from ivr.asterisk.ports import holder
 

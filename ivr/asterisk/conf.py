@@ -1,37 +1,37 @@
 """Writes Asterisk's whole configuration from our own settings and roster.
 
 What never changes is kept as Asterisk reads it, under `etc/`; this module adds what our settings
-decide. Every value that reaches a line is checked first: one with a line end, a `;` or a bracket
-in it would be another line, a comment or a section, and is refused.
+decide. Every value that reaches a line is checked first (`conf_values`).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ivr.asterisk.certificate import write_certificate
+from ivr.asterisk.conf_values import (
+    BadValue,
+    section,
+    valid_address,
+    valid_host_port,
+    valid_name,
+    valid_network,
+    valid_number,
+    valid_one_of,
+    valid_path,
+    valid_port,
+    valid_secret,
+)
 from ivr.asterisk.install import Installation
 from ivr.asterisk.sounds import write_sounds
 
 STATIC = Path(__file__).with_name("etc")
 LONGEST_SOCKET_PATH = 107
 """Of a Unix socket's address, Asterisk's control socket among them."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
-_NUMBER = re.compile(r"\+?[0-9]{1,31}\Z")
-_SECRET = re.compile(r"[A-Za-z0-9_.~+/=-]{12,128}\Z")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?\Z")
-_PATH = re.compile(r"/[^\x00-\x1f\x7f;\[\]{}()$\"'\\,&|<>*?]*\Z")
-
-
-class BadValue(ValueError):
-    """A setting that cannot stand in a configuration line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +203,9 @@ def dial_strings(places: Sequence[str]) -> str:
     for place in places:
         number, at, trunk = place.partition("@")
         if at:
-            rung.append(f"Local/{_number(number)}@outside-{_name(trunk)}")
+            rung.append(f"Local/{valid_number(number)}@outside-{valid_name(trunk)}")
         else:
-            rung.append(f"PJSIP/{_name(place)}")
+            rung.append(f"PJSIP/{valid_name(place)}")
     return "&".join(rung)
 
 
@@ -228,11 +228,11 @@ def _asterisk(settings: AsteriskSettings, installation: Installation, conf_dir: 
         "astrundir": settings.directory / "run",
         "astlogdir": settings.directory / "log",
     }
-    lines = [f"{name} => {_path(path)}" for name, path in directories.items()]
-    return _section("directories", lines) + _section(
+    lines = [f"{name} => {valid_path(path)}" for name, path in directories.items()]
+    return section("directories", lines) + section(
         "options",
         [
-            f"systemname = {_name(settings.name)}",
+            f"systemname = {valid_name(settings.name)}",
             "live_dangerously = no",
             "transmit_silence = yes",
             "hideconnect = yes",
@@ -244,18 +244,18 @@ def _asterisk(settings: AsteriskSettings, installation: Installation, conf_dir: 
 def _manager(settings: AsteriskSettings) -> str:
     """`call` lets the engine press keys, redirect and hang up, `reporting` list the channels;
     `system` tells when Asterisk is ready. It may run nothing, originate nothing, read no keys."""
-    return _section(
+    return section(
         "general",
         [
             "enabled = yes",
             "webenabled = no",
             "bindaddr = 127.0.0.1",
-            f"port = {_port(settings.ami_port)}",
+            f"port = {valid_port(settings.ami_port)}",
         ],
-    ) + _section(
-        _name(settings.ami_user),
+    ) + section(
+        valid_name(settings.ami_user),
         [
-            f"secret = {_secret(settings.ami_secret)}",
+            f"secret = {valid_secret(settings.ami_secret)}",
             "deny = 0.0.0.0/0.0.0.0",
             "permit = 127.0.0.1/255.255.255.255",
             "read = system,call",
@@ -266,31 +266,31 @@ def _manager(settings: AsteriskSettings) -> str:
 
 def _http(settings: AsteriskSettings) -> str:
     keys = settings.directory / "keys"
-    return _section(
+    return section(
         "general",
         [
             "enabled = yes",
             "enable_static = no",
             "enable_status = no",
-            f"bindaddr = {_address(settings.bind)}",
-            f"bindport = {_port(settings.http_port)}",
+            f"bindaddr = {valid_address(settings.bind)}",
+            f"bindport = {valid_port(settings.http_port)}",
             "tlsenable = yes",
-            f"tlsbindaddr = {_address(settings.bind)}:{_port(settings.https_port)}",
-            f"tlscertfile = {_path(keys / 'certificate.pem')}",
-            f"tlsprivatekey = {_path(keys / 'private.pem')}",
+            f"tlsbindaddr = {valid_address(settings.bind)}:{valid_port(settings.https_port)}",
+            f"tlscertfile = {valid_path(keys / 'certificate.pem')}",
+            f"tlsprivatekey = {valid_path(keys / 'private.pem')}",
         ],
     )
 
 
 def _rtp(settings: AsteriskSettings) -> str:
     first, last = settings.rtp_ports
-    if _port(first) >= _port(last):
+    if valid_port(first) >= valid_port(last):
         raise BadValue(f"RTP ports {first} to {last} are no range")
-    return _section("general", [f"rtpstart = {first}", f"rtpend = {last}"])
+    return section("general", [f"rtpstart = {first}", f"rtpend = {last}"])
 
 
 def _music(settings: AsteriskSettings) -> str:
-    return _section("default", ["mode = files", f"directory = {_path(settings.music)}"])
+    return section("default", ["mode = files", f"directory = {valid_path(settings.music)}"])
 
 
 def _line(settings: AsteriskSettings) -> str:
@@ -300,23 +300,23 @@ def _line(settings: AsteriskSettings) -> str:
         # A hang-up is told by `h` alone, never in the middle of an AGI reply.
         "AGISIGHUP": "no",
         "ENGINES": str(len(settings.engines)),
-        **{f"ENGINE_{n}": _host_port(engine) for n, engine in enumerate(settings.engines)},
+        **{f"ENGINE_{n}": valid_host_port(engine) for n, engine in enumerate(settings.engines)},
         "ENGINE": "0",
         "TRIED": "0",
         "PATIENCE": str(int(settings.patience_seconds)),
         "RING": str(int(settings.ring_seconds)),
         "FALLBACK": dial_strings(settings.fallback),
         "DUTY": dial_strings(settings.duty_phones or settings.fallback),
-        "SPOOL": _path(settings.directory / "spool"),
-        "APOLOGY": _path(settings.prompts.apology),
-        "STAY": _path(settings.prompts.stay),
-        "ACCEPT": _path(settings.prompts.accept),
+        "SPOOL": valid_path(settings.directory / "spool"),
+        "APOLOGY": valid_path(settings.prompts.apology),
+        "STAY": valid_path(settings.prompts.stay),
+        "ACCEPT": valid_path(settings.prompts.accept),
     }
-    text = _section("globals", [f"{name} = {value}" for name, value in variables.items()])
+    text = section("globals", [f"{name} = {value}" for name, value in variables.items()])
     for trunk in settings.trunks:
-        name, number = _name(trunk.name), _number(trunk.access_number)
+        name, number = valid_name(trunk.name), valid_number(trunk.access_number)
         goto = " same => n,Goto(call,s,1)"
-        text += _section(
+        text += section(
             f"from-trunk-{name}",
             [
                 "include => hung-up",
@@ -334,7 +334,7 @@ def _line(settings: AsteriskSettings) -> str:
                 goto,
             ],
         )
-        text += _section(
+        text += section(
             f"outside-{name}",
             [
                 f"exten => _[+0-9]!,1,Dial(PJSIP/${{EXTEN}}@{name},,U(accept))",
@@ -345,7 +345,7 @@ def _line(settings: AsteriskSettings) -> str:
 
 
 def _accounts(settings: AsteriskSettings, accounts: Iterable[Account]) -> str:
-    bind = _address(settings.bind)
+    bind = valid_address(settings.bind)
     keys = settings.directory / "keys"
     # Without this, RTP would be heard on every address.
     media = (
@@ -359,121 +359,61 @@ def _accounts(settings: AsteriskSettings, accounts: Iterable[Account]) -> str:
         ("tcp", settings.sip_port),
         ("tls", settings.tls_port),
     ):
-        lines = ["type = transport", f"protocol = {protocol}", f"bind = {bind}:{_port(port)}"]
+        lines = ["type = transport", f"protocol = {protocol}", f"bind = {bind}:{valid_port(port)}"]
         if protocol == "tls":
             lines += [
                 "method = tlsv1_2",
-                f"cert_file = {_path(keys / 'certificate.pem')}",
-                f"priv_key_file = {_path(keys / 'private.pem')}",
+                f"cert_file = {valid_path(keys / 'certificate.pem')}",
+                f"priv_key_file = {valid_path(keys / 'private.pem')}",
             ]
-        text += _section(f"transport-{protocol}", lines)
+        text += section(f"transport-{protocol}", lines)
     for protocol in ("ws", "wss"):
-        text += _section(
+        text += section(
             f"transport-{protocol}",
             ["type = transport", f"protocol = {protocol}", f"bind = {bind}"],
         )
     for trunk in settings.trunks:
-        name = _name(trunk.name)
-        text += _section(
+        name = valid_name(trunk.name)
+        text += section(
             name,
             [
                 f"context = from-trunk-{name}",
-                f"transport = transport-{_one_of(trunk.transport, 'udp', 'tcp', 'tls')}",
+                f"transport = transport-{valid_one_of(trunk.transport, 'udp', 'tcp', 'tls')}",
                 f"aors = {name}",
                 # The network refuses foreign numbers, and nobody outside need see the caller's.
-                f"from_user = {_number(trunk.access_number)}",
+                f"from_user = {valid_number(trunk.access_number)}",
                 *media,
             ],
             "trunk",
         )
         transport = "" if trunk.transport == "udp" else f"\\;transport={trunk.transport}"
-        text += _section(name, ["type = aor", f"contact = sip:{_host_port(trunk.peer)}{transport}"])
-        text += _section(
+        text += section(
+            name, ["type = aor", f"contact = sip:{valid_host_port(trunk.peer)}{transport}"]
+        )
+        text += section(
             f"{name}-sources",
             [
                 "type = identify",
                 f"endpoint = {name}",
-                *(f"match = {_network(source)}" for source in trunk.sources),
+                *(f"match = {valid_network(source)}" for source in trunk.sources),
             ],
         )
     for caller in settings.callers:
-        name = _name(caller.name)
-        login = [f"username = {name}", f"password = {_secret(caller.secret)}"]
-        lines = [f"context = from-trunk-{_name(caller.trunk)}", f"auth = {name}", f"aors = {name}"]
-        text += _section(name, [*lines, *media], "caller-phone")
-        text += _section(name, login, "phone-login")
-        text += _section(name, [], "phone-contact")
+        name = valid_name(caller.name)
+        login = [f"username = {name}", f"password = {valid_secret(caller.secret)}"]
+        lines = [
+            f"context = from-trunk-{valid_name(caller.trunk)}",
+            f"auth = {name}",
+            f"aors = {name}",
+        ]
+        text += section(name, [*lines, *media], "caller-phone")
+        text += section(name, login, "phone-login")
+        text += section(name, [], "phone-contact")
     for account in accounts:
-        name = _name(account.name)
-        kind = _one_of(account.kind, "sip", "browser")
-        login = [f"username = {name}", f"password = {_secret(account.secret)}"]
-        text += _section(name, [f"auth = {name}", f"aors = {name}", *media], f"{kind}-phone")
-        text += _section(name, login, "phone-login")
-        text += _section(name, [], "phone-contact")
+        name = valid_name(account.name)
+        kind = valid_one_of(account.kind, "sip", "browser")
+        login = [f"username = {name}", f"password = {valid_secret(account.secret)}"]
+        text += section(name, [f"auth = {name}", f"aors = {name}", *media], f"{kind}-phone")
+        text += section(name, login, "phone-login")
+        text += section(name, [], "phone-contact")
     return text
-
-
-def _section(name: str, lines: Iterable[str], template: str = "") -> str:
-    heading = f"[{name}]({template})" if template else f"[{name}]"
-    return "\n".join([heading, *lines, "", ""])
-
-
-# What a value may be.
-
-
-def _checked(pattern: re.Pattern[str], value: str, what: str) -> str:
-    if not pattern.match(value):
-        raise BadValue(f"{value!r} is no {what}")
-    return value
-
-
-def _name(value: str) -> str:
-    return _checked(_NAME, value, "name: letters, figures, - and _ are allowed")
-
-
-def _number(value: str) -> str:
-    return _checked(_NUMBER, value, "telephone number")
-
-
-def _path(value: Path) -> str:
-    return _checked(_PATH, str(value), "path that a configuration line can hold")
-
-
-def _secret(value: str) -> str:
-    if not _SECRET.match(value):
-        raise BadValue("a secret must be 12 to 128 letters, figures or _.~+/=-")
-    return value
-
-
-def _port(value: int) -> int:
-    if not 0 < int(value) < 65536:
-        raise BadValue(f"{value} is no port")
-    return int(value)
-
-
-def _address(value: str) -> str:
-    try:
-        address = ipaddress.ip_address(value)
-    except ValueError:
-        raise BadValue(f"{value!r} is no IP address") from None
-    return str(address) if address.version == 4 else f"[{address}]"
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError:
-        raise BadValue(f"{value!r} is neither an IP address nor a network") from None
-
-
-def _host_port(value: str) -> str:
-    host, colon, port = value.rpartition(":")
-    if not colon or not port.isascii() or not port.isdecimal():
-        raise BadValue(f"{value!r} is not host:port")
-    return f"{_checked(_HOST, host, 'host')}:{_port(int(port))}"
-
-
-def _one_of(value: str, *allowed: str) -> str:
-    if value not in allowed:
-        raise BadValue(f"{value!r} is none of {', '.join(allowed)}")
-    return value

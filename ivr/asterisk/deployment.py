@@ -13,6 +13,7 @@ from config.trunks import load_trunks
 from ivr.assembly import Assembly
 from ivr.asterisk import conf
 from ivr.asterisk.conf import Account, AsteriskSettings, Caller, LastResortPrompts, Trunk
+from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.install import Installation
 from recordings.prompts import PromptCache
 
@@ -113,7 +114,7 @@ def _places(settings: Settings, number: str, desks: Iterable[Account]) -> tuple[
     if phones:
         return phones
     if not settings.outbound_trunk:
-        raise conf.BadValue(f"{number} is no desk's number, and there is no outbound trunk")
+        raise BadValue(f"{number} is no desk's number, and there is no outbound trunk")
     return (f"{number}@{settings.outbound_trunk}",)
 
 
