@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 from recordings.audio import TELEPHONE_HZ, AudioSegment, levelled, write
@@ -24,28 +23,13 @@ CHORDS = (
 """C major 7, A minor 7, F, G with a ninth; in Hz."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tones:
-    """Where they are. `music` is a folder holding the music alone; the others are files without
-    their extension."""
-
-    music: Path
-    beep: Path
-    silence: Path
-
-
-def make_tones(directory: Path) -> Tones:
-    """Make what is missing of them in `directory`; the first time takes a second or two."""
-    tones = Tones(directory / "music", directory / "beep", directory / "silence")
-    makers = {
-        tones.music / "hold.wav": hold_music,
-        tones.beep.with_suffix(".wav"): beep,
-        tones.silence.with_suffix(".wav"): silence,
-    }
-    for path, make in makers.items():
-        if not path.exists():
-            write(make(), path)
-    return tones
+def write_tones(sounds: Path, music: Path) -> None:
+    """Make the beep that recording begins with, and the waiting music, unless they are there: an
+    operator's own music in the folder is left alone. The first time takes a second or two."""
+    if not (sounds / "beep.wav").exists():
+        write(beep(), sounds / "beep.wav")
+    if not any(music.glob("*")):
+        write(hold_music(), music / "waiting.wav")
 
 
 def hold_music() -> AudioSegment:

@@ -10,7 +10,7 @@ import pytest
 from pydub import AudioSegment
 from pydub.generators import Sine
 
-from recordings.music import make_tones
+from recordings.music import silence, write_tones
 from recordings.prompts import PromptCache, fillings
 from recordings.speech import SpeechError, pronounced
 
@@ -126,11 +126,18 @@ def test_fillings_cover_what_callers_mostly_hear() -> None:
 
 
 def test_music_is_calm_and_there(tmp_path: Path) -> None:
-    tones = make_tones(tmp_path)
-    music = sound(tones.music / "hold")
+    write_tones(tmp_path, tmp_path / "music")
+    music = sound(tmp_path / "music" / "waiting")
     assert music.duration_seconds > 10
     assert -32 < music.dBFS < -22
     assert all(music[at : at + 1000].dBFS > -45 for at in range(0, 15000, 1000))
-    assert sound(tones.beep).dBFS > -30
-    assert sound(tones.silence).rms == 0
-    assert [file.name for file in tones.music.iterdir()] == ["hold.wav"]
+    assert sound(tmp_path / "beep").dBFS > -30
+    assert silence().rms == 0
+
+
+def test_an_operators_own_music_is_left_alone(tmp_path: Path) -> None:
+    own = tmp_path / "music" / "ours.wav"
+    own.parent.mkdir()
+    own.touch()
+    write_tones(tmp_path, own.parent)
+    assert list(own.parent.iterdir()) == [own]

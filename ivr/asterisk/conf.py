@@ -27,7 +27,7 @@ from ivr.asterisk.conf_values import (
     valid_secret,
 )
 from ivr.asterisk.install import Installation
-from ivr.asterisk.sounds import write_sounds
+from recordings.music import write_tones
 
 STATIC = Path(__file__).with_name("etc")
 LONGEST_SOCKET_PATH = 107
@@ -179,7 +179,7 @@ def write(
     documentation.unlink(missing_ok=True)
     documentation.symlink_to(installation.documentation)
     write_certificate(settings.directory / "keys", settings.bind)
-    write_sounds(settings.sounds, settings.music)
+    write_tones(settings.sounds / "en", settings.music)
     changed = []
     for name, text in texts.items():
         path = conf_dir / name

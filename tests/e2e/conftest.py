@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from ivr.asterisk.conf import Account, LastResortPrompts
-from ivr.asterisk.sounds import tone, write_wav
+from recordings.audio import write
+from recordings.music import beep
 from tests.e2e.asterisk import RunningAsterisk, free_settings
 from tests.e2e.sipp import Telephones
 from tests.e2e.stub_engine import Flow, StubEngine
@@ -26,7 +27,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> LastResortPrompts:
     """Tones of a second in place of speech."""
     folder = tmp_path_factory.mktemp("prompts")
     for name in ("apology", "stay", "accept"):
-        write_wav(folder / f"{name}.wav", tone(600.0, 1.0))
+        write(beep() * 3, folder / f"{name}.wav")
     return LastResortPrompts(folder / "apology", folder / "stay", folder / "accept")
 
 
