@@ -23,7 +23,7 @@ from tests.postgresql import PostgreSQL
 RESULTS = Path(__file__).with_name("RESULTS.md")
 RATES = (20, 50, 80)
 RATE_SECONDS = 8
-MANY, TALK_SHORT = 120, 0.5
+MANY, TALK_SHORT = 80, 0.5
 """Counselors, so many that one is always free, and how long they talk at each rate."""
 FEW, CALLERS, TALK = 20, 60, 2.0
 IDEAL = FEW / TALK

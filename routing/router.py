@@ -116,11 +116,11 @@ def choose(
             return None
         opened = nearest + 1
     inside = [(tier, person) for tier, person in suitable if tier < opened]
-    ranked = sorted(inside, key=lambda pair: _rank(call, pair, stance, rules))
     if call.priority < CRISIS:
-        tier, person = ranked[0]
+        tier, person = min(inside, key=lambda pair: _rank(call, pair, stance, rules))
         reason = _reason(call, tier, person, stance, rules)
         return Choice((person,), tier, reason, rules.ring_seconds)
+    ranked = sorted(inside, key=lambda pair: _rank(call, pair, stance, rules))
     chosen = ranked[: rules.crisis_places]
     tier, person = chosen[0]
     wider = [tier for tier, _ in suitable if tier >= opened]

@@ -261,7 +261,7 @@ def test_a_call_is_served_to_its_end_and_says_so(desk: Desk) -> None:
         '> SET VARIABLE "CRISIS" "1"', "< 200 result=1",
         '> SET MUSIC "ON" "default"', "< 200 result=0",
         '> WAIT FOR DIGIT "5000"', "< 200 result=56",
-        '> SET VARIABLE "CALL_DONE" "1"', "< 200 result=1",
+        '> EXEC "MSet" "CALL_DONE=1,HANGUP_TOLD=1"', "< 200 result=0",
         "> HANGUP", "< 200 result=1",
     ]  # fmt: skip
     with conversation(*lines) as (channel, peer):

@@ -84,7 +84,8 @@ class CallHandler:
                     crisis = True
                 event = performer.perform(pending)
                 if event is None:
-                    channel.set_variable("CALL_DONE", "1")
+                    # The store knows the end already: `h` need not tell it.
+                    channel.set_variables(CALL_DONE=1, HANGUP_TOLD=1)
                     channel.hangup()
                     return
                 pending = self._controller.advanced(call.call_id, pending.turn, event)

@@ -260,6 +260,9 @@ def _manager(settings: AsteriskSettings) -> str:
             "permit = 127.0.0.1/255.255.255.255",
             "read = system,call",
             "write = call,reporting",
+            # A call makes two dozen events, of which the engine wants one.
+            "eventfilter = Event: BridgeEnter",
+            "eventfilter = Event: FullyBooted",
         ],
     )
 
