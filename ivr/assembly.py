@@ -59,6 +59,7 @@ class Assembly:
             self.stations,
             self.directory,
             self.settings.default_access_number,
+            self.settings.recordings_directory,
         )
         return Controller(self.store, house, self.publications, engine, wake)
 

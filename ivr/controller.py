@@ -26,7 +26,7 @@ from callflows.events import (
 )
 from callflows.interpreter import advance, new_session
 from callflows.session import Session
-from callflows.verbs import Dial, Hangup, Verb
+from callflows.verbs import Dial, Hangup, Record, Verb
 from config.database import Store
 from ivr import sessions
 from ivr.house import House
@@ -104,7 +104,9 @@ class Controller:
             row = self._live(tx, call_id)
             if row is None:
                 return
-            ended = self._dial_ended(tx, row, at, dial, dial_turn, talk_seconds, desk)
+            ended: Event | None = self._dial_ended(tx, row, at, dial, dial_turn, talk_seconds, desk)
+            if _records(sessions.verbs_from_json(row.verbs)):
+                ended = self.house.message_left(row, at)
             if ended is not None:
                 self._advanced(tx, row, ended, hung_up_by_caller=not over)
                 row = self._live(tx, call_id)
@@ -336,6 +338,10 @@ def _ended(row: CallRow, at: datetime) -> CallRow:
 
 def _dial_of(verbs: tuple[Verb, ...]) -> Dial | None:
     return verbs[-1] if verbs and isinstance(verbs[-1], Dial) else None
+
+
+def _records(verbs: tuple[Verb, ...]) -> bool:
+    return bool(verbs) and isinstance(verbs[-1], Record)
 
 
 def _outcome(session: Session) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import assert_never
 
 import phonenumbers
@@ -34,12 +35,13 @@ from callflows.events import (
     NoneAvailable,
     Queued,
     QueueLeft,
+    RecordingFinished,
     RegionFound,
     RegionUnknown,
 )
 from callflows.session import Session
 from callflows.verbs import Dial
-from ivr import sessions
+from ivr import messages, sessions
 from ivr.order_events import Note
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
@@ -60,13 +62,16 @@ CARRIER_KINDS: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """:param default_access_number: the short number itself: its trunk tells no place."""
+    """:param default_access_number: the short number itself: its trunk tells no place.
+    :param recordings: where callers' messages are.
+    """
 
     log: Log
     queues: Queues
     stations: Stations
     directory: Directory
     default_access_number: str
+    recordings: Path
 
     def serves(self, access_number: str) -> bool:
         """Is this number ours?"""
@@ -231,6 +236,12 @@ class House:
         if at_desk in rung:
             return at_desk
         return rung[0] if len(rung) == 1 else None
+
+    def message_left(self, row: CallRow, at: datetime) -> RecordingFinished | None:
+        """The message that the call's present Record recorded, whoever began it."""
+        reference = messages.reference(row.call_id, row.verbs_turn)
+        seconds = round(messages.samples(self.recordings / reference) / messages.SAMPLES_A_SECOND)
+        return RecordingFinished(at, reference, seconds, None, True) if seconds else None
 
     def unanswered(self, connection: Connection, call_id: str) -> bool:
         return any(part.answered_at is None for part in offers.of_call(connection, call_id))

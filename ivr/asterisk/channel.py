@@ -23,7 +23,6 @@ LINE_BYTES = 2047
 """Asterisk reads a command into 2,048 bytes and would take the rest for another command."""
 REPLY_BYTES = 65_536
 ANY_KEY = "0123456789*#ABCD"
-SAMPLES_A_SECOND = 8000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _INTERPRETED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\"\\$\{\}\[\],&|;^()`']")

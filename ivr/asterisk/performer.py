@@ -25,7 +25,8 @@ from callflows.events import (
     ReservationNoticed,
 )
 from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say, Verb
-from ivr.asterisk.channel import SAMPLES_A_SECOND, Channel, Recorded
+from ivr import messages
+from ivr.asterisk.channel import Channel, Recorded
 from ivr.asterisk.dialling import DialReport, begin_report, dial_string, read_report
 from ivr.asterisk.waker import WAKE_KEY
 from ivr.pending import Pending
@@ -187,6 +188,8 @@ class Performer:
         self._quiet()
         place = self._house.recording_place(pending.call_id, pending.verbs_turn)
         ends = self._now() + timedelta(seconds=verb.max_seconds)
+        # What the caller said to an engine that was lost meanwhile is kept.
+        before = messages.samples(place.path) if pending.resumed else 0
         recorded: Recorded | None = None
         while recorded is None or recorded.key == WAKE_KEY:
             if recorded and self._house.reservation_waiting(pending.call_id):
@@ -194,11 +197,11 @@ class Performer:
             recorded = self._channel.record_file(
                 place.path,
                 timeout=_milliseconds(ends - self._now()),
-                offset=recorded.samples if recorded else 0,
+                offset=recorded.samples if recorded else before,
                 beep=recorded is None,
                 silence=verb.silence_seconds,
             )
-        seconds = round(recorded.samples / SAMPLES_A_SECOND)
+        seconds = round(recorded.samples / messages.SAMPLES_A_SECOND)
         hung_up = recorded.reason == "channel_gone"
         key = recorded.key or None
         return RecordingFinished(self._now(), place.reference, seconds, key, hung_up)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from agents import roster
 from agents.roster import Contact
+from ivr import messages
 from ivr.assembly import Assembly
 from ivr.asterisk.performer import RecordingPlace
 from ivr.controller import Controller
@@ -63,7 +64,7 @@ class Provisions:
     def recording_place(self, call_id: str, verbs_turn: int) -> RecordingPlace:
         folder = self.assembly.settings.recordings_directory.absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        reference = f"{call_id}-{verbs_turn}"
+        reference = messages.reference(call_id, verbs_turn)
         return RecordingPlace(reference, folder / reference)
 
     def _address(self, contact: Contact) -> str | None:

@@ -6,7 +6,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -261,7 +261,10 @@ def test_who_hangs_up_while_the_engine_is_down_is_known_afterwards(line: Deploym
         talked = [line.order_of(caller) for caller in ("+8613570000111", "+8613570000112")]
         for number in ("8001", "8002"):
             line.until(lambda number=number: line.state(number) in ("wrap_up", "available"))
-    assert [outcome(order) for order in talked] == [("answered", "counselor"), ("answered", "caller")]
+    assert [outcome(order) for order in talked] == [
+        ("answered", "counselor"),
+        ("answered", "caller"),
+    ]
     assert all(answered_once(order) for order in talked)
     assert outcome(line.order_of("+8613570000113")) == ("abandoned_in_queue", "caller")
     assert outcome(line.order_of("+8613570000114")) == ("abandoned_in_menu", "caller")
@@ -376,10 +379,8 @@ def test_idle_and_garbage_connections_hold_no_caller_up(line: Deployment) -> Non
         assert outcome(line.order_of("+8613570000151")) == ("answered", "counselor")
         for connection in (*idle, halfway, *garbage):
             connection.settimeout(20)
-            try:
+            with suppress(ConnectionResetError):
                 assert connection.recv(1) == b""
-            except ConnectionResetError:
-                pass
     assert line.keeper("engine").restarts == restarts
 
 
