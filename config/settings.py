@@ -45,6 +45,9 @@ class Settings(BaseSettings):
 
     bind_address: str = "127.0.0.1"
     fastagi_port: Port = 4573
+    other_engines: tuple[str, ...] = ()
+    """FastAGI addresses, `["host:port"]`, of engines on other machines that share the store: the
+    dialplan turns to them when this one is down."""
     ami_port: Port = 5038
     ami_user: str = "ivr"
     ami_secret: SecretStr | None = None

@@ -3,6 +3,7 @@ writes its configuration, makes the prompts, and keeps Asterisk and the engine a
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -105,11 +106,11 @@ class Line:
     def _environment(self) -> Mapping[str, str]:
         """Ours, with every setting spelled out: a child reads what we read."""
         own = {
-            f"IVR_{name.upper()}": str(value)
+            f"IVR_{name.upper()}": json.dumps(value) if isinstance(value, tuple) else str(value)
             for name, value in self.settings.model_dump(exclude_none=True).items()
             if name != "ami_secret"
         }
-        return {**os.environ, **own, "IVR_AMI_SECRET": deployment.ami_secret(self.settings)}
+        return {**os.environ, **own}
 
     def _engine_lives(self) -> bool:
         return ping((self.settings.bind_address, self.settings.fastagi_port), PING_SECONDS)

@@ -65,7 +65,10 @@ def asterisk_settings(
         ami_secret=ami_secret(settings),
         prompts=LastResortPrompts(spoken(APOLOGY), spoken(STAY), spoken(ACCEPT)),
         trunks=trunks,
-        engines=(f"{settings.bind_address}:{settings.fastagi_port}",),
+        engines=(
+            f"{settings.bind_address}:{settings.fastagi_port}",
+            *settings.other_engines,
+        ),
         bind=settings.bind_address,
         sip_port=settings.sip_port,
         tls_port=settings.sip_tls_port,
