@@ -381,7 +381,6 @@ def _accounts(settings: AsteriskSettings, accounts: Iterable[Account]) -> str:
             name,
             [
                 f"context = from-trunk-{name}",
-                f"transport = transport-{valid_one_of(trunk.transport, 'udp', 'tcp', 'tls')}",
                 f"aors = {name}",
                 # The network refuses foreign numbers, and nobody outside need see the caller's.
                 f"from_user = {valid_number(trunk.access_number)}",
@@ -389,7 +388,9 @@ def _accounts(settings: AsteriskSettings, accounts: Iterable[Account]) -> str:
             ],
             "trunk",
         )
-        transport = "" if trunk.transport == "udp" else f"\\;transport={trunk.transport}"
+        # Said in the address alone: a neighbour that calls in over another is answered there.
+        over = valid_one_of(trunk.transport, "udp", "tcp", "tls")
+        transport = "" if over == "udp" else f"\\;transport={over}"
         text += section(
             name, ["type = aor", f"contact = sip:{valid_host_port(trunk.peer)}{transport}"]
         )
