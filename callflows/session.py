@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from callflows.data_dips import DataDip, Priority
@@ -56,7 +56,9 @@ class Session:
         return replace(self, values={**self.values, name: value})
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(
+            _fields_of(self), default=_fields_of, ensure_ascii=False, separators=(",", ":")
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Session:
@@ -67,6 +69,11 @@ class Session:
         data["priority"] = Priority(data["priority"])
         data["unspoken"] = tuple(Say(**say) for say in data["unspoken"])
         return cls(**data)
+
+
+def _fields_of(data: Session | Frame | Say) -> dict[str, Any]:
+    """As `dataclasses.asdict`, which copies everything deeply, for one level."""
+    return {name: getattr(data, name) for name in data.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,6 @@ class Controller:
             offered_at=at,
             ended_at=None,
         )
-        sessions.insert(tx.connection, row)
         known = call.caller_id is not None
         return self._advanced(tx, row, CallOffered(at, call.access_number, known))
 
@@ -297,7 +296,10 @@ class Controller:
             saved = _ended(saved, at)
         elif ringing is not None:
             house.ringing(tx, row, ringing, at)
-        sessions.save(tx.connection, saved, row.turn)
+        if row.turn:
+            sessions.save(tx.connection, saved, row.turn)
+        else:
+            sessions.insert(tx.connection, saved)
         return _pending(saved, after, verbs)
 
     def _run(
@@ -315,7 +317,9 @@ class Controller:
     def _write(self, work: Callable[[Transaction], T]) -> T:
         def transaction(connection: Connection) -> tuple[T, Transaction]:
             tx = Transaction(connection)
-            return work(tx), tx
+            result = work(tx)
+            self.house.write_log(tx)
+            return result, tx
 
         result, tx = self.store.write(transaction)
         for woken in tx.woken:

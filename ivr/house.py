@@ -51,7 +51,7 @@ from routing.directory import Directory
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
 from routing.regions import FoundRegion
 from routing.stations import Stations
-from workorders.log import Log
+from workorders.log import Entry, Log
 
 CARRIER_KINDS: Mapping[str, frozenset[str]] = {
     "asterisk": frozenset({"browser", "sip", "outside"}),
@@ -133,7 +133,6 @@ class House:
         """The answer to a data dip."""
         match dip:
             case JoinQueue():
-                first = waiting.place_of(tx.connection, row.call_id) is None
                 changes = self.queues.join(
                     tx.connection,
                     call_id=row.call_id,
@@ -146,7 +145,7 @@ class House:
                     node=row.carrier,
                     at=at,
                 )
-                if first:
+                if changes.joined:
                     queued = {"topic": dip.topic, "priority": int(dip.priority)}
                     self.note(tx, row.order_no, at, [Note("queued", "engine", queued)])
                 return self._place(self._applied(tx, changes), at)
@@ -185,8 +184,7 @@ class House:
         """The Dial is about to be performed."""
         if dial.kind != "offer":
             return
-        self.queues.ringing(tx.connection, dial.target, at)
-        parts = offers.parts_of(tx.connection, dial.target)
+        parts = self.queues.ringing(tx.connection, dial.target, at)
         if parts:
             made = {
                 "offer": dial.target,
@@ -275,13 +273,19 @@ class House:
     ) -> None:
         """The call is over: free whom it held and close its order."""
         self._applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
-        self.log.close(tx.connection, row.order_no, at, outcome, hung_up_by)
+        closing = Entry.closing(at, outcome, hung_up_by)
+        tx.entries.setdefault(row.order_no, []).append(closing)
 
     def note(self, tx: Transaction, order_no: str, at: datetime, notes: Iterable[Note]) -> None:
+        """For the order, when the transaction's work is done."""
         for note in notes:
-            self.log.append(
-                tx.connection, order_no, note.kind, at, note.actor, note.data, **note.columns
-            )
+            entry = Entry(note.kind, at, note.actor, note.data, note.columns)
+            tx.entries.setdefault(order_no, []).append(entry)
+
+    def write_log(self, tx: Transaction) -> None:
+        """Write what was noted: the last thing a transaction does."""
+        for order_no, entries in tx.entries.items():
+            self.log.append_all(tx.connection, order_no, entries)
 
     def _note_answered(
         self, tx: Transaction, order_no: str, part: offers.Offer, at: datetime

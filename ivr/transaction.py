@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from agents.offer_results import Alert
+from workorders.log import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,10 @@ class Woken:
 
 @dataclass(slots=True)
 class Transaction:
-    """`woken`: whom to wake. `alerts`: what an operator must act on."""
+    """`woken`: whom to wake. `alerts`: what an operator must act on. `entries`: what the orders
+    are to say, by order number; written at the end, all at once."""
 
     connection: Connection
     woken: list[Woken] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
+    entries: dict[str, list[Entry]] = field(default_factory=dict)

@@ -51,7 +51,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What came of a change. `answer`: to the call that asked. `woken`: other calls that now
+    """What came of a change. `answer`: to the call that asked; `joined`: it is new. `woken`: other calls that now
     hold a reservation. `outcomes`: of counselors whose offer ended. `node_failing`: the carrier's
     node loses its phones."""
 
@@ -60,3 +60,4 @@ class Changes:
     outcomes: tuple[Outcome, ...] = ()
     alerts: tuple[Alert, ...] = ()
     node_failing: bool = False
+    joined: bool = False

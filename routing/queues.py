@@ -93,7 +93,7 @@ class Queues:
         place = waiting.place_of(connection, call_id)
         if place is None:
             waiting.add(connection, call)
-            return self._answer(connection, call, at)
+            return replace(self._answer(connection, call, at), joined=True)
         wishes = replace(place.call, topic=topic, language=language, priority=priority)
         if wishes != place.call:
             waiting.change_wishes(connection, wishes)
@@ -131,14 +131,15 @@ class Queues:
         waiting.delete(connection, call_id)
         return Changes(woken=self._match(connection, at))
 
-    def ringing(self, connection: Connection, offer_id: str, at: datetime) -> None:
-        """The offer is about to be dialled."""
+    def ringing(self, connection: Connection, offer_id: str, at: datetime) -> list[Offer]:
+        """The offer is about to be dialled; its parts."""
         one_at_a_time(connection, MATCHING)
         parts = offers.parts_of(connection, offer_id)
         if parts:
             presence.ring(connection, [part.counselor_id for part in parts], parts[0].call_id, at)
             until = at + timedelta(seconds=parts[0].ring_seconds) + RING_GRACE
             offers.extend_lease(connection, offer_id, until)
+        return parts
 
     def note_answered(
         self, connection: Connection, offer_id: str, counselor_id: str, at: datetime

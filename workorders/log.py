@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -39,6 +40,28 @@ class OrderUnknown(LookupError):
 
 class OrderForgotten(Exception):
     """The order's personal data were deleted: nothing personal can be added any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event to append; `columns` are the order's columns that it sets."""
+
+    kind: str
+    at: datetime
+    actor: str
+    data: Mapping[str, Any]
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    closes: bool = False
+
+    @classmethod
+    def closing(
+        cls, at: datetime, outcome: str, hung_up_by: str | None, actor: str = "engine",
+        **columns: Any,
+    ) -> Entry:  # fmt: skip
+        """The call is over."""
+        kind = "failed" if outcome == "failed" else "ended"
+        columns.update(outcome=outcome, hung_up_by=hung_up_by)
+        return cls(kind, at, actor, {}, columns, closes=True)
 
 
 class Log:
@@ -115,29 +138,50 @@ class Log:
 
         Raises OrderUnknown, or ValueError for a column that this event may not set.
         """
-        check_columns(kind, columns)
+        self.append_all(connection, order_no, [Entry(kind, at, actor, data, columns)])
+
+    def append_all(
+        self, connection: Connection, order_no: str, entries: Iterable[Entry]
+    ) -> int:
+        """Append several events at once, as `append` does; how many were. An entry that closes
+        the order is left out where it is closed already."""
         head = connection.execute(
             _HEAD[connection.dialect.name], {"order_no": order_no}
         ).one_or_none()
         if head is None:
             raise OrderUnknown(order_no)
-        if "set" in data:
-            raise ValueError("columns are given as keywords, not in data")
-        seq = head.events + 1
-        columns = _plain(columns)
-        stored = {**data, "set": columns} if columns else data
-        event = _event(self.keys, order_no, seq, head.head, kind, at, actor, stored)
-        after = changes(dict(head._mapping), kind, at, actor, columns)
-        connection.execute(_INSERT_EVENT, event)
-        connection.execute(
-            _update(tuple(after)),
-            {
-                "of": order_no,
-                "set_events": seq,
-                "set_head": event["mac"],
-                **{f"set_{name}": value for name, value in after.items()},
-            },
-        )
+        row = dict(head._mapping)
+        seq, before = head.events, head.head
+        events: list[dict[str, Any]] = []
+        changed: dict[str, Any] = {}
+        for entry in entries:
+            check_columns(entry.kind, entry.columns)
+            if "set" in entry.data:
+                raise ValueError("columns are given as keywords, not in data")
+            if entry.closes and row["t_end"] is not None:
+                continue
+            seq += 1
+            columns = _plain(entry.columns)
+            stored = {**entry.data, "set": columns} if columns else entry.data
+            kind, at, actor = entry.kind, entry.at, entry.actor
+            event = _event(self.keys, order_no, seq, before, kind, at, actor, stored)
+            before = event["mac"]
+            events.append(event)
+            after = changes(row, kind, at, actor, columns)
+            row.update(after)
+            changed.update(after)
+        if events:
+            connection.execute(_INSERT_EVENT, events)
+            connection.execute(
+                _update(tuple(changed)),
+                {
+                    "of": order_no,
+                    "set_events": seq,
+                    "set_head": before,
+                    **{f"set_{name}": value for name, value in changed.items()},
+                },
+            )
+        return len(events)
 
     def close(
         self,
@@ -151,17 +195,8 @@ class Log:
     ) -> bool:
         """The call is over. Only the first word counts: a second changes nothing and gives
         False, for a hang-up is told by several messengers."""
-        head = connection.execute(
-            _HEAD[connection.dialect.name], {"order_no": order_no}
-        ).one_or_none()
-        if head is None:
-            raise OrderUnknown(order_no)
-        if head.t_end is not None:
-            return False
-        kind = "failed" if outcome == "failed" else "ended"
-        columns.update(outcome=outcome, hung_up_by=hung_up_by)
-        self.append(connection, order_no, kind, at, actor, {}, **columns)
-        return True
+        closing = Entry.closing(at, outcome, hung_up_by, actor, **columns)
+        return self.append_all(connection, order_no, [closing]) == 1
 
     def fill_in(
         self, connection: Connection, order_no: str, at: datetime, actor: str,
