@@ -1,0 +1,83 @@
+"""What a telephone hears: its RTP taken from the wire, and the tones in it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import socket
+import struct
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from tests.e2e.media import ALAW
+
+RATE = 8000
+WINDOW = 800
+"""Samples looked at for a tone: a tenth of a second."""
+
+
+class Ear:
+    """The sound that reaches one port, oldest first, as 16-bit samples."""
+
+    def __init__(self) -> None:
+        self.samples: list[int] = []
+
+    def hears(self, hertz: int) -> bool:
+        """Has a pure tone of this pitch sounded for a tenth of a second?"""
+        return any(_share(window, hertz) > 0.8 for window in _windows(self.samples) if any(window))
+
+
+@contextmanager
+def listening(address: str, port: int) -> Iterator[Ear]:
+    """Listen to a copy of what arrives there; needs the right to raw sockets."""
+    ear = Ear()
+    stopping = threading.Event()
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_194_304)
+        wire.settimeout(0.2)
+
+        def run() -> None:
+            while not stopping.is_set():
+                with contextlib.suppress(TimeoutError):
+                    packet = wire.recv(2048)
+                    udp = (packet[0] & 0x0F) * 4
+                    reached = socket.inet_ntoa(packet[16:20])
+                    if (reached, *struct.unpack_from("!H", packet, udp + 2)) != (address, port):
+                        continue
+                    rtp = packet[udp + 8 :]
+                    if rtp[0] >> 6 == 2 and rtp[1] & 0x7F == ALAW:
+                        ear.samples.extend(_LINEAR[code] for code in rtp[12:])
+
+        thread = threading.Thread(target=run, name="ear", daemon=True)
+        thread.start()
+        try:
+            yield ear
+        finally:
+            stopping.set()
+            thread.join()
+
+
+def _windows(samples: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(samples) - WINDOW, WINDOW):
+        yield samples[start : start + WINDOW]
+
+
+def _share(samples: Sequence[int], hertz: int) -> float:
+    """How much of the sound's energy is at `hertz` (Goertzel), 0 to 1."""
+    turn = 2 * math.pi * hertz / RATE
+    real = sum(sample * math.cos(turn * n) for n, sample in enumerate(samples))
+    imaginary = sum(sample * math.sin(turn * n) for n, sample in enumerate(samples))
+    energy = sum(sample * sample for sample in samples)
+    return 2 * (real * real + imaginary * imaginary) / (len(samples) * energy)
+
+
+def _linear(code: int) -> int:
+    """The 16-bit sample of a G.711 A-law code."""
+    code ^= 0x55
+    exponent, mantissa = (code >> 4) & 0x07, code & 0x0F
+    sample = (mantissa << 4) + 8 if exponent == 0 else ((mantissa << 4) + 0x108) << (exponent - 1)
+    return sample if code & 0x80 else -sample
+
+
+_LINEAR = [_linear(code) for code in range(256)]

@@ -1,0 +1,204 @@
+"""A full house: ten counselors, thirty callers at once; and what a caller in the queue hears."""
+
+from __future__ import annotations
+
+import math
+import struct
+import wave
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from callflows.data_dips import Priority
+from config.settings import CONFIG
+from routing.offers import offers
+from tests.e2e.hearing import listening
+from tests.e2e.line import GUANGZHOU, Deployment
+from tests.e2e.sipp import Phone
+from workorders.views import View
+
+pytestmark = pytest.mark.e2e
+
+COUNSELORS = [str(number) for number in range(8801, 8811)]
+CALLERS = [f"135700002{n:02}" for n in range(30)]
+LAW = (1.0, "1")
+ANNOUNCEMENT_HERTZ = 1000
+
+FLOW = """
+name: "12355"
+title: short
+languages: [zh-CN]
+start: greeting
+prompts:
+  greeting: {zh-CN: 法律请按1。}
+  place: {zh-CN: "前面还有{n}位，约{m}分钟。"}
+steps:
+  greeting:
+    type: menu
+    prompt: greeting
+    timeout: 4
+    exits: {"1": law, "5": silent, no_input: waiting}
+  law:
+    type: set_value
+    values: {topic: law}
+    exits: {done: waiting}
+  waiting:
+    type: queue
+    announcement: place
+    first_announcement: 5
+    announce_every: 5
+    exits: {answered: goodbye, none_available: message, "9": message}
+  silent:
+    type: subflow
+    flow: silent
+  message:
+    type: subflow
+    flow: voicemail
+  goodbye:
+    type: hang_up
+"""
+
+
+def people() -> str:
+    """A roster of ten at one desk."""
+    entries = (
+        f"""
+  - id: c-{number}
+    name: 咨询员{number}
+    number: "{number}"
+    station: "440100"
+    topics: [law]
+    credentials: {{law: 2030-12-31}}
+    contacts: [{{kind: sip}}]"""
+        for number in COUNSELORS
+    )
+    return "counselors:" + "".join(entries)
+
+
+def write_tone(file: Path) -> None:
+    """A second of one pitch."""
+    turn = 2 * math.pi * ANNOUNCEMENT_HERTZ / 8000
+    samples = (round(8000 * math.sin(turn * n)) for n in range(8000))
+    with wave.open(str(file), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Ten counselors, no wrap-up, short prompts, and an announcement of one pitch."""
+    folder = tmp_path_factory.mktemp("configuration")
+    for name in ("regions.yaml", "topics.yaml"):
+        (folder / name).symlink_to(CONFIG / name)
+    stations = (CONFIG / "stations.yaml").read_text("utf-8")
+    stations = stations.replace("wrap_up_seconds: 30", "wrap_up_seconds: 0")
+    (folder / "stations.yaml").write_text(stations, "utf-8")
+    (folder / "roster.yaml").write_text(people(), "utf-8")
+    flows = folder / "flows"
+    flows.mkdir()
+    for shipped in (CONFIG.parent / "callflows/library").glob("*.yaml"):
+        if shipped.stem != "12355":
+            (flows / shipped.name).symlink_to(shipped)
+    (flows / "12355.yaml").write_text(FLOW, "utf-8")
+    recorded = folder / "recorded"
+    recorded.mkdir()
+    write_tone(recorded / "place.zh-CN.wav")
+    deployment = Deployment(
+        tmp_path_factory.mktemp("l"),
+        stations_directory=folder,
+        roster_file=folder / "roster.yaml",
+        flows_directory=flows,
+        recorded_prompts_directory=recorded,
+    )
+    deployment.start()
+    yield deployment
+    deployment.stop()
+
+
+def one_at_a_time(phone: Phone) -> bool:
+    """Did every call of a telephone end before the next one rang?"""
+    busy = False
+    for event in phone.happened:
+        if event.what == "rings":
+            if busy:
+                return False
+            busy = True
+        elif event.what in ("hung_up", "other_hung_up", "cancelled"):
+            busy = False
+    return True
+
+
+def offered_in_order(line: Deployment, orders: list[View]) -> list[str]:
+    """The calls in the order in which a counselor was found for them."""
+
+    def work(connection: Connection) -> list[str]:
+        rows = connection.execute(offers.select().order_by(offers.c.made_at)).all()
+        return [row.call_id for row in rows if row.result == "answered"]
+
+    wanted = {order["call_id"] for order in orders}
+    return [call_id for call_id in line.store(work) if call_id in wanted]
+
+
+def test_ten_counselors_serve_thirty_callers(line: Deployment) -> None:
+    with ExitStack() as desks:
+        phones = [desks.enter_context(line.desk(number, talks=1.0)) for number in COUNSELORS]
+        calls = [line.phones.start_call(GUANGZHOU, number, keys=[LAW]) for number in CALLERS]
+        results = [line.phones.result(call) for call in calls]
+        orders = [line.order_of(f"+86{number}") for number in CALLERS]
+
+    assert [result.ended_by for result in results] == ["line"] * len(CALLERS)
+    assert [order["outcome"] for order in orders] == ["answered"] * len(CALLERS)
+    assert len({order["order_no"] for order in orders}) == line.orders() == len(CALLERS)
+
+    assert all(one_at_a_time(phone) for phone in phones)
+    assert sum(phone.count("answered") for phone in phones) == len(CALLERS)
+    assert sum(phone.count("rings") for phone in phones) == len(CALLERS)
+
+    served = {call_id: n for n, call_id in enumerate(offered_in_order(line, orders))}
+    assert len(served) == len(CALLERS)
+    came = sorted(orders, key=lambda order: order["t_queue"])
+    turn = [served[order["call_id"]] for order in came]
+    found_at = [order["t_queue"] for order in came]
+    for earlier in range(len(came)):
+        for later in range(earlier + 1, len(came)):
+            # Within the same millisecond neither was first.
+            assert turn[earlier] < turn[later] or found_at[earlier] == found_at[later]
+    assert line.log_verifies() == []
+
+
+def test_who_cannot_speak_goes_before_who_waits_longer(line: Deployment) -> None:
+    with line.desk(COUNSELORS[0], talks=9.0) as desk:
+        talking = line.phones.start_call(GUANGZHOU, "13570000240", keys=[LAW])
+        desk.wait_for("answered")
+        waiting = line.phones.start_call(GUANGZHOU, "13570000241", keys=[LAW], talks=18.0)
+        line.until(lambda: "queued" in line.kinds("+8613570000241"))
+        silent = line.phones.start_call(GUANGZHOU, "13570000242", keys=[(1.0, "5")], talks=12.0)
+        line.until(lambda: "queued" in line.kinds("+8613570000242"))
+        for call in (talking, waiting, silent):
+            line.phones.result(call)
+        first = line.order_of("+8613570000242")
+        assert (first["outcome"], first["priority"]) == ("answered", Priority.SILENT_CONFIRMED)
+        last = line.order_of("+8613570000241")
+        assert last["t_queue"] < first["t_queue"]
+        assert last["t_answer"] is None or last["t_answer"] > first["t_answer"]
+
+
+def test_the_place_is_told_and_key_9_leaves_a_message(line: Deployment) -> None:
+    with line.desk(COUNSELORS[0]) as desk:
+        talking = line.phones.start_call(GUANGZHOU, "13570000250", keys=[LAW], talks=20.0)
+        desk.wait_for("answered")
+        keys = [LAW, (9.0, "9")]
+        waiting = line.phones.start_call(GUANGZHOU, "13570000251", keys=keys, talks=18.0)
+        with listening(waiting.address, waiting.media_port) as ear:
+            line.phones.result(waiting)
+        line.phones.result(talking)
+        assert ear.hears(ANNOUNCEMENT_HERTZ)
+        order = line.order_of("+8613570000251")
+        assert (order["outcome"], order["hung_up_by"]) == ("voicemail", "caller")
+        assert (line.settings.recordings_directory / f"{order['recording_ref']}.wav").exists()
+    assert line.log_verifies() == []
