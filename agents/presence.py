@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, case, func, null, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, case, func, null, or_, select, update
 
 from agents.counselor import HELD, Happening, OutOfPlace, State, after, states_before
 from agents.roster import (
@@ -53,7 +53,9 @@ def _given(happening: Happening, mine: bool) -> Update:
     """An update of one counselor in a state where `happening` is in place; `mine`: and held by
     the call it is about."""
     statement = update(counselors).where(
-        c.id == bindparam("counselor"), c.state.in_(states_before(happening))
+        c.id == bindparam("counselor"),
+        # Not IN, which would be built anew at each execution.
+        or_(*(c.state == state for state in sorted(states_before(happening)))),
     )
     return statement.where(c.call_id == bindparam("call")) if mine else statement
 
