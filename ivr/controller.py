@@ -92,18 +92,20 @@ class Controller:
         talk_seconds: int = 0,
         desk: str = "",
         over: bool = False,
-    ) -> None:
+    ) -> bool:
         """The caller is gone: the carrier says so for certain. Telling it again does nothing.
+        False: nobody was ever told of this call (the store was down); the carrier must report it
+        as one `served_without_us`, or it would leave no order.
 
         `dial` is how the last Dial ended and `dial_turn` the turn it was begun for: what counts
         if the call was in that very Dial. `desk` is the desk number that answered it, `over`
         whether it was that side which hung up.
         """
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> bool:
             row = self._live(tx, call_id)
             if row is None:
-                return
+                return sessions.load(tx.connection, call_id) is not None
             ended: Event | None = self._dial_ended(tx, row, at, dial, dial_turn, talk_seconds, desk)
             if _records(sessions.verbs_from_json(row.verbs)):
                 ended = self.house.message_left(row, at)
@@ -112,8 +114,9 @@ class Controller:
                 row = self._live(tx, call_id)
             if row is not None:
                 self._advanced(tx, row, CallerHungUp(at), hung_up_by_caller=True)
+            return True
 
-        self._write(work)
+        return self._write(work)
 
     def served_without_us(
         self,
@@ -152,17 +155,19 @@ class Controller:
 
         self._write(work)
 
-    def lost(self, call_id: str, at: datetime) -> None:
+    def lost(self, call_id: str, at: datetime) -> bool:
         """The carrier itself lost the call (Asterisk died): its order ends as failed, its
-        counselors are free again."""
+        counselors are free again. False: it had ended before."""
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> bool:
             row = self._live(tx, call_id)
-            if row is not None:
-                self.house.close(tx, row, "failed", None, at)
-                sessions.save(tx.connection, _ended(row, at), row.turn)
+            if row is None:
+                return False
+            self.house.close(tx, row, "failed", None, at)
+            sessions.save(tx.connection, _ended(row, at), row.turn)
+            return True
 
-        self._write(work)
+        return self._write(work)
 
     def counselor_answered(self, call_id: str, number: str, at: datetime) -> None:
         """The counselor with desk `number` is talking with the caller. Anybody else's number

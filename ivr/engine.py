@@ -211,9 +211,8 @@ class Engine:
                 return
             self._import_spool()
             for call in open_calls.values():
-                if call.call_id not in live:
+                if call.call_id not in live and self.controller.lost(call.call_id, began):
                     log.error("call_lost", call_id=call.call_id, order_no=call.order_no)
-                    self.controller.lost(call.call_id, began)
             for leg in live.values():
                 caller = live.get(leg.call_id)
                 if caller and leg.bridged and leg is not caller and leg.call_id in open_calls:

@@ -226,6 +226,7 @@ class Engine:
     """A controller that offers `turns` one after the other, or fails as told."""
 
     turns: list[Pending | Exception]
+    known: bool = True
     heard: list[object] = field(default_factory=list)
 
     def offered(self, call: OfferedCall, at: datetime) -> Pending:
@@ -245,8 +246,9 @@ class Engine:
         talk_seconds: int = 0,
         desk: str = "",
         over: bool = False,
-    ) -> None:
+    ) -> bool:
         self.heard.append((call_id, dial, dial_turn, talk_seconds))
+        return self.known
 
     def _next(self) -> Pending:
         following = self.turns.pop(0)
@@ -309,3 +311,11 @@ def test_a_hang_up_tells_of_the_dial_it_ended() -> None:
         HangupHandler(engine, lambda: AT)(channel)
     assert engine.heard == [(ENV["agi_uniqueid"], DialResult.ABANDONED, 3, 0)]
     assert peer.heard[-1] == '> SET VARIABLE "HANGUP_TOLD" "1"'
+
+
+def test_a_hang_up_of_a_call_that_no_engine_ever_knew_is_left_to_the_spool() -> None:
+    engine = Engine([], known=False)
+    with conversation(*transcript("dial_resumed", report="||||||")) as (channel, peer):
+        HangupHandler(engine, lambda: AT)(channel)
+    assert engine.heard == [(ENV["agi_uniqueid"], None, None, 0)]
+    assert len(peer.heard) == 1

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from agents import presence, roster
 from callflows.events import DialEnded, DialResult, DigitsCollected, Event, NoInput
-from callflows.verbs import Dial, Gather, Hangup, Hold
+from callflows.verbs import Dial, Gather, Hangup, Hold, Record
 from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
 from ivr.controller import Controller
@@ -200,3 +200,37 @@ def test_the_last_resort_leaves_an_order_once(house: House) -> None:
     for _ in range(2):
         house.engine.served_without_us(call, at(0), DialResult.ANSWERED, [])
     assert house.orders() == 1
+
+
+def test_a_hang_up_is_refused_only_where_the_call_was_never_known(house: House) -> None:
+    assert not house.engine.hung_up("never-offered", at(5))
+    pending = offer(house.engine)
+    assert house.engine.hung_up(pending.call_id, at(5))
+    assert house.engine.hung_up(pending.call_id, at(6))
+
+
+def test_a_talk_whose_answer_nobody_saw_still_has_its_responder(house: House) -> None:
+    house.logs_in("gz-chen")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(2), "1"))
+    house.other.hung_up(
+        ringing.call_id, at(40), DialResult.ANSWERED, ringing.verbs_turn, 30, "8002", over=True
+    )
+    order = house.order(ringing.order_no)
+    assert (order["outcome"], order["hung_up_by"]) == ("answered", "counselor")
+    assert order["first_responder"] == "counselor:gz-chen"
+    assert house.state("gz-chen") == "wrap_up"
+
+
+def test_a_message_recorded_while_no_engine_listened_is_in_the_order(house: House) -> None:
+    pending = offer(house.engine)
+    while not isinstance(pending.verbs[-1], Record):
+        asked = pending.verbs[-1]
+        event = DigitsCollected(at(5), "9") if isinstance(asked, Gather) else NoInput(at(5))
+        pending = on(house.engine, pending, event)
+    recordings = house.assembly.settings.recordings_directory
+    recordings.mkdir()
+    (recordings / f"{pending.call_id}-{pending.verbs_turn}.wav").write_bytes(bytes(44 + 64_000))
+    house.other.hung_up(pending.call_id, at(30))
+    order = house.order(pending.order_no)
+    assert order["outcome"] == "voicemail"
+    assert order["recording_ref"] == f"{pending.call_id}-{pending.verbs_turn}"

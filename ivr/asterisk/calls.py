@@ -50,7 +50,7 @@ class Controller(Protocol):
         talk_seconds: int = 0,
         desk: str = "",
         over: bool = False,
-    ) -> None: ...
+    ) -> bool: ...
 
 
 class CallHandler:
@@ -107,16 +107,17 @@ class HangupHandler:
         report = read_report(channel)
         try:
             if report is None:
-                self._controller.hung_up(call_id(channel.env), self._now())
+                known = self._controller.hung_up(call_id(channel.env), self._now())
             else:
-                self._controller.hung_up(
+                known = self._controller.hung_up(
                     call_id(channel.env), self._now(), report.result, report.verbs_turn,
                     report.talk_seconds, report.desk, report.over,
                 )  # fmt: skip
         except (StoreUnavailable, StaleTurn) as error:
             log.error("hangup_left_to_dialplan", call_id=call_id(channel.env), reason=str(error))
         else:
-            channel.set_variable("HANGUP_TOLD", "1")
+            if known:
+                channel.set_variable("HANGUP_TOLD", "1")
 
 
 def call_id(env: Mapping[str, str]) -> str:

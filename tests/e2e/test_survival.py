@@ -338,7 +338,9 @@ def test_postgresql_is_down_and_comes_back(
     other = Deployment(tmp_path_factory.mktemp("p"), store_url=postgresql.new_database())
     other.start()
     try:
-        waiting_call = other.phones.start_call(GUANGZHOU, "13570000141", talks=34.0)
+        waiting_call = other.phones.start_call(
+            GUANGZHOU, "13570000141", keys=[(3.0, "1")], talks=36.0
+        )
         waiting_call.wait_for("answered")
         postgresql.stop()
         message = other.phones.start_call(GUANGZHOU, "13570000142", talks=34.0)
