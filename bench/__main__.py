@@ -27,8 +27,8 @@ MANY, TALK_SHORT = 80, 0.5
 """Counselors, so many that one is always free, and how long they talk at each rate."""
 FEW, CALLERS, TALK = 20, 60, 2.0
 IDEAL = FEW / TALK
-SETTLED, MEASURED = 6.0, 20.0
-"""Seconds until queue and talks are in step, and seconds measured after them."""
+SETTLED, MEASURED = 3, 10
+"""Rounds of talks until everything is in step, and rounds measured after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ def _measured(bench: Bench, store: str) -> tuple[Row, Row]:
             print(f"{name}: {rate}/s, {len(times)} calls, {connect[name][rate]} ms", flush=True)
     for name, number in zip(names, (f"{PEER}{FEW}", OURS), strict=True):
         bench.on_duty(FEW if number == OURS else 0)
-        total = round((SETTLED + MEASURED) * IDEAL) + CALLERS
-        calls = bench.telephones.run(number, 1000, total, CALLERS, TALK)
-        done[name] = calls.done_a_second(SETTLED, SETTLED + MEASURED)
+        ended = (SETTLED + MEASURED) * FEW
+        calls = bench.telephones.run(number, 1000, ended + CALLERS, CALLERS, TALK)
+        done[name] = calls.done_a_second(SETTLED * FEW, ended)
         print(f"{name}: {done[name]:.2f} calls/s of {IDEAL:g}", flush=True)
     peer, ours = (Row(name, connect[name], done[name]) for name in names)
     return peer, ours
@@ -128,16 +128,20 @@ def _report(table: str, version: str) -> str:
     )  # fmt: skip
     return f"""# Beside app_queue, as measured
 
-`make bench`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {os.cpu_count()} × {model}, shared with SIPp
-and whatever else ran; {platform.platform()}, Python {platform.python_version()}, Asterisk {version}.
+`make bench`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. {os.cpu_count()} × {model}, shared with SIPp
+and with whatever else ran (load {os.getloadavg()[2]:.1f}). {platform.platform()}, Python
+{platform.python_version()}, Asterisk {version}.
 
 {table}
 
-Median and p99 are from the caller's INVITE to the counselor's 200 OK, {MANY} counselors, talks of
-{TALK_SHORT:g} s, {RATE_SECONDS} s a rate; for ours the order is committed before a counselor is rung. Calls done: {FEW}
-counselors, {CALLERS} callers at a time, talks of {TALK:g} s, ideal {IDEAL:g} calls/s, over {MEASURED:g} s. Callers and
-counselors send RTP. Both systems serve the same telephones on the same Asterisk and take turns;
-app_queue: strategy leastrecent, no wrap-up.
+Median and p99: from the caller's INVITE to the counselor's 200 OK. {MANY} counselors, talks of
+{TALK_SHORT:g} s, {RATE_SECONDS} s a rate; ours has committed the order before a counselor is rung.
+
+Calls done a second: {FEW} counselors, {CALLERS} callers at a time, talks of {TALK:g} s: {IDEAL:g} would be
+ideal; {MEASURED} rounds after the first {SETTLED}.
+
+Callers and counselors send RTP. Both systems serve the same telephones on the same Asterisk and
+take turns. app_queue: strategy leastrecent, no wrap-up.
 """
 
 

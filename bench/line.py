@@ -7,6 +7,7 @@ import shutil
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from sqlalchemy import Connection
@@ -76,6 +77,7 @@ class Bench:
         shared.mkdir(parents=True, exist_ok=True)
         (folder / "prompts").symlink_to(shared)
         first = free_port("127.0.0.1", even=True)
+        ports: dict[str, Any] = {name: free_port("127.0.0.1") for name in PORTS}
         self.settings = Settings(
             data_directory=folder,
             asterisk_root=CHECKOUT / "var" / "asterisk-root",
@@ -87,7 +89,7 @@ class Bench:
             sister_lines_directory=CONFIG / "demo",
             rtp_first_port=first,
             rtp_last_port=first + 4000,
-            **{name: free_port("127.0.0.1") for name in PORTS},
+            **ports,
         )
         self.line = BenchLine(
             self.settings, CHECKOUT / "run_ivr.py", lambda text: None, callers=False

@@ -18,7 +18,6 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 SOUND_SECONDS = 8.0
 SPARE_SECONDS = 20.0
 """That callers get to finish, over what they should take."""
-MOST_AT_ONCE = 2000
 
 _LINE = re.compile(r"(\d{10}\.\d+)\s+(\w+) (\d+)")
 
@@ -77,7 +76,7 @@ class Telephones:
                 "-trace_logs", "-log_file", "callers.log",
             )  # fmt: skip
             try:
-                callers.wait(calls / rate + SPARE_SECONDS)
+                callers.wait(max(calls / rate, calls / at_once * 6) + SPARE_SECONDS)
             except subprocess.TimeoutExpired:
                 callers.kill()
                 callers.wait()
@@ -126,12 +125,10 @@ class Calls:
             if what == "dialled"
         )
 
-    def done_a_second(self, after: float, before: float) -> float:
-        """Calls done a second, between so many seconds after the first INVITE."""
-        begun = min(self.told.values())
-        done = sum(
-            begun + after <= at < begun + before
-            for (what, _), at in self.told.items()
-            if what == "done"
-        )
-        return done / (before - after)
+    def done_a_second(self, first: int, last: int) -> float:
+        """Calls done a second, from the end of call `first` to the end of call `last`. Counselors
+        who began together end together, so these should be a whole number of rounds apart."""
+        done = sorted(at for (what, _), at in self.told.items() if what == "done")
+        if len(done) < last:
+            return 0.0
+        return (last - first) / (done[last - 1] - done[first - 1])
