@@ -80,7 +80,6 @@ def test_codes_log_in_pause_resume_and_log_out(line: Deployment) -> None:
         for code, state, why in (
             ("*50", "available", None),
             ("*51", "paused", "break"),
-            ("*52", "paused", "meal"),
             ("*50", "available", None),
             ("*99", "available", None),
             ("*60", "logged_out", None),
