@@ -75,6 +75,9 @@ class Counselor:
     contacts: tuple[Contact, ...] = ()
     kinds: frozenset[str] = field(init=False)
     """The kinds of `contacts`."""
+    _valid: dict[date, frozenset[str]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         kinds = frozenset(contact.kind for contact in self.contacts)
@@ -82,11 +85,16 @@ class Counselor:
 
     def valid_topics(self, day: date) -> frozenset[str]:
         """Topics this counselor may take on `day`: listed, and with a credential in force."""
-        return frozenset(
-            topic
-            for topic in self.topics
-            if topic in self.credentials and self.credentials[topic] >= day
-        )
+        valid = self._valid.get(day)
+        if valid is None:
+            # Asked of everybody free at each match; only the last day's is kept.
+            self._valid.clear()
+            valid = self._valid[day] = frozenset(
+                topic
+                for topic in self.topics
+                if topic in self.credentials and self.credentials[topic] >= day
+            )
+        return valid
 
 
 counselors = Table(

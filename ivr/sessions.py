@@ -49,6 +49,7 @@ class CallRow:
     ended_at: datetime | None
 
 
+_insert = calls.insert()
 _by_id = select(calls).where(calls.c.call_id == bindparam("id"))
 _save = (
     calls.update()
@@ -79,7 +80,7 @@ def turn_of(connection: Connection, call_id: str) -> int | None:
 
 
 def insert(connection: Connection, row: CallRow) -> None:
-    connection.execute(calls.insert(), asdict(row))
+    connection.execute(_insert, {name: getattr(row, name) for name in CallRow.__slots__})
 
 
 def save(connection: Connection, row: CallRow, expected_turn: int) -> None:
