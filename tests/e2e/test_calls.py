@@ -101,29 +101,21 @@ def no_duty_phone(line: Deployment) -> Iterator[None]:
 
 
 def test_a_caller_presses_a_key_and_talks_with_a_counselor(line: Deployment) -> None:
-    with line.desk("8002", talks=3.0) as desk:
-        call = line.phones.start_call(GUANGZHOU, "13570000001", keys=[LAW])
-        result = line.phones.result(call)
-        assert result.status == 200
-        assert result.ended_by == "line"
-        assert call.heard > 100
-        assert desk.heard > 100
+    """Two at once: one counselor hangs up, the other's caller does."""
+    with line.desk("8002", talks=3.0) as law, line.desk("8001") as psychology:
+        calls = [
+            line.phones.start_call(GUANGZHOU, "13570000001", keys=[LAW]),
+            line.phones.start_call(GUANGZHOU, "13570000002", keys=[PSYCHOLOGY], talks=7.5),
+        ]
+        assert [line.phones.result(call).ended_by for call in calls] == ["line", "caller"]
+        psychology.wait_for("other_hung_up")
+        assert law.count("hung_up") == 1
+        assert min(phone.heard for phone in (*calls, law, psychology)) > 50
         order = ended(line, "+8613570000001", "answered", "counselor", "law")
         assert order["station_answering"] == order["region_access"] == "440100"
         assert order["first_responder"] == order["handler"] == "counselor:gz-chen"
         assert order["t_answer"] is not None
         assert order["notice_given"]
-
-
-def test_the_caller_hangs_up_first(line: Deployment) -> None:
-    with line.desk("8001") as desk:
-        call = line.phones.start_call(GUANGZHOU, "13570000002", keys=[PSYCHOLOGY], talks=7.0)
-        desk.wait_for("answered")
-        result = line.phones.result(call)
-        desk.wait_for("other_hung_up")
-        assert result.ended_by == "caller"
-        assert call.heard > 100
-        assert desk.heard > 50
         order = ended(line, "+8613570000002", "answered", "caller", "psychology")
         assert order["first_responder"] == "counselor:gz-lin"
 

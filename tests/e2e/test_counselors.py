@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from agents import presence, roster
 from config.settings import CONFIG
 from tests.e2e.line import GUANGZHOU, Deployment
+from tests.e2e.short_flow import write_short_flows
 from tests.e2e.sip_client import Telephone, Transport
 
 pytestmark = pytest.mark.e2e
@@ -22,15 +23,20 @@ PSYCHOLOGY = (1.0, "2")
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Rings and wraps up for a few seconds only."""
+    """Rings for a few seconds only, and says little."""
     stations = tmp_path_factory.mktemp("stations")
     for name in ("regions.yaml", "topics.yaml"):
         (stations / name).symlink_to(CONFIG / name)
     text = (CONFIG / "stations.yaml").read_text("utf-8")
     text = text.replace("ring_seconds: 15", "ring_seconds: 5")
     (stations / "stations.yaml").write_text(text, "utf-8")
-    deployment = Deployment(tmp_path_factory.mktemp("l"), stations_directory=stations)
+    deployment = Deployment(
+        tmp_path_factory.mktemp("l"),
+        stations_directory=stations,
+        flows_directory=write_short_flows(stations / "flows"),
+    )
     deployment.start()
+    assert deployment.said("flow_refused") == []
     yield deployment
     deployment.stop()
 
@@ -90,7 +96,7 @@ def test_codes_log_in_pause_resume_and_log_out(line: Deployment) -> None:
 
 def test_logging_out_in_a_call_counts_after_it(line: Deployment) -> None:
     with line.desk("8002") as desk:
-        call = line.phones.start_call(GUANGZHOU, "13570000101", keys=[LAW], talks=9.0)
+        call = line.phones.start_call(GUANGZHOU, "13570000101", keys=[LAW], talks=7.0)
         desk.wait_for("answered")
         with telephone(line, "8002") as phone:
             assert phone.dial("*60") == 200

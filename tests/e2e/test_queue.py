@@ -17,6 +17,7 @@ from config.settings import CONFIG
 from routing.offers import offers
 from tests.e2e.hearing import listening
 from tests.e2e.line import GUANGZHOU, Deployment
+from tests.e2e.short_flow import write_short_flows
 from tests.e2e.sipp import Phone
 from workorders.views import View
 
@@ -26,40 +27,6 @@ COUNSELORS = [str(number) for number in range(8801, 8811)]
 CALLERS = [f"135700002{n:02}" for n in range(30)]
 LAW = (1.0, "1")
 ANNOUNCEMENT_HERTZ = 1000
-
-FLOW = """
-name: "12355"
-title: short
-languages: [zh-CN]
-start: greeting
-prompts:
-  greeting: {zh-CN: 法律请按1。}
-  place: {zh-CN: "前面还有{n}位。"}
-steps:
-  greeting:
-    type: menu
-    prompt: greeting
-    timeout: 4
-    exits: {"1": law, "5": silent, no_input: waiting}
-  law:
-    type: set_value
-    values: {topic: law}
-    exits: {done: waiting}
-  waiting:
-    type: queue
-    announcement: place
-    first_announcement: 5
-    announce_every: 5
-    exits: {answered: goodbye, none_available: message, "9": message}
-  silent:
-    type: subflow
-    flow: silent
-  message:
-    type: subflow
-    flow: voicemail
-  goodbye:
-    type: hang_up
-"""
 
 
 def people() -> str:
@@ -99,12 +66,6 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     stations = stations.replace("wrap_up_seconds: 30", "wrap_up_seconds: 0")
     (folder / "stations.yaml").write_text(stations, "utf-8")
     (folder / "roster.yaml").write_text(people(), "utf-8")
-    flows = folder / "flows"
-    flows.mkdir()
-    for shipped in (CONFIG.parent / "callflows/library").glob("*.yaml"):
-        if shipped.stem != "12355":
-            (flows / shipped.name).symlink_to(shipped)
-    (flows / "12355.yaml").write_text(FLOW, "utf-8")
     recorded = folder / "recorded"
     recorded.mkdir()
     write_tone(recorded / "place.zh-CN.wav")
@@ -112,7 +73,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         tmp_path_factory.mktemp("l"),
         stations_directory=folder,
         roster_file=folder / "roster.yaml",
-        flows_directory=flows,
+        flows_directory=write_short_flows(folder / "flows"),
         recorded_prompts_directory=recorded,
     )
     deployment.start()
