@@ -56,6 +56,11 @@ def is_served(server: FastAgiServer) -> bool:
         return served and caller.recv(1) == b""
 
 
+def test_a_header_that_names_the_call_twice_is_refused(server: FastAgiServer) -> None:
+    """A caller's number with a line end in it could otherwise name another's call."""
+    assert is_closed(connect(server, HEADER[:-1] + b"agi_uniqueid: 2.2\n\n"))
+
+
 def test_a_call_is_served(server: FastAgiServer) -> None:
     assert is_served(server)
 

@@ -175,6 +175,11 @@ class FastAgiServer:
         env = {}
         for line in lines:
             name, _, value = line.decode("utf-8", "replace").partition(":")
+            # A second line of a name would be the caller's doing, passed on by a careless dialplan.
+            if name in env:
+                log.error("fastagi_refused", reason="a header line twice")
+                connection.close()
+                return
             env[name] = value.strip()
         path = env.get("agi_network_script", "").partition("?")[0].strip("/")
         handler = self._handlers.get(path)

@@ -391,10 +391,10 @@ NASTY = (
     "$(touch {owned})|&,;{}`touch {owned}`",
 )
 NASTY_NUMBERS = (
-    "1357%22%0AHANGUP%0A",
+    "1357%22%0Aagi_uniqueid%3A%20another-call%0Aagi_x%3A%20",
     "%24%7BSHELL(touch%20{owned})%7D",
     "13570000161%7C%26%2C)%7D",
-    "%0D%0A%0D%0AEvent:%20Hangup",
+    "1357%0D%0A%0D%0Aagi_uniqueid%3A%20another-call",
 )
 
 
