@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import random
 import re
 import socket
 import subprocess
@@ -332,16 +333,27 @@ class Telephones:
 
 
 def free_port(address: str, even: bool = False) -> int:
-    """A UDP and TCP port that nobody has on `address`."""
+    """A UDP and TCP port that nobody has on `address`, never the same twice; below those that
+    the system gives to connections. `even`: for SIPp's sound, which takes the next but one for
+    pictures too."""
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind((address, 0))
-            port = int(udp.getsockname()[1])
-            if even and port % 2:
-                continue
-            with contextlib.suppress(OSError):
-                tcp.bind((address, port))
-                return port
+        port = random.randrange(10_000, 32_764, 4)
+        taken = port in _given
+        _given.add(port)
+        if not taken and _is_free(address, port) and (not even or _is_free(address, port + 2)):
+            return port
+
+
+_given: set[int] = set()
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        with contextlib.suppress(OSError):
+            udp.bind((address, port))
+            tcp.bind((address, port))
+            return True
+    return False
 
 
 def _capture(seconds: float, keys: Sequence[tuple[float, str]]) -> Path:
