@@ -57,6 +57,9 @@ def advance(callflow: Callflow, session: Session, event: Event) -> Turn:
     # An answer to what a lost version asked says nothing here; `*` does.
     heard = _hear(call, event, waiting) if not lost or "*" in _keys(event) else None
     if heard is None:
+        if _keys(event) and isinstance(waiting, tuple) and _rings_counselor(waiting):
+            # Impatience: the words before the ringing are not begun again.
+            return _turn(call.changed(unspoken=()), waiting[-1:])
         return _turn(call, waiting)
     if not isinstance(waiting, DataDip):
         heard = heard.changed(unspoken=())
@@ -76,7 +79,7 @@ def _hear(call: Call, event: Event, waiting: Waiting) -> Call | None:
     """The call as the event leaves it, None where it is out of place."""
     keys = _keys(event)
     if "*" in keys:
-        if call.session.priority is Priority.CRISIS or _rings_counselor(waiting):
+        if call.session.priority is Priority.CRISIS:
             return None
         return _to_crisis(call.changed(keys_pressed=True))
     if isinstance(event, ReservationNoticed):
@@ -216,7 +219,5 @@ def _outcome(session: Session, waiting: Waiting) -> str:
     if session.reached is not None:
         return session.reached
     last = waiting[-1] if isinstance(waiting, tuple) else None
-    if isinstance(last, Record):
-        return "voicemail"
     is_rung_for = session.queue is not None or isinstance(last, Dial)
     return "abandoned_in_queue" if is_rung_for else "abandoned_in_menu"

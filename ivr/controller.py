@@ -299,7 +299,7 @@ class Controller:
             by = "caller" if hung_up_by_caller else _hung_up_by(event, dialled)
             house.close(tx, row, outcome, by, at)
             saved = _ended(saved, at)
-        elif ringing is not None:
+        elif ringing is not None and ringing != dialled:
             house.ringing(tx, row, ringing, at)
         if row.turn:
             sessions.save(tx.connection, saved, row.turn)

@@ -195,6 +195,39 @@ def test_silence_reaches_a_human(house: House) -> None:
     assert house.order(ringing.order_no)["topic"] == "unknown"
 
 
+def test_the_crisis_key_counts_while_the_connecting_words_are_spoken(house: House) -> None:
+    house.logs_in("gz-chen", "gz-huang")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    crisis = on(house.engine, ringing, DigitsCollected(at(2), "*"))
+    assert crisis.crisis
+    assert isinstance(crisis.verbs[-1], Dial)
+    order = house.order(crisis.order_no)
+    assert order["priority"] == 4
+    made = [event for event in order["events"] if event["kind"] == "offer_made"]
+    assert len(made[-1]["data"]["counselors"]) == 2
+
+
+def test_in_a_crisis_the_key_again_and_again_never_delays_the_ringing(house: House) -> None:
+    house.logs_in("gz-chen")
+    crisis = on(house.engine, offer(house.engine), DigitsCollected(at(1), "*"))
+    for second in range(2, 6):
+        again = on(house.engine, crisis, DigitsCollected(at(second), "*"))
+        assert again.verbs == crisis.verbs[-1:]
+        crisis = again
+    kinds = [event["kind"] for event in house.order(crisis.order_no)["events"]]
+    assert kinds.count("offer_made") == 1
+
+
+def test_hanging_up_before_the_tone_leaves_no_message(house: House) -> None:
+    waiting = offer(house.engine)
+    for _ in range(5):
+        waiting = on(house.engine, waiting, DigitsCollected(at(1), "9"))
+        if not isinstance(waiting.verbs[-1], Hold | Gather):
+            break
+    house.engine.hung_up("a", at(9))
+    assert house.order(waiting.order_no)["outcome"] != "voicemail"
+
+
 def test_the_last_resort_leaves_an_order_once(house: House) -> None:
     call = OfferedCall("never-seen", "asterisk", "", "020-12355", "13570001234")
     for _ in range(2):
