@@ -407,18 +407,15 @@ def test_a_callers_name_and_number_are_never_a_command(line: Deployment, tmp_pat
                 trunk,
                 number.replace("{owned}", str(owned).replace("/", "%2F")),
                 name=name.replace("{owned}", str(owned)),
-                keys=LAW,
                 talks=3.0,
             )
             for name, number in zip(NASTY, NASTY_NUMBERS, strict=True)
         ]
 
     before = line.orders()
-    with line.desk("8002", talks=0.5) as desk:
-        for call in all_call(GUANGZHOU):
-            assert line.phones.result(call).status == 200
-        assert line.orders() == before + len(NASTY)
-        assert desk.count("rings") >= 1
+    for call in all_call(GUANGZHOU):
+        assert line.phones.result(call).status == 200
+    assert line.orders() == before + len(NASTY)
     with store_refuses(line):
         for call in all_call(WUHAN):
             assert line.phones.result(call).status == 200
