@@ -190,7 +190,7 @@ def remove(counselor_id: str) -> None:
 @counselors.command("login")
 @click.argument("counselor_id")
 def login(counselor_id: str) -> None:
-    """Make somebody available; also ends a pause."""
+    """Make somebody available; also ends a pause or a wrap-up."""
     _tell(counselor_id, _write(lambda c, at: presence.log_in(c, counselor_id, at)))
 
 

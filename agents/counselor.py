@@ -24,7 +24,6 @@ class Happening(StrEnum):
     LOG_IN = "log_in"
     LOG_OUT = "log_out"
     PAUSE = "pause"
-    RESUME = "resume"
     RESERVE = "reserve"
     RING = "ring"
     ANSWER = "answer"
@@ -66,10 +65,9 @@ TRANSITIONS: dict[tuple[State, Happening], State] = {
     (State.ON_CALL, Happening.RELEASE): State.AVAILABLE,
     (State.ON_CALL, Happening.MISS): State.PAUSED,
     (State.WRAP_UP, Happening.WRAP_UP_OVER): State.AVAILABLE,
-    (State.WRAP_UP, Happening.RESUME): State.AVAILABLE,
+    (State.WRAP_UP, Happening.LOG_IN): State.AVAILABLE,
     (State.WRAP_UP, Happening.PAUSE): State.PAUSED,
     (State.WRAP_UP, Happening.LOG_OUT): State.LOGGED_OUT,
-    (State.PAUSED, Happening.RESUME): State.AVAILABLE,
     (State.PAUSED, Happening.LOG_IN): State.AVAILABLE,
     (State.PAUSED, Happening.PAUSE): State.PAUSED,
     (State.PAUSED, Happening.LOG_OUT): State.LOGGED_OUT,

@@ -143,7 +143,8 @@ def _people(connection: Connection, query: Select[Any], at: datetime) -> list[Pe
 
 
 def log_in(connection: Connection, counselor_id: str, at: datetime) -> State:
-    """Available for calls; the wish to leave after the present call is withdrawn."""
+    """Available for calls, also from a pause or early from wrap-up; the wish to leave after the
+    present call is withdrawn."""
     return _asked(connection, counselor_id, Happening.LOG_IN, None, at)
 
 
@@ -155,11 +156,6 @@ def log_out(connection: Connection, counselor_id: str, at: datetime) -> State:
 def pause(connection: Connection, counselor_id: str, reason: str, at: datetime) -> State:
     """Paused, or still on the call and paused after it."""
     return _asked(connection, counselor_id, Happening.PAUSE, reason, at)
-
-
-def resume(connection: Connection, counselor_id: str, at: datetime) -> State:
-    """Available again, from a pause or early from wrap-up."""
-    return _asked(connection, counselor_id, Happening.RESUME, None, at)
 
 
 def _asked(
@@ -235,7 +231,7 @@ def miss(
     until: datetime | None,
     at: datetime,
 ) -> bool:
-    """Paused for `reason`, until they resume or `until`."""
+    """Paused for `reason`, until they log in or `until`."""
     return _applied(
         connection, _miss, counselor=counselor_id, call=call_id, why=reason, until=until, at=at
     )

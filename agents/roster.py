@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from agents.counselor import HELD, State
-from config.database import Instant, metadata
+from config.database import Instant, metadata, one_at_a_time
 
 MATCHING = 1
 """What `one_at_a_time` holds whenever a counselor's presence or the queue changes. It is taken
@@ -151,7 +151,9 @@ _contacts = select(counselors.c.id, counselors.c.contacts).where(
     counselors.c.id.in_(bindparam("ids", expanding=True))
 )
 _everybody = select(*_PROFILE).order_by(counselors.c.station, counselors.c.number)
-_state = select(counselors.c.state).where(counselors.c.id == bindparam("counselor"))
+_state = select(counselors.c.state, counselors.c.role).where(
+    counselors.c.id == bindparam("counselor")
+)
 
 REMEMBERED = 20_000
 _remembered: dict[str, Counselor] = {}
@@ -162,30 +164,38 @@ class RosterError(Exception):
 
 
 def add(connection: Connection, counselor: Counselor, at: datetime) -> None:
-    """Add or replace. Presence and SIP secret of somebody known are kept. Raises RosterError."""
+    """Add or replace. Presence and SIP secret of somebody known are kept, but for who becomes a
+    duty phone, which is always there, or no longer is one. Raises RosterError."""
+    one_at_a_time(connection, MATCHING)
     taken_by = connection.execute(_by_number, {"number": counselor.number}).scalar()
     if taken_by not in (None, counselor.id):
         raise RosterError(f"number {counselor.number} belongs to {taken_by}")
     profile = _to_row(counselor)
-    state = connection.execute(_state, {"counselor": counselor.id}).scalar()
-    if state is not None:
-        connection.execute(
-            counselors.update().where(counselors.c.id == counselor.id).values(**profile)
-        )
+    known = connection.execute(_state, {"counselor": counselor.id}).first()
+    if known is None:
+        arrived = {"sip_secret": secrets.token_urlsafe(18), "calls_today": 0}
+        connection.execute(counselors.insert(), profile | arrived | _presence(counselor.role, at))
         return
-    always_there = counselor.role is Role.DUTY_PHONE
-    connection.execute(
-        counselors.insert(),
-        {
-            **profile,
-            "sip_secret": secrets.token_urlsafe(18),
-            "state": State.AVAILABLE if always_there else State.LOGGED_OUT,
-            "since": at,
-            "available_since": at if always_there else None,
-            "calls_today": 0,
-            "misses": 0,
-        },
-    )
+    if (Role(known.role) is Role.DUTY_PHONE) is not (counselor.role is Role.DUTY_PHONE):
+        profile |= _presence(counselor.role, at, held=known.state in HELD)
+    connection.execute(counselors.update().where(counselors.c.id == counselor.id).values(**profile))
+
+
+def _presence(role: Role, at: datetime, held: bool = False) -> dict[str, Any]:
+    """Of somebody who takes up `role`; `held`: on a call, which goes on."""
+    always_there = role is Role.DUTY_PHONE
+    if held:
+        return {"wish": None if always_there else State.LOGGED_OUT, "wish_reason": None}
+    return {
+        "state": State.AVAILABLE if always_there else State.LOGGED_OUT,
+        "since": at,
+        "available_since": at if always_there else None,
+        "reason": None,
+        "until": None,
+        "wish": None,
+        "wish_reason": None,
+        "misses": 0,
+    }
 
 
 def remove(connection: Connection, counselor_id: str) -> None:

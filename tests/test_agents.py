@@ -15,7 +15,7 @@ from agents.command_line import counselors as counselors_command
 from agents.counselor import HELD, TRANSITIONS, Happening, OutOfPlace, State, after
 from agents.dialled_codes import CODES, apply_code
 from agents.offer_results import OFFER_RESULTS, node_is_failing
-from agents.roster import Contact, RosterError, counselors
+from agents.roster import Contact, Role, RosterError, counselors
 from agents.roster_file import load_roster
 from agents.shifts import Shifts, end_shifts
 from callflows.events import DialResult
@@ -164,6 +164,27 @@ def test_a_change_of_the_roster_is_seen_at_once(store: Store) -> None:
     assert contacts == {"a": (Contact("sip", "a"),)}
 
 
+def test_whoever_becomes_a_duty_phone_is_there_and_whoever_was_one_logs_in(store: Store) -> None:
+    phone, person = counselor("a", role=Role.DUTY_PHONE), counselor("a")
+    store.write(lambda c: roster.add(c, person, NOON))
+    store.write(lambda c: roster.add(c, phone, NOON))
+    assert [one.counselor.role for one in store.read(lambda c: presence.available(c, NOON))] == [
+        Role.DUTY_PHONE
+    ]
+    store.write(lambda c: roster.add(c, person, NOON))
+    assert state_of(store, "a") == ("logged_out", None)
+
+
+def test_a_change_of_role_cuts_no_talk(store: Store) -> None:
+    phone, person = counselor("a", role=Role.DUTY_PHONE), counselor("a")
+    store.write(lambda c: roster.add(c, phone, NOON))
+    store.write(lambda c: presence.reserve(c, "a", "1", NOON))
+    store.write(lambda c: roster.add(c, person, NOON))
+    assert state_of(store, "a")[0] == "reserved"
+    store.write(lambda c: presence.release(c, "a", "1", NOON))
+    assert state_of(store, "a")[0] == "logged_out"
+
+
 def test_calls_are_counted_by_the_day(store: Store) -> None:
     store.write(lambda c: log_in(c, counselor("a")))
     for n in range(2):
@@ -203,6 +224,17 @@ def test_dialled_codes(store: Store, dialled: list[str], spoken: str, state: obj
     said = [store.write(lambda c, d=d: apply_code(c, number, d, NOON)) for d in dialled]
     assert said[-1] == spoken
     assert state_of(store, "a") == state
+
+
+def test_logging_in_ends_a_wrap_up(store: Store) -> None:
+    store.write(lambda c: log_in(c, counselor("a")))
+    store.write(lambda c: presence.reserve(c, "a", "1", NOON))
+    store.write(lambda c: presence.answer(c, "a", "1", NOON))
+    store.write(lambda c: presence.end_call(c, "a", "1", timedelta(minutes=5), NOON))
+    assert state_of(store, "a")[0] == "wrap_up"
+    number = counselor("a").number
+    assert store.write(lambda c: apply_code(c, number, "*50", NOON)) == "logged_in"
+    assert state_of(store, "a") == ("available", None)
 
 
 def test_logging_out_on_a_call_is_granted_after_it(store: Store) -> None:

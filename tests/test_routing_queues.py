@@ -158,7 +158,7 @@ def test_rona_pauses_and_the_caller_keeps_the_place(desk: Desk) -> None:
     assert changes.alerts == ()
     assert desk.ended(held, "no_answer") == Changes()
     desk.ended(changes.woken[0], "declined")
-    desk.store.write(lambda c: presence.resume(c, "a", desk.at))
+    desk.store.write(lambda c: presence.log_in(c, "a", desk.at))
     assert desk.status("1") == Nobody()
 
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import select
 
 from agents import presence
-from agents.roster import RosterError, counselors
+from agents.roster import counselors
 from config.database import Store
 from config.tables import load_tables
 from routing.offers import offers
@@ -221,10 +221,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(who=st.sampled_from(PEOPLE))
     def a_counselor_comes(self, who: str) -> None:
         def come(connection, at: datetime) -> Changes:
-            try:
-                presence.log_in(connection, who, at)
-            except RosterError:
-                presence.resume(connection, who, at)
+            presence.log_in(connection, who, at)
             return self.queues.counselor_changed(connection, at)
 
         if who in self.model.busy or who in self.model.idle:

@@ -168,7 +168,7 @@ def test_the_engine_dies_while_the_caller_waits_and_the_place_is_kept(line: Depl
         since = enqueued_at(line)
         kill_engine(line)
         assert enqueued_at(line) == since
-        line.presence("8002", presence.resume)
+        line.presence("8002", presence.log_in)
         desk.wait_for("answered")
         assert line.phones.result(call).ended_by == "line"
         order = line.order_of("+8613570000102")
