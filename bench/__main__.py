@@ -22,12 +22,12 @@ from tests.postgresql import PostgreSQL
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 RATES = (20, 50, 80)
-RATE_SECONDS = 8
+RATE_SECONDS = 6
 MANY, TALK_SHORT = 80, 0.5
 """Counselors, so many that one is always free, and how long they talk at each rate."""
 FEW, CALLERS, TALK = 20, 60, 2.0
 IDEAL = FEW / TALK
-SETTLED, MEASURED = 3, 10
+SETTLED, MEASURED = 2, 8
 """Rounds of talks until everything is in step, and rounds measured after them."""
 
 
@@ -80,14 +80,14 @@ def _measured(bench: Bench, store: str) -> tuple[Row, Row]:
     for rate in RATES:
         for name, number in zip(names, (f"{PEER}{MANY}", OURS), strict=True):
             bench.on_duty(MANY if number == OURS else 0)
-            calls = bench.telephones.run(number, rate, rate * RATE_SECONDS, 1000, TALK_SHORT)
+            calls = bench.run(number, rate, rate * RATE_SECONDS, 1000, TALK_SHORT)
             times = calls.connect_times()
             connect[name][rate] = (1000 * median(times), 1000 * _quantile(times, 0.99))
             print(f"{name}: {rate}/s, {len(times)} calls, {connect[name][rate]} ms", flush=True)
     for name, number in zip(names, (f"{PEER}{FEW}", OURS), strict=True):
         bench.on_duty(FEW if number == OURS else 0)
         ended = (SETTLED + MEASURED) * FEW
-        calls = bench.telephones.run(number, 1000, ended + CALLERS, CALLERS, TALK)
+        calls = bench.run(number, 1000, ended + CALLERS, CALLERS, TALK)
         done[name] = calls.done_a_second(SETTLED * FEW, ended)
         print(f"{name}: {done[name]:.2f} calls/s of {IDEAL:g}", flush=True)
     peer, ours = (Row(name, connect[name], done[name]) for name in names)
@@ -107,17 +107,24 @@ def _table(rows: Sequence[Row]) -> str:
     ]
     for peer, ours in zip(rows[::2], rows[1::2], strict=True):
         for row in (peer, ours):
-            times = [f"{row.connect[r][0]:.1f}, {row.connect[r][1]:.1f} ms" for r in RATES]
+            times = [", ".join(_milliseconds(t) for t in row.connect[r]) + " ms" for r in RATES]
             cells = [row.name, *times, f"{row.done:.2f}", f"{row.done / IDEAL:.3f}"]
             lines.append("| " + " | ".join(cells) + " |")
         ratios = [
-            f"× {ours.connect[r][0] / peer.connect[r][0]:.2f}, "
-            f"{ours.connect[r][1] / peer.connect[r][1]:.2f}"
+            "× " + ", ".join(_ratio(ours.connect[r][n], peer.connect[r][n]) for n in (0, 1))
             for r in RATES
         ]
-        cells = ["ratio", *ratios, f"× {ours.done / peer.done:.2f}", ""]
+        cells = ["ratio", *ratios, f"× {_ratio(ours.done, peer.done)}", ""]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _milliseconds(time: float) -> str:
+    return f"{time:.1f}" if math.isfinite(time) else "never"
+
+
+def _ratio(ours: float, peer: float) -> str:
+    return f"{ours / peer:.2f}" if peer and math.isfinite(ours / peer) else "–"
 
 
 def _report(table: str, version: str) -> str:
@@ -137,8 +144,8 @@ and with whatever else ran (load {os.getloadavg()[2]:.1f}). {platform.platform()
 Median and p99: from the caller's INVITE to the counselor's 200 OK. {MANY} counselors, talks of
 {TALK_SHORT:g} s, {RATE_SECONDS} s a rate; ours has committed the order before a counselor is rung.
 
-Calls done a second: {FEW} counselors, {CALLERS} callers at a time, talks of {TALK:g} s: {IDEAL:g} would be
-ideal; {MEASURED} rounds after the first {SETTLED}.
+Calls done a second: {FEW} counselors, {CALLERS} callers at a time, talks of {TALK:g} s:
+{IDEAL:g} would be ideal; {MEASURED} rounds after the first {SETTLED}.
 
 Callers and counselors send RTP. Both systems serve the same telephones on the same Asterisk and
 take turns. app_queue: strategy leastrecent, no wrap-up.

@@ -4,6 +4,7 @@ a tree of the benchmark's own, and app_queue beside it over the same telephones.
 from __future__ import annotations
 
 import shutil
+import threading
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from ruamel.yaml import YAML
 from sqlalchemy import Connection
 
 from agents import presence, roster
-from bench.telephones import Account, Telephones
+from bench.telephones import Account, Calls, Telephones
 from config.settings import CONFIG, PORTS, Settings
 from ivr.asterisk.install import Installation
 from ivr.rooms import Rooms
@@ -23,6 +24,7 @@ from tests.e2e.sipp import free_port
 FLOWS = Path(__file__).with_name("flows")
 CHECKOUT = CONFIG.parent
 STATION = "440100"
+QUIET_SECONDS = 20
 CALLERS = "127.0.1.20"
 OURS, PEER = "12355", "700"
 """What is dialled to reach our engine, or app_queue with so many members: `700<members>`."""
@@ -58,6 +60,15 @@ class BenchLine(Line):
     def wait_until_ready(self) -> None:
         super().wait_until_ready()
         self._tell("core waitfullybooted")
+
+    def hang_up_all(self) -> None:
+        """Returns when no call is left, or after a while."""
+        moment = threading.Event()
+        for _ in range(QUIET_SECONDS * 10):
+            if "\n0 active channels" in "\n" + self._tell("core show channels count"):
+                return
+            self._tell("channel request hangup all")
+            moment.wait(0.1)
 
 
 def numbers(count: int) -> list[str]:
@@ -105,6 +116,13 @@ class Bench:
         self.line.wait_until_ready()
         people = self.rooms.store.read(roster.sip_accounts)
         self.telephones.log_in([Account(f"sip-{p.number}", p.secret) for p in people])
+
+    def run(self, number: str, rate: float, calls: int, at_once: int, talk: float) -> Calls:
+        """As `Telephones.run`; nothing is left of it for whoever comes next."""
+        try:
+            return self.telephones.run(number, rate, calls, at_once, talk)
+        finally:
+            self.line.hang_up_all()
 
     def stop(self) -> None:
         self.line.stop()

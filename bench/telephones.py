@@ -16,7 +16,7 @@ from tests.e2e.sipp import free_port
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 SOUND_SECONDS = 8.0
-SPARE_SECONDS = 20.0
+SPARE_SECONDS = 10.0
 """That callers get to finish, over what they should take."""
 
 _LINE = re.compile(r"(\d{10}\.\d+)\s+(\w+) (\d+)")
