@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -59,6 +60,8 @@ class When(click.ParamType[datetime]):
 @click.pass_context
 def main(context: click.Context) -> None:
     """12355 青少年服务台: a call-routing server for China's youth helpline."""
+    # What a command prints may be read by a program: the log goes elsewhere.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
     rooms = Rooms(Settings.read())
     context.obj = rooms
     context.call_on_close(rooms.close)
@@ -157,7 +160,9 @@ def _typed() -> Iterator[str]:
 
 
 def run() -> None:
-    """What a person wrote wrongly gets a line that says where and what to do, not a traceback."""
+    """What a person wrote wrongly gets a line that says where and what to do, not a traceback.
+    Nobody but this user reads what we write: numbers, secrets, children's messages."""
+    os.umask(0o077)
     try:
         main(standalone_mode=False)
     except click.Abort:

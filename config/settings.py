@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.yaml_file import suggestion
 
+LOOPBACK = "127.0.0.1"
 CONFIG = Path(__file__).resolve().parent
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     """`sqlite:///…` or `postgresql+psycopg://…`; empty: a database in the data directory."""
 
     bind_address: str = "127.0.0.1"
+    """Where telephones reach us: SIP, WebSocket, sound."""
     fastagi_port: Port = 4573
     other_engines: tuple[str, ...] = ()
     """FastAGI addresses, `["host:port"]`, of engines on other machines that share the store: the
@@ -136,6 +138,16 @@ class Settings(BaseSettings):
         if self.rtp_first_port >= self.rtp_last_port:
             raise ValueError("IVR_RTP_LAST_PORT must be above IVR_RTP_FIRST_PORT")
         return self
+
+    @property
+    def fastagi_address(self) -> tuple[str, int]:
+        """Always loopback: FastAGI knows no password."""
+        return LOOPBACK, self.fastagi_port
+
+    @property
+    def ami_address(self) -> tuple[str, int]:
+        """Always loopback, as Asterisk is told to bind it."""
+        return LOOPBACK, self.ami_port
 
     @property
     def store(self) -> str:

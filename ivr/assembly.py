@@ -35,7 +35,6 @@ class Assembly:
     log: Log
     stations: Stations
     directory: Directory
-    publications: Publications
 
     @classmethod
     def open(cls, settings: Settings) -> Assembly:
@@ -46,10 +45,14 @@ class Assembly:
         keys = Keys.load(settings.keys_directory)
         store = Store(settings.store)
         migrate(store)
-        publications = Publications.open(
-            store, settings.flows_directory, settings.entry_flow, datetime.now(UTC)
+        return cls(settings, store, Log(keys), stations, directory)
+
+    def publications(self) -> Publications:
+        """Publish what stands in the flows' folder, and serve it."""
+        settings = self.settings
+        return Publications.open(
+            self.store, settings.flows_directory, settings.entry_flow, datetime.now(UTC)
         )
-        return cls(settings, store, Log(keys), stations, directory, publications)
 
     def controller(self, engine: str, wake: Callable[[Woken], None]) -> Controller:
         """:param engine: this process's name. `wake`: told of waiting calls to wake."""
@@ -61,7 +64,7 @@ class Assembly:
             self.settings.default_access_number,
             self.settings.recordings_directory,
         )
-        return Controller(self.store, house, self.publications, engine, wake)
+        return Controller(self.store, house, self.publications(), engine, wake)
 
     def shifts(self) -> Shifts:
         """The plan of shifts. Raises ConfigErrors."""

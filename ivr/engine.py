@@ -23,6 +23,7 @@ from ivr.assembly import Assembly
 from ivr.asterisk.ami import Ami, Headers
 from ivr.asterisk.calls import CallHandler, HangupHandler
 from ivr.asterisk.codes import CodeHandler
+from ivr.asterisk.dialling import phone_number, phone_of_channel
 from ivr.asterisk.provisions import Provisions
 from ivr.asterisk.server import FastAgiServer, ping_handler
 from ivr.asterisk.spool import Report, import_spool
@@ -51,13 +52,13 @@ class Engine:
         settings = assembly.settings
         self._assembly = assembly
         self.name = f"engine-{os.getpid()}-{secrets.token_hex(3)}"
-        self.ami = Ami((settings.bind_address, settings.ami_port), settings.ami_user, ami_secret)
+        self.ami = Ami(settings.ami_address, settings.ami_user, ami_secret)
         self._waker = Waker(self.ami)
         self.controller = assembly.controller(self.name, self._wake)
         prompts = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
         provisions = Provisions(assembly, self.controller, prompts)
         self.server = FastAgiServer(
-            (settings.bind_address, settings.fastagi_port),
+            settings.fastagi_address,
             {
                 "call": CallHandler(self.controller, provisions, now),
                 "hangup": HangupHandler(self.controller, now),
@@ -145,7 +146,9 @@ class Engine:
         call_id = headers.get("Linkedid", "")
         if headers.get("Uniqueid") == call_id:
             return
-        number = _desk_of(headers.get("Channel", ""))
+        number = phone_of_channel(headers.get("Channel", ""))
+        if not number:
+            return
         try:
             self.controller.counselor_answered(call_id, number, now())
         except StoreUnavailable as error:
@@ -222,18 +225,15 @@ class Engine:
     def _talking(self, leg: str, call_id: str, caller: str) -> None:
         if not self.controller.answer_unknown(call_id):
             return
+        # By now Asterisk may have left out the Local channel that told the number.
         try:
             since = self.ami.variable(caller, "ANSWERED_AT")
+            dialled = self.ami.variable(caller, "DIALEDPEERNUMBER")
         except ManagerException:
-            since = ""
+            since = dialled = ""
         at = datetime.fromtimestamp(int(since), UTC) if since.isdecimal() else now()
-        self.controller.counselor_answered(call_id, _desk_of(leg), at)
-
-
-def _desk_of(channel: str) -> str:
-    """The desk number of a telephone's channel, `PJSIP/sip-8002-0000000a`."""
-    account = channel.removeprefix("PJSIP/").rpartition("-")[0]
-    return account.rpartition("-")[2]
+        number = phone_of_channel(leg) or phone_number(dialled)
+        self.controller.counselor_answered(call_id, number, at)
 
 
 def _shifts(assembly: Assembly) -> Shifts | None:

@@ -94,7 +94,11 @@ class Publications:
         def work(connection: Connection) -> None:
             known = set(connection.execute(select(publications.c.version)).scalars())
             for row in rows:
-                if row["version"] not in known:
+                if row["version"] in known:
+                    # Published again, as by an undo: now it is the last.
+                    same = publications.c.version == row["version"]
+                    connection.execute(publications.update().where(same).values(published_at=at))
+                else:
                     connection.execute(publications.insert(), row)
 
         store.write(work)
@@ -104,7 +108,8 @@ class Publications:
         return self.current, self.wrong_number
 
     def version(self, connection: Connection, version: str) -> Callflow:
-        """The flow of `version`. Raises LookupError where nobody ever published it."""
+        """The flow of `version`; the current one where that is nowhere to be had or can't be
+        read any more: the call begins again rather than end."""
         found = self._loaded.get(version)
         if found is not None:
             return found
@@ -112,9 +117,13 @@ class Publications:
             row = connection.execute(
                 select(publications).where(publications.c.version == version)
             ).first()
-            if row is None:
-                raise LookupError(f"callflow version {version} was never published")
-            found = load_sources(json.loads(row.sources), row.entry)
+            try:
+                found = load_sources(json.loads(row.sources), row.entry) if row else None
+            except FlowErrors as errors:
+                log.error("published_flow_unreadable", version=version, problem=str(errors))
+            if found is None:
+                log.error("published_flow_lost", version=version)
+                found = self.current
             self._loaded[version] = found
             return found
 

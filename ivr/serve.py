@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from callflows.callflow import all_prompts
-from config.settings import Settings
+from config.settings import LOOPBACK, Settings
 from ivr.assembly import Assembly
 from ivr.asterisk import deployment
 from ivr.asterisk.codes import spoken_texts
@@ -70,7 +70,7 @@ class Line:
         moment = threading.Event()
         for name, there in (
             ("the engine", self._engine_lives),
-            ("Asterisk", lambda: _accepts(settings.bind_address, settings.ami_port)),
+            ("Asterisk", lambda: _accepts(settings.ami_address)),
         ):
             for _ in range(int(STARTED_SECONDS / 0.1)):
                 if there():
@@ -113,7 +113,7 @@ class Line:
         return {**os.environ, **own}
 
     def _engine_lives(self) -> bool:
-        return ping((self.settings.bind_address, self.settings.fastagi_port), PING_SECONDS)
+        return ping(self.settings.fastagi_address, PING_SECONDS)
 
     def _installation(self) -> Installation:
         private = self.settings.asterisk_directory
@@ -127,7 +127,7 @@ class Line:
         texts = [
             *(
                 (filled, language)
-                for flow in assembly.publications.served()
+                for flow in assembly.publications().served()
                 for text, language in all_prompts(flow)
                 for filled in fillings(text)
             ),
@@ -160,21 +160,22 @@ def serve(line: Line, say: Say, ready: Callable[[], None]) -> None:
 
 def _ports_are_free(settings: Settings) -> None:
     """Raises CannotServe naming the port and the setting that moves it."""
-    for name, kind in (
-        ("fastagi_port", socket.SOCK_STREAM),
-        ("ami_port", socket.SOCK_STREAM),
-        ("sip_port", socket.SOCK_DGRAM),
-        ("sip_port", socket.SOCK_STREAM),
-        ("sip_tls_port", socket.SOCK_STREAM),
-        ("sip_ws_port", socket.SOCK_STREAM),
-        ("sip_wss_port", socket.SOCK_STREAM),
+    telephones = settings.bind_address
+    for name, host, kind in (
+        ("fastagi_port", LOOPBACK, socket.SOCK_STREAM),
+        ("ami_port", LOOPBACK, socket.SOCK_STREAM),
+        ("sip_port", telephones, socket.SOCK_DGRAM),
+        ("sip_port", telephones, socket.SOCK_STREAM),
+        ("sip_tls_port", telephones, socket.SOCK_STREAM),
+        ("sip_ws_port", telephones, socket.SOCK_STREAM),
+        ("sip_wss_port", telephones, socket.SOCK_STREAM),
     ):
         port = getattr(settings, name)
         with socket.socket(socket.AF_INET, kind) as probe:
             if kind == socket.SOCK_STREAM:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((settings.bind_address, port))
+                probe.bind((host, port))
             except OSError as error:
                 raise CannotServe(
                     f"port {port} is taken ({error.strerror}): end what uses it, "
@@ -182,9 +183,9 @@ def _ports_are_free(settings: Settings) -> None:
                 ) from error
 
 
-def _accepts(host: str, port: int) -> bool:
+def _accepts(address: tuple[str, int]) -> bool:
     try:
-        with socket.create_connection((host, port), 1.0):
+        with socket.create_connection(address, 1.0):
             return True
     except OSError:
         return False

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agents import roster
-from config.settings import Settings
+from config.settings import LOOPBACK, Settings
 from config.trunks import load_trunks
 from ivr.assembly import Assembly
 from ivr.asterisk import conf
@@ -66,7 +66,7 @@ def asterisk_settings(
         prompts=LastResortPrompts(spoken(APOLOGY), spoken(STAY), spoken(ACCEPT)),
         trunks=trunks,
         engines=(
-            f"{settings.bind_address}:{settings.fastagi_port}",
+            f"{LOOPBACK}:{settings.fastagi_port}",
             *settings.other_engines,
         ),
         bind=settings.bind_address,
