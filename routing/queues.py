@@ -42,7 +42,6 @@ from routing.router import (
     choose,
     could_serve,
     explain,
-    none_possible,
 )
 from routing.rules import FIRST_OUTER_TIER, Places, Rules
 
@@ -234,15 +233,15 @@ class Queues:
             return Changes(mine, woken)
         rules = self._rules_of(call.home)
         people = presence.present(connection, at)
-        if none_possible(call, people, rules, at):
+        staffed = sum(1 for _ in could_serve(call, people, rules, at))
+        if not staffed:
             waiting.delete(connection, call.call_id)
             return Changes(Nobody(), woken)
         position = 1 + waiting.ahead(connection, call)
         talk = offers.mean_talk_seconds(connection)
         expected = None
         if talk is not None:
-            staffed = sum(1 for _ in could_serve(call, people, rules, at))
-            expected = round(position * (talk + rules.wrap_up_seconds) / max(1, staffed))
+            expected = round(position * (talk + rules.wrap_up_seconds) / staffed)
         waited = (at - call.enqueued_at).total_seconds()
         outer = rules.open_tiers(waited, call.urgent) > FIRST_OUTER_TIER
         return Changes(Waiting(position, expected, outer), woken)

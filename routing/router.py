@@ -133,13 +133,6 @@ def choose(
     return Choice(people, tier, _reason(call, tier, person, stance, rules), ring)
 
 
-def none_possible(
-    call: WaitingCall, everybody: Iterable[Person], rules: Rules, at: datetime
-) -> bool:
-    """Is nobody on duty, in any tier, who could ever take this call?"""
-    return _reachable_tier(call, everybody, rules, at) is None
-
-
 def could_serve(
     call: WaitingCall, everybody: Iterable[Person], rules: Rules, at: datetime
 ) -> Iterator[tuple[int, Person]]:

@@ -9,7 +9,7 @@ import pytest
 from agents.counselor import State
 from agents.presence import RONA, Person
 from agents.roster import Role
-from routing.router import CRISIS, SILENT_CONFIRMED, choose, explain, none_possible
+from routing.router import CRISIS, SILENT_CONFIRMED, choose, could_serve, explain
 from routing.rules import Rules
 from tests.routing_stand_in import (
     CENTRE,
@@ -204,7 +204,7 @@ def test_a_crisis_rings_again_when_the_next_tier_opens() -> None:
     ],
 )
 def test_nobody_could_ever_take_it(a_call, people: list[Person], nobody: bool) -> None:
-    assert none_possible(a_call, people, RULES, NOON) is nobody
+    assert (not list(could_serve(a_call, people, RULES, NOON))) is nobody
 
 
 def test_explanation_names_everybody_and_a_reason() -> None:
