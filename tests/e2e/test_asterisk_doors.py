@@ -69,10 +69,10 @@ def test_a_withheld_number_is_told_as_withheld_and_never_written(
 def test_what_a_caller_calls_itself_is_no_part_of_the_dialplan(
     asterisk: RunningAsterisk, flow: Flow, telephones: Telephones
 ) -> None:
-    name = "${SHELL(id)}&x|y,z"
+    name = "张三 ${SHELL(id)}&x|y,z"
     flow.scripts["13570003006"] = Agi.finish
     telephones.call(GUANGZHOU, "13570003006", name=name)
-    assert flow.wait_for("call", "13570003006").env["agi_calleridname"] == name
+    assert flow.wait_for("call", "13570003006").env["agi_calleridname"] == "张三 SHELLidxyz"
 
 
 @pytest.mark.usefixtures("engines")
