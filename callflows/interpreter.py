@@ -167,7 +167,16 @@ def _follow(done: Exit) -> Call:
 
 
 def _to_crisis(call: Call) -> Call:
-    afresh = call.changed(stack=(), unspoken=(), visits={}, priority=Priority.CRISIS)
+    """From anywhere, with nothing of the flow left behind; the house keeps the place."""
+    afresh = call.changed(
+        stack=(),
+        unspoken=(),
+        visits={},
+        priority=Priority.CRISIS,
+        queue=None,
+        queue_stack=(),
+        queue_memory={},
+    )
     return _begin(afresh, CRISIS)
 
 

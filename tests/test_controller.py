@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from agents import presence, roster
-from callflows.events import DialEnded, DialResult, DigitsCollected, Event, NoInput
+from callflows.events import DialEnded, DialResult, DigitsCollected, Event, HoldEnded, NoInput
 from callflows.verbs import Dial, Gather, Hangup, Hold, Record
 from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
@@ -226,6 +226,33 @@ def test_hanging_up_before_the_tone_leaves_no_message(house: House) -> None:
             break
     house.engine.hung_up("a", at(9))
     assert house.order(waiting.order_no)["outcome"] != "voicemail"
+
+
+def test_in_a_crisis_somebody_who_is_there_but_never_free_does_not_keep_the_duty_phone_silent(
+    house: House,
+) -> None:
+    house.logs_in("gz-chen")
+    house.engine.counselors_changed(
+        lambda connection: presence.pause(connection, "gz-chen", "meal", at(0)), at(0)
+    )
+    pending = on(house.engine, offer(house.engine), DigitsCollected(at(1), "*"))
+    clock, rung = 1.0, []
+    while clock < 600 and len(rung) < 2:
+        last = pending.verbs[-1]
+        assert not isinstance(last, Hangup)
+        event: Event
+        if isinstance(last, Dial):
+            clock += last.ring_seconds
+            rung.append(last.kind)
+            event = DialEnded(at(clock), DialResult.NO_ANSWER)
+        elif isinstance(last, Hold):
+            clock += last.seconds
+            event = HoldEnded(at(clock), "elapsed")
+        else:
+            clock += 10
+            event = NoInput(at(clock))
+        pending = on(house.engine, pending, event)
+    assert "directory" in rung
 
 
 def test_the_last_resort_leaves_an_order_once(house: House) -> None:
