@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,8 +31,12 @@ class _TrunksFile(BaseModel):
     trunks: tuple[TrunkEntry, ...]
 
 
-def load_trunks(path: Path) -> tuple[TrunkEntry, ...]:
-    """Every line of the file. Raises ConfigErrors with every mistake."""
+def load_trunks(path: Path, serves: Callable[[str], bool] | None = None) -> tuple[TrunkEntry, ...]:
+    """Every line of the file. Raises ConfigErrors with every mistake.
+
+    :param serves: is an access number some station's? Callers of a trunk with any other would
+        hear that it is not in use, so it is a mistake. None: not asked.
+    """
     yaml = YamlFile(path)
     trunks = yaml.checked(_TrunksFile).trunks
     errors = []
@@ -40,6 +45,9 @@ def load_trunks(path: Path) -> tuple[TrunkEntry, ...]:
         if trunk.name in names:
             errors.append(yaml.error(["trunks", index, "name"], f"{trunk.name} is there twice"))
         names.add(trunk.name)
+        if serves is not None and not serves(trunk.access_number):
+            message = f"no station has {trunk.access_number}: add it to its access_numbers"
+            errors.append(yaml.error(["trunks", index, "access_number"], message))
     if errors:
         raise ConfigErrors(errors)
     return trunks

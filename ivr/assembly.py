@@ -15,11 +15,13 @@ from config.database import Store
 from config.migrate import migrate
 from config.settings import Settings
 from config.topics import load_topics
+from config.trunks import TrunkEntry, load_trunks
+from config.yaml_file import ConfigErrors, suggestion
 from ivr.controller import Controller
 from ivr.house import House
 from ivr.publications import Publications
 from ivr.transaction import Woken
-from routing.directory import Directory
+from routing.directory import Directory, OutboundTrunk
 from routing.queues import Queues
 from routing.stations import Stations
 from workorders.keys import Keys
@@ -40,7 +42,8 @@ class Assembly:
     def open(cls, settings: Settings) -> Assembly:
         """Raises ConfigErrors, KeysUnusable, StoreUnavailable."""
         stations = Stations.load(settings.stations_directory)
-        directory = Directory.load(settings.sister_lines_directory, stations.regions)
+        trunk = _outbound_trunk(settings, stations)
+        directory = Directory.load(settings.sister_lines_directory, stations.regions, trunk)
         settings.data_directory.mkdir(parents=True, exist_ok=True)
         keys = Keys.load(settings.keys_directory)
         store = Store(settings.store)
@@ -84,3 +87,24 @@ class Assembly:
             return len(people)
 
         return self.store.write(work)
+
+
+def _outbound_trunk(settings: Settings, stations: Stations) -> OutboundTrunk | None:
+    """Raises ConfigErrors, also for a trunk whose callers no station would serve."""
+    trunks: dict[str, TrunkEntry] = {
+        trunk.name: trunk
+        for trunk in load_trunks(
+            settings.trunks_file,
+            lambda number: stations.serves(number, settings.default_access_number),
+        )
+    }
+    name = settings.outbound_trunk
+    if not name:
+        return None
+    if name not in trunks:
+        hint = suggestion(name, trunks)
+        raise ConfigErrors(
+            [f"IVR_OUTBOUND_TRUNK: {settings.trunks_file} has no trunk {name}{hint}"]
+        )
+    place = stations.region_from_access(trunks[name].access_number)
+    return OutboundTrunk(place.region if place and place.confidence == "certain" else None)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agents.roster import PEOPLE_TIME
 from callflows.callflow import all_prompts
 from config.settings import LOOPBACK, Settings
 from ivr.assembly import Assembly
@@ -56,6 +57,8 @@ class Line:
         assembly = Assembly.open(settings)
         try:
             self._say(f"{assembly.import_roster(datetime.now(UTC))} counselors in the roster")
+            for line in assembly.directory.overdue(datetime.now(PEOPLE_TIME).date()):
+                self._say(line)
             self._prompts(assembly)
             installation = self._installation()
             conf_dir = settings.data_directory / "asterisk" / "etc"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
 from config.topics import load_topics
+from config.trunks import load_trunks
 from config.yaml_file import ConfigErrors, suggestion
 from routing.directory import Directory
 from routing.stations import Stations
@@ -17,9 +19,12 @@ OTHER = "other"
 """In tables by topic: every topic not named."""
 
 
-def check(directory: Path) -> list[str]:
-    """Every mistake in a directory's regions, stations, topics and sister lines, a line each;
-    empty when all is well."""
+def check(
+    directory: Path, sister_lines: Path, trunks_file: Path, default_access_number: str, on: date
+) -> tuple[list[str], tuple[str, ...]]:
+    """Every mistake in regions, stations, topics, sister lines and trunks, a line each; then
+    what is no mistake and wants doing: sister lines to be verified anew."""
+    overdue: tuple[str, ...] = ()
     errors: list[str] = []
 
     def loaded(load: Callable[[], T]) -> T | None:
@@ -32,7 +37,13 @@ def check(directory: Path) -> list[str]:
     stations = loaded(lambda: Stations.load(directory))
     topics = loaded(lambda: load_topics(directory))
     if stations is not None:
-        loaded(lambda: Directory.load(directory, stations.regions))
+        lines = loaded(lambda: Directory.load(sister_lines, stations.regions, None))
+        overdue = lines.overdue(on) if lines is not None else ()
+        loaded(
+            lambda: load_trunks(
+                trunks_file, lambda number: stations.serves(number, default_access_number)
+            )
+        )
     if stations is not None and topics is not None:
         named = {
             topic
@@ -48,4 +59,4 @@ def check(directory: Path) -> list[str]:
             f"{suggestion(topic, topics)}"
             for topic in sorted(named - topics.keys() - {OTHER})
         )
-    return errors
+    return errors, overdue

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from agents.roster import PEOPLE_TIME
 from config.database import Store
 from routing.check import check
 from routing.queues import Queues
@@ -100,10 +101,21 @@ def stations() -> None:
 @click.argument("directory", required=False, type=click.Path(exists=True, path_type=Path))
 @click.pass_context
 def check_stations(context: click.Context, directory: Path | None) -> None:
-    """Say what is wrong with regions, stations, topics and sister lines, a line each."""
-    mistakes = check(directory or context.obj.settings.stations_directory)
-    for mistake in mistakes:
-        click.echo(mistake)
+    """Say what is wrong with regions, stations, topics, sister lines and trunks, a line each,
+    and which sister lines are due for a new check."""
+    settings = context.obj.settings
+    trunks = settings.trunks_file
+    if directory is not None and (directory / "trunks.yaml").exists():
+        trunks = directory / "trunks.yaml"
+    mistakes, overdue = check(
+        directory or settings.stations_directory,
+        directory or settings.sister_lines_directory,
+        trunks,
+        settings.default_access_number,
+        datetime.now(PEOPLE_TIME).date(),
+    )
+    for line in (*mistakes, *overdue):
+        click.echo(line)
     if mistakes:
         context.exit(1)
     click.echo("Nothing wrong.")

@@ -3,11 +3,13 @@
 `110` dialled from another province reaches the wrong police. So a local line is found only for
 the very city of the incident, a number is dialled only once its station has verified it, and a
 bare short code only leaves on a trunk in its own city. Nothing outside the directory is dialled.
+What cannot be dialled is not found, so that no caller is passed on into nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
@@ -62,6 +64,14 @@ class _DirectoryFile(BaseModel):
     entries: Mapping[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")], Entry]
 
 
+@dataclass(frozen=True, slots=True)
+class OutboundTrunk:
+    """The trunk that numbers outside are dialled on. `region`: the city it ends in, None where
+    that isn't certain."""
+
+    region: str | None
+
+
 class NotInDirectory(KeyError):
     """A number was asked for that the directory doesn't hold, or that nobody has verified."""
 
@@ -69,21 +79,26 @@ class NotInDirectory(KeyError):
 class Directory:
     """The sister lines of `directory.yaml` in a directory."""
 
-    def __init__(self, places: Places, file: _DirectoryFile) -> None:
+    def __init__(
+        self, places: Places, yaml: YamlFile, file: _DirectoryFile, trunk: OutboundTrunk | None
+    ) -> None:
         self._places = places
+        self._yaml = yaml
         self._file = file
+        self._trunk = trunk
         self._by_place = {
             (entry.service, entry.region): entry_id for entry_id, entry in file.entries.items()
         }
 
     @classmethod
-    def load(cls, directory: Path, places: Places) -> Directory:
-        """Raises ConfigErrors with every mistake of the file."""
+    def load(cls, directory: Path, places: Places, trunk: OutboundTrunk | None) -> Directory:
+        """Raises ConfigErrors with every mistake of the file. `trunk` None: there is none, and
+        only phones of this server can be dialled."""
         yaml = YamlFile(directory / "directory.yaml")
         file = yaml.checked(_DirectoryFile)
         if errors := list(_mistakes(yaml, file, places)):
             raise ConfigErrors(errors)
-        return cls(places, file)
+        return cls(places, yaml, file, trunk)
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -100,7 +115,8 @@ class Directory:
         """The id of the entry that serves `region`, None where none may be dialled.
 
         :param region: where the incident is, as far as it is known.
-        :param trunk_region: where the call would leave, which decides on bare short codes.
+        :param trunk_region: where the call came in. A bare short code is dialled only where call
+            and outbound trunk are both in its city.
         :param place_known: False for a region that only the caller's number hints at: no line
             that serves one city alone is then found.
         """
@@ -112,10 +128,6 @@ class Directory:
             if entry_id and self._may_dial(self._file.entries[entry_id], about, trunk_region):
                 return entry_id
         return None
-
-    def number(self, entry_id: str) -> str:
-        """What to dial. Raises NotInDirectory for anything unknown or unverified."""
-        return self.entry(entry_id).number
 
     def entry(self, entry_id: str) -> Entry:
         """Raises NotInDirectory for anything unknown or unverified."""
@@ -130,11 +142,17 @@ class Directory:
         return {entry.number: entry.service for entry in entries if entry.local}
 
     def overdue(self, on: date) -> tuple[str, ...]:
-        """Ids of entries never verified, or not for longer than the directory allows."""
+        """A line for each entry verified longer ago than the directory allows. It is dialled
+        all the same: for a child in danger an old number is better than none."""
+        most = self._file.verify_every_days
         return tuple(
-            entry_id
+            self._yaml.error(
+                ["entries", entry_id, "verified"],
+                f"{entry.number} was verified on {entry.verified}, more than {most} days ago: "
+                "it is still dialled; check it and write the date",
+            )
             for entry_id, entry in self._file.entries.items()
-            if entry.verified is None or (on - entry.verified).days > self._file.verify_every_days
+            if entry.verified is not None and (on - entry.verified).days > most
         )
 
     def _reached(self, service: Service, region: str | None) -> Iterator[str | None]:
@@ -147,12 +165,16 @@ class Directory:
         if service.reach == "nation":
             yield None
 
-    @staticmethod
-    def _may_dial(entry: Entry, service: Service, trunk_region: str | None) -> bool:
+    def _may_dial(self, entry: Entry, service: Service, trunk_region: str | None) -> bool:
         if entry.verified is None:
             return False
-        bare = entry.number == service.short_code
-        return not bare or entry.local or entry.region is None or entry.region == trunk_region
+        if entry.local:
+            return True
+        if self._trunk is None:
+            return False
+        if entry.number != service.short_code or entry.region is None:
+            return True
+        return entry.region == trunk_region == self._trunk.region
 
 
 def _mistakes(yaml: YamlFile, file: _DirectoryFile, places: Places) -> Iterable[str]:

@@ -189,6 +189,10 @@ class Stations:
         owner = self.regions.owner_of_area_code("0" + area_code.lstrip("0"))
         return self.home_for(owner) if owner else None
 
+    def serves(self, number: str, default: str) -> bool:
+        """Do we answer calls to this access number? `default`: the short number itself."""
+        return number.replace("-", "") == default or self.by_access_number(number) is not None
+
     def region_from_access(self, number: str | None) -> FoundRegion | None:
         """The region of the trunk: certain, since the carrier's own wiring says it; only likely
         where several cities share the area code."""

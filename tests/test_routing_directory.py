@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.yaml_file import ConfigErrors
-from routing.directory import Directory, NotInDirectory
+from routing.directory import Directory, NotInDirectory, OutboundTrunk
 from routing.regions import Regions
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -36,13 +36,13 @@ def lines(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def directory(lines: Path) -> Directory:
-    return Directory.load(lines, REGIONS)
+    return Directory.load(lines, REGIONS, OutboundTrunk("440300"))
 
 
 def test_the_police_of_the_city_is_found(directory: Directory) -> None:
     entry = directory.find("police", "440100")
     assert entry == "gz-police"
-    assert directory.number(entry) == "020110"
+    assert directory.entry(entry).number == "020110"
 
 
 @pytest.mark.parametrize("region", [None, "440000", "440200", "310000", "999999"])
@@ -75,29 +75,54 @@ def test_a_national_line_serves_whoever_calls(directory: Directory) -> None:
 def test_what_nobody_verified_is_not_dialled(directory: Directory) -> None:
     assert directory.find("police", "440400") is None
     with pytest.raises(NotInDirectory):
-        directory.number("zh-police")
+        directory.entry("zh-police")
 
 
 @pytest.mark.parametrize("entry", ["", "110", "+8613800000000", "gz-police&PJSIP/evil", "gz"])
 def test_what_is_not_in_the_directory_is_refused(directory: Directory, entry: str) -> None:
     with pytest.raises(NotInDirectory):
-        directory.number(entry)
+        directory.entry(entry)
 
 
 def test_entries_due_for_a_check_are_named(directory: Directory) -> None:
-    assert directory.overdue(date(2026, 7, 1)) == ("zh-police",)
-    assert len(directory.overdue(date(2027, 1, 1))) == 5
+    assert directory.overdue(date(2026, 11, 28)) == ()
+    due = directory.overdue(date(2026, 11, 29))
+    assert [line.split(": ")[1].split(".")[1] for line in due] == [
+        "gz-police",
+        "sz-police",
+        "gd-legal",
+        "psych",
+    ]
+    assert "directory.yaml:7: entries.gz-police.verified: 020110 was verified on 2026-06" in due[0]
+
+
+def test_without_a_trunk_nothing_outside_is_found(lines: Path) -> None:
+    (lines / "directory.yaml").write_text(
+        LINES + '  sz-psych: {service: psychology, region: "440300", number: "9356",'
+        " verified: 2026-06-01, local: true}\n",
+        encoding="utf-8",
+    )
+    directory = Directory.load(lines, REGIONS, None)
+    assert directory.find("police", "440100") is None
+    assert directory.find("psychology", "440100") is None
+    assert directory.find("psychology", "440300") == "sz-psych"
+
+
+def test_a_trunk_that_ends_elsewhere_carries_no_bare_short_code(lines: Path) -> None:
+    """The call came in in Shenzhen and would leave in Guangzhou: its 110 is Guangzhou's."""
+    directory = Directory.load(lines, REGIONS, OutboundTrunk("440100"))
+    assert directory.find("police", "440300", trunk_region="440300") is None
 
 
 def test_nothing_shipped_is_dialable_before_a_station_checks_it() -> None:
-    shipped = Directory.load(CONFIG, REGIONS)
+    shipped = Directory.load(CONFIG, REGIONS, OutboundTrunk("440100"))
     for service in shipped.services:
         for region in [None, *(region.code for region in REGIONS)]:
             assert shipped.find(service, region, trunk_region=region) is None
 
 
 def test_the_demonstration_dials_only_phones_of_this_server() -> None:
-    demo = Directory.load(CONFIG / "demo", REGIONS)
+    demo = Directory.load(CONFIG / "demo", REGIONS, None)
     for service in ("police", "ambulance", "psychology", "duty_phone"):
         entry = demo.find(service, "440100")
         assert entry is not None
@@ -118,5 +143,5 @@ def test_the_demonstration_dials_only_phones_of_this_server() -> None:
 def test_a_mistake_is_one_line_with_its_place(lines: Path, old: str, new: str, told: str) -> None:
     (lines / "directory.yaml").write_text(LINES.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ConfigErrors) as caught:
-        Directory.load(lines, REGIONS)
+        Directory.load(lines, REGIONS, None)
     assert any(told in error and "directory.yaml:" in error for error in caught.value.errors)

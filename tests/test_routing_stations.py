@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.check import check
+from routing.check import check as check_all
 from routing.stations import NATION, Stations
 
 CONFIG = Path(__file__).parent.parent / "config"
 SHIPPED = Stations.load(CONFIG)
+
+
+def check(directory: Path) -> list[str]:
+    return check_all(directory, directory, CONFIG / "trunks.yaml", "12355", date(2026, 6, 8))[0]
 
 
 @pytest.fixture
@@ -190,3 +195,16 @@ def test_a_trunk_of_several_cities_is_only_likely_the_callers() -> None:
     found = SHIPPED.region_from_access("024-12355")
     assert found is not None
     assert (found.region, found.confidence) == ("210100", "likely")
+
+
+def test_a_trunk_that_no_station_answers_is_a_mistake(directory: Path) -> None:
+    file = directory / "trunks.yaml"
+    line = '  - {name: %s, access_number: "%s", sources: [192.0.2.1], peer: "192.0.2.1:5060"}\n'
+    wrong = [("a", "020-12345"), ("b", "0209-12355")]
+    right = [("c", "020-12355"), ("d", "12355"), ("e", "+8627-12355")]
+    file.write_text("trunks:\n" + "".join(line % one for one in wrong + right), encoding="utf-8")
+    mistakes, _ = check_all(directory, directory, file, "12355", date(2026, 6, 8))
+    assert [mistake.removeprefix(str(file)) for mistake in mistakes] == [
+        ":2: trunks.0.access_number: no station has 020-12345: add it to its access_numbers",
+        ":3: trunks.1.access_number: no station has 0209-12355: add it to its access_numbers",
+    ]
