@@ -160,7 +160,7 @@ class QueueStep(Step):
         call = self._announced(call.remember(offer=None), event)
         if not call.memory["welcomed"]:
             return call.remember(phase="welcome")
-        if "waited_long" in self.exits and call.at >= self._patience_ends(call):
+        if self._waited_long(call):
             return Exit("waited_long", call)
         return call.remember(phase="hold")
 
@@ -178,6 +178,9 @@ class QueueStep(Step):
         call = call.remember(says=[])
         if event.result is DialResult.ANSWERED:
             return Exit("answered", call.changed(reached="answered", queue=None))
+        if self._waited_long(call):
+            # Telephones that ring in vain must not keep the caller from the way out.
+            return Exit("waited_long", call.remember(phase="hold"))
         return call.remember(phase="status")
 
     def _hear_hold(self, call: Call, event: Event) -> Heard:
@@ -225,6 +228,9 @@ class QueueStep(Step):
         if "waited_long" in self.exits:
             until = min(until, self._patience_ends(call))
         return max(1.0, round((until - call.at).total_seconds(), 1))
+
+    def _waited_long(self, call: Call) -> bool:
+        return "waited_long" in self.exits and call.at >= self._patience_ends(call)
 
     def _patience_ends(self, call: Call) -> datetime:
         return _instant(call, "entered_at") + timedelta(seconds=self.patience or 0)
