@@ -348,11 +348,14 @@ _given: set[int] = set()
 
 
 def _is_free(address: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-        with contextlib.suppress(OSError):
-            udp.bind((address, port))
-            tcp.bind((address, port))
-            return True
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.socket() as tcp,
+        contextlib.suppress(OSError),
+    ):
+        udp.bind((address, port))
+        tcp.bind((address, port))
+        return True
     return False
 
 
