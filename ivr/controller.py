@@ -98,8 +98,8 @@ class Controller:
         as one `served_without_us`, or it would leave no order.
 
         `dial` is how the last Dial ended and `dial_turn` the turn it was begun for: what counts
-        if the call was in that very Dial. `desk` is the desk number that answered it, `over`
-        whether it was that side which hung up.
+        if the call was in that very Dial. `desk` is the number of the telephone that
+        answered it, `over` whether it was that side which hung up.
         """
 
         def work(tx: Transaction) -> bool:
@@ -170,8 +170,8 @@ class Controller:
         return self._write(work)
 
     def counselor_answered(self, call_id: str, number: str, at: datetime) -> None:
-        """The counselor with desk `number` is talking with the caller. Anybody else's number
-        changes nothing."""
+        """The counselor whose desk or own telephone has `number` is talking with the caller.
+        Anybody else's number changes nothing."""
         self._write(lambda tx: self.house.counselor_answered(tx, call_id, number, at))
 
     def counselors_changed(self, change: Callable[[Connection], T], at: datetime) -> T:

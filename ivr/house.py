@@ -6,7 +6,7 @@ order. The only room where queue, directory, regions and the log meet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -198,9 +198,9 @@ class House:
 
     def offer_ended(self, tx: Transaction, row: CallRow, offer_id: str, ended: DialEnded) -> None:
         """Apply what became of an offer to its counselors, before the flow hears of it."""
-        parts = offers.parts_of(tx.connection, offer_id)
         if ended.result is DialResult.ANSWERED:
-            for part in parts:
+            # The lease may have run out while they talked: the talk is in the order all the same.
+            for part in offers.rung(tx.connection, offer_id):
                 if part.counselor_id == ended.answered_by and part.answered_at is None:
                     began = ended.at - timedelta(seconds=ended.talk_seconds)
                     self._note_answered(tx, row.order_no, part, began)
@@ -226,14 +226,12 @@ class House:
                 return part.counselor_id, part.answered_at
         return None
 
-    def rung_at(self, tx: Transaction, dial: Dial, desk: str) -> str | None:
-        """Whom this Dial rings at the desk with this number; whoever it rings, if it is only
-        one."""
-        rung = [part.counselor_id for part in offers.parts_of(tx.connection, dial.target)]
-        at_desk = roster.by_number(tx.connection, desk) if desk else None
-        if at_desk in rung:
-            return at_desk
-        return rung[0] if len(rung) == 1 else None
+    def rung_at(self, tx: Transaction, dial: Dial, number: str) -> str | None:
+        """Whom this Dial rings at the telephone with this number; whoever it rings, if it is
+        only one."""
+        rung = [part.counselor_id for part in offers.rung(tx.connection, dial.target)]
+        reached = _reached(tx.connection, rung, number)
+        return reached or (rung[0] if len(rung) == 1 else None)
 
     def message_left(self, row: CallRow, at: datetime) -> RecordingFinished | None:
         """The message that the call's present Record recorded, whoever began it."""
@@ -245,12 +243,14 @@ class House:
         return any(part.answered_at is None for part in offers.of_call(connection, call_id))
 
     def counselor_answered(self, tx: Transaction, call_id: str, number: str, at: datetime) -> None:
-        """The counselor with desk `number` is talking with the caller of the present offer."""
+        """The counselor whose desk or own telephone has `number` is talking with the caller of
+        the present offer."""
         row = sessions.load(tx.connection, call_id)
-        counselor_id = roster.by_number(tx.connection, number)
-        if row is None or row.ended_at is not None or counselor_id is None:
+        if row is None or row.ended_at is not None:
             return
-        for part in offers.of_call(tx.connection, call_id):
+        parts = offers.of_call(tx.connection, call_id)
+        counselor_id = _reached(tx.connection, [part.counselor_id for part in parts], number)
+        for part in parts:
             if part.counselor_id == counselor_id and part.answered_at is None:
                 changes = self.queues.note_answered(tx.connection, part.offer_id, counselor_id, at)
                 self._applied(tx, changes)
@@ -336,6 +336,21 @@ class House:
         columns = {"region_stated": found.region} if dip.by == "stated" else {}
         self.note(tx, row.order_no, at, [Note("region_found", "engine", data, columns)])
         return RegionFound(at, found.region, found.name, found.source, found.confidence)
+
+
+def _reached(connection: Connection, rung: Sequence[str], number: str) -> str | None:
+    """Who of those rung has this desk number, or this own telephone."""
+    if not number:
+        return None
+    at_desk = roster.by_number(connection, number)
+    if at_desk in rung:
+        return at_desk
+    contacts = roster.contacts_of(connection, rung)
+    for counselor_id in rung:
+        for contact in contacts.get(counselor_id, ()):
+            if contact.kind == "outside" and contact.address == number:
+                return counselor_id
+    return None
 
 
 def e164(number: str | None) -> str | None:

@@ -107,6 +107,7 @@ _OFFER = (
 _insert = offers.insert()
 _of_call = select(*_OFFER).where(o.call_id == bindparam("call"), o.ended_at.is_(None))
 _parts = select(*_OFFER).where(o.offer_id == bindparam("offer"), o.ended_at.is_(None))
+_rung = select(*_OFFER).where(o.offer_id == bindparam("offer"))
 _overdue = (
     select(*_OFFER)
     .where(o.ended_at.is_(None), o.answered_at.is_(None), o.lease_until <= bindparam("at"))
@@ -171,6 +172,11 @@ def of_call(connection: Connection, call_id: str) -> list[Offer]:
 def parts_of(connection: Connection, offer_id: str) -> list[Offer]:
     """Its parts that have not ended."""
     return [Offer(*row) for row in connection.execute(_parts, {"offer": offer_id})]
+
+
+def rung(connection: Connection, offer_id: str) -> list[Offer]:
+    """All its parts, ended ones too for as long as they are kept."""
+    return [Offer(*row) for row in connection.execute(_rung, {"offer": offer_id})]
 
 
 def overdue(connection: Connection, at: datetime) -> list[Offer]:

@@ -4,6 +4,7 @@ a real store, with the carrier's part played by the test."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -294,3 +295,43 @@ def test_a_message_recorded_while_no_engine_listened_is_in_the_order(house: Hous
     order = house.order(pending.order_no)
     assert order["outcome"] == "voicemail"
     assert order["recording_ref"] == f"{pending.call_id}-{pending.verbs_turn}"
+
+
+OUTSIDE = "+8613800138000"
+
+
+@pytest.fixture
+def at_home(house: House) -> House:
+    """gz-chen answers at an own telephone outside, and is logged in."""
+
+    def work(connection: Connection) -> None:
+        chen = roster.get(connection, "gz-chen")
+        assert chen is not None
+        contacts = (roster.Contact("outside", OUTSIDE),)
+        roster.add(connection, replace(chen, contacts=contacts), BEGAN)
+
+    house.assembly.store.write(work)
+    house.logs_in("gz-chen")
+    return house
+
+
+def test_who_answers_at_an_own_telephone_is_on_the_call(at_home: House) -> None:
+    ringing = on(at_home.engine, offer(at_home.engine), DigitsCollected(at(1), "1"))
+    at_home.engine.counselor_answered("a", OUTSIDE, at(8))
+    at_home.engine.tick(at(200))
+    assert at_home.state("gz-chen") == "on_call"
+    assert not at_home.engine.answer_unknown("a")
+    order = at_home.order(ringing.order_no)
+    assert order["first_responder"] == "counselor:gz-chen"
+
+
+def test_a_talk_that_outlasted_the_lease_unseen_is_in_the_order(at_home: House) -> None:
+    ringing = on(at_home.engine, offer(at_home.engine), DigitsCollected(at(1), "1"))
+    at_home.engine.tick(at(200))
+    assert at_home.state("gz-chen") != "ringing"
+    on(at_home.engine, ringing, DialEnded(at(300), DialResult.ANSWERED, "gz-chen", 290))
+    order = at_home.order(ringing.order_no)
+    assert order["outcome"] == "answered"
+    assert order["first_responder"] == "counselor:gz-chen"
+    assert order["station_answering"] == "440100"
+    assert str(order["t_answer"]).startswith("2026-06-07T21:00:10")

@@ -36,7 +36,7 @@ RESULTS = {
 }
 
 _ADDRESS = re.compile(r"\+?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(@[A-Za-z0-9][A-Za-z0-9_.-]{0,63})?\Z")
-_ACCOUNT = re.compile(r"(?:sip|browser)-([0-9]+)\Z")
+_PHONE = re.compile(r"(?:sip|browser)-([0-9]+)\Z|(\+?[0-9]+)@outside-")
 _REPORT = (
     "CALL_TURN",
     "DIALSTATUS",
@@ -62,8 +62,8 @@ class DialReport:
 
     @property
     def desk(self) -> str:
-        """The desk number of the account that answered; "" where no account did."""
-        return desk_number(self.address)
+        """The number of the counselor's telephone that answered; "" where none did."""
+        return phone_number(self.address)
 
 
 def dial_string(address: str, must_accept: bool) -> str | None:
@@ -101,10 +101,17 @@ def read_report(channel: Channel) -> DialReport | None:
     return DialReport(int(turn), result, "", 0)
 
 
-def desk_number(account: str) -> str:
-    """`8002` of the account `sip-8002`; "" of anything else."""
-    match = _ACCOUNT.match(account)
-    return match.group(1) if match else ""
+def phone_number(address: str) -> str:
+    """`8002` of the account `sip-8002`, `+8613800138000` of the counselor's own telephone
+    `+8613800138000@outside-trunk`; "" of anything else, and so of a bare trunk."""
+    match = _PHONE.match(address)
+    return match.group(1) or match.group(2) if match else ""
+
+
+def phone_of_channel(channel: str) -> str:
+    """The same of a live channel, `PJSIP/sip-8002-0000000a` or
+    `Local/+8613800138000@outside-trunk-0000000b;1`."""
+    return phone_number(channel.partition("/")[2].rpartition("-")[0])
 
 
 def _seconds(began: str, ended: str) -> int:

@@ -18,7 +18,7 @@ import structlog
 
 from callflows.events import DialResult
 from config.database import StoreUnavailable
-from ivr.asterisk.dialling import RESULTS, desk_number
+from ivr.asterisk.dialling import RESULTS, phone_number
 from ivr.pending import OfferedCall
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ BYTES_A_SECOND = 16_000
 @dataclass(frozen=True, slots=True)
 class Report:
     """One call as the dialplan tells it. `last_resort`: the dialplan itself served the caller.
-    `desk`: the number of the desk that answered; `over`: it was the first to hang up.
+    `desk`: the number of the counselor's telephone that answered; `over`: it hung up first.
     `recording` and `recorded_seconds`: a message left there."""
 
     call: OfferedCall
@@ -100,7 +100,7 @@ def read_report(file: Path, voicemail: Path) -> Report:
         dial=RESULTS.get(said["dial_status"]),
         dial_turn=int(turn) if turn.isdecimal() else None,
         talk_seconds=int(talk) if talk.isdecimal() else 0,
-        desk=desk_number(said["dialled"]),
+        desk=phone_number(said["dialled"]),
         over=bool(said["talk_over"]),
         recording=message.stem if recorded else None,
         recorded_seconds=recorded,
