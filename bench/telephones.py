@@ -18,6 +18,8 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 SOUND_SECONDS = 8.0
 SPARE_SECONDS = 10.0
 """That callers get to finish, over what they should take."""
+LOG_IN_TRIES = 3
+"""Asterisk asks new telephones for a sign of life at once, and SIPp may take that amiss."""
 
 _LINE = re.compile(r"(\d{10}\.\d+)\s+(\w+) (\d+)")
 
@@ -52,13 +54,15 @@ class Telephones:
         lines = [f"{a.name};[authentication username={a.name} password={a.secret}]"
                  for a in accounts]  # fmt: skip
         (self._folder / "accounts.csv").write_text("\n".join(["SEQUENTIAL", *lines, ""]), "ascii")
-        process = self._start(
-            "log_in", "127.0.0.1", self._port, "-inf", "accounts.csv",
-            "-m", str(len(accounts)), "-r", "100", "-l", "20",
-        )  # fmt: skip
-        if process.wait(SPARE_SECONDS) != 0:
-            errors = (self._folder / "log_in.errors").read_text("utf-8", "replace")
-            raise RuntimeError(f"not every counselor's telephone could log in: {errors[-2000:]}")
+        for _ in range(LOG_IN_TRIES):
+            process = self._start(
+                "log_in", "127.0.0.1", self._port, "-inf", "accounts.csv",
+                "-m", str(len(accounts)), "-r", "100", "-l", "20",
+            )  # fmt: skip
+            if process.wait(SPARE_SECONDS) == 0:
+                return
+        errors = (self._folder / "log_in.errors").read_text("utf-8", "replace")
+        raise RuntimeError(f"not every counselor's telephone could log in: {errors[-2000:]}")
 
     def run(self, number: str, rate: float, calls: int, at_once: int, talk: float) -> Calls:
         """Dial `number` `rate` times a second, `calls` in all, `at_once` together at the most;
