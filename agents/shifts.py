@@ -106,6 +106,10 @@ class Shifts:
     def on_duty(self, counselor_id: str, at: datetime) -> bool:
         return self.shift_of(counselor_id, at) is not None
 
+    def off_duty(self, at: datetime) -> list[str]:
+        """Whoever has shifts, and none now. Who has none at all is left out."""
+        return [who for who in self._by_counselor if not self.on_duty(who, at)]
+
 
 def end_shifts(connection: Connection, shifts: Shifts, since: datetime, at: datetime) -> list[str]:
     """Log out whoever's shift ended after `since` and by `at`; on a call, after it. Returns them.
@@ -123,6 +127,14 @@ def end_shifts(connection: Connection, shifts: Shifts, since: datetime, at: date
     for who in over:
         presence.log_out(connection, who, at)
     return over
+
+
+def gone(connection: Connection, shifts: Shifts, at: datetime) -> list[str]:
+    """Whose shift is over and who is logged out: nobody who works on beyond it."""
+    off = shifts.off_duty(at)
+    there = select(counselors.c.id).where(counselors.c.state != State.LOGGED_OUT)
+    present = set(connection.execute(there).scalars())
+    return [who for who in off if who not in present]
 
 
 def _on(day: date, hours: Hours) -> tuple[datetime, datetime]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from agents import roster
 from agents.roster_file import load_roster
-from agents.shifts import Shifts
+from agents.shifts import Shifts, gone
 from config.database import Store
 from config.migrate import migrate
 from config.settings import Settings
@@ -24,6 +24,7 @@ from ivr.transaction import Woken
 from routing.directory import Directory, OutboundTrunk
 from routing.queues import Queues
 from routing.stations import Stations
+from workorders.handlers import release
 from workorders.keys import Keys
 from workorders.log import Log
 
@@ -74,6 +75,27 @@ class Assembly:
         people = self.store.read(roster.everybody)
         known = {person.id for person in people}
         return Shifts.load(self.settings.shifts_file, known, self.stations)
+
+    def duty_lead(self, shifts: Shifts, station: str) -> str | None:
+        """The counselor id of the station's duty lead, else of the station's above it."""
+        above: str | None = station
+        while above is not None and above in self.stations:
+            lead = shifts.duty_lead(above)
+            if lead is not None:
+                return lead
+            above = self.stations.parent(above)
+        return None
+
+    def release_handlers(self, shifts: Shifts, at: datetime) -> int:
+        """Orders whose handler's shift is over go to their station's duty lead; how many did."""
+
+        def work(connection: Connection) -> int:
+            over = gone(connection, shifts, at)
+            return release(
+                connection, self.log, over, lambda station: self.duty_lead(shifts, station), at
+            )
+
+        return self.store.write(work)
 
     def import_roster(self, at: datetime) -> int:
         """Add or change everybody of the roster file; how many there are. Raises ConfigErrors,

@@ -168,12 +168,14 @@ class Engine:
             log.error("seal_not_exported", reason=str(error))
 
     def _end_shifts(self) -> None:
-        """Whoever's shift is over is logged out, after the call they are on."""
+        """Whoever's shift is over is logged out, after the call they are on; then their orders
+        are their station's."""
         shifts, since, until = self._shifts, self._shifts_seen, now()
         if shifts is not None:
             self.controller.counselors_changed(
                 lambda connection: end_shifts(connection, shifts, since, until), until
             )
+            self._assembly.release_handlers(shifts, until)
         self._shifts_seen = until
 
     def _import_spool(self) -> None:

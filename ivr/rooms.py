@@ -34,6 +34,10 @@ class Rooms:
     def stations(self) -> Stations:
         return self.assembly.stations
 
+    def duty_lead(self, station: str) -> str | None:
+        """Raises ConfigErrors."""
+        return self.assembly.duty_lead(self.assembly.shifts(), station)
+
     def close(self) -> None:
         if "assembly" in self.__dict__:
             self.assembly.store.close()

@@ -1,14 +1,19 @@
-"""What a deployment wrote wrongly keeps the line from starting, and is told in one line."""
+"""What a deployment wrote wrongly keeps the line from starting, and is told in one line; whose
+an order is when shifts end."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
+from agents import presence
 from config.settings import Settings
 from config.yaml_file import ConfigErrors
 from ivr.assembly import Assembly
+from workorders.views import order_view
 
 TRUNK = '  - {name: %s, access_number: "%s", sources: [192.0.2.1], peer: "192.0.2.1:5060"}\n'
 
@@ -30,3 +35,46 @@ def test_a_misspelt_outbound_trunk_is_told(tmp_path: Path) -> None:
 def test_a_trunk_whose_callers_nobody_would_serve_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors, match=r"trunks.yaml:2: .*no station has 020-12345"):
         Assembly.open(settings(tmp_path, ("guangzhou", "020-12345")))
+
+
+NIGHT = datetime(2026, 6, 8, 13, 1, tzinfo=UTC)
+"""A minute after the shift of gz-chen, at 21:01."""
+
+
+def test_when_a_shift_is_over_its_orders_are_the_duty_leads(tmp_path: Path) -> None:
+    assembly = Assembly.open(Settings(data_directory=tmp_path))
+    log, evening = assembly.log, NIGHT - timedelta(hours=1)
+    assembly.import_roster(evening)
+    shifts = assembly.shifts()
+
+    def answered(connection: Connection, call_id: str, who: str, **columns: object) -> str:
+        order_no = log.open_order(
+            connection, call_id=call_id, at=evening, channel="asterisk", access_number="020-12355",
+            caller_id=None, id_trust="withheld", fields={"station_home": "440100"},
+        )  # fmt: skip
+        log.append(connection, order_no, "answered", evening, f"counselor:{who}", {}, **columns)
+        return order_no
+
+    def told(order_no: str) -> tuple[str, str | None]:
+        view = assembly.store.read(lambda c: order_view(c, log.keys, order_no))
+        return view["handler"], view["events"][-1]["data"].get("duty_lead")
+
+    write = assembly.store.write
+    open_one = write(lambda c: answered(c, "1", "gz-chen", station_answering="440100"))
+    away = write(lambda c: answered(c, "2", "gz-chen", station_answering="centre-guangdong"))
+    closed = write(lambda c: answered(c, "3", "gz-chen"))
+    write(lambda c: log.append(c, closed, "closed", evening, "x", {}, closed_at=evening))
+    others = write(lambda c: answered(c, "4", "gz-huang"))
+
+    assert assembly.release_handlers(shifts, evening) == 0
+    write(lambda c: presence.log_in(c, "gz-chen", evening))
+    assert assembly.release_handlers(shifts, NIGHT) == 0, "working on beyond the shift"
+    write(lambda c: presence.log_out(c, "gz-chen", NIGHT))
+    assert assembly.release_handlers(shifts, NIGHT) == 2
+    assert assembly.release_handlers(shifts, NIGHT) == 0
+    assert told(open_one) == ("station:440100", "counselor:gz-huang")
+    assert told(away) == ("station:centre-guangdong", None)
+    assert told(closed)[0] == "counselor:gz-chen"
+    assert told(others)[0] == "counselor:gz-huang"
+    assert assembly.duty_lead(shifts, "440300") == "gd-liang", "the province's"
+    assembly.store.close()

@@ -28,7 +28,10 @@ Command = Callable[..., Result]
 @pytest.fixture
 def command(store: Store, log: Log, tmp_path: Path) -> Command:
     house = SimpleNamespace(
-        store=store, log=log, settings=SimpleNamespace(seal_file=tmp_path / "seals.jsonl")
+        store=store,
+        log=log,
+        settings=SimpleNamespace(seal_file=tmp_path / "seals.jsonl"),
+        duty_lead={"440100": "gz-huang"}.get,
     )
 
     def call(connection: Connection) -> None:
@@ -118,3 +121,9 @@ def test_export_csv_for_excel(command: Command, tmp_path: Path) -> None:
     assert row["groups"] == "留守;单亲"
     assert row["topic"] == "'=law()"
     assert row["t_offer"] == "2026-11-24T00:30:00.000+08:00"
+
+
+def test_the_stations_duty_lead_handles_what_no_counselor_does(command: Command) -> None:
+    told = [line.split() for line in command("show", ORDER).output.splitlines()]
+    assert ["handler", "station:440100"] in told
+    assert ["duty_lead", "gz-huang"] in told

@@ -1,7 +1,7 @@
 """`run_ivr.py workorders …`: read, check and export the orders.
 
-The context's object carries `store`, `log` and `settings` (`settings.seal_file`: where seals are
-exported).
+The context's object carries `store`, `log`, `settings` (`settings.seal_file`: where seals are
+exported) and `duty_lead` (of a station, a counselor id or None).
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from rich.table import Table
 
 from workorders.canonical import SHANGHAI
 from workorders.export import write_csv, write_json_lines
+from workorders.handlers import station_of
 from workorders.log import OrderUnknown
 from workorders.verify import verify
 from workorders.views import all_orders, order_view, orders_of
 
+TOLD_BY_EVENTS = ("events", "offers", "priority_history")
 LISTED = ("order_no", "t_offer", "caller", "topic", "station_home", "outcome", "handler")
 
 
@@ -59,11 +61,13 @@ def show(order_no: str, as_json: bool) -> None:
         view = house.store.read(lambda connection: order_view(connection, house.log.keys, order_no))
     except OrderUnknown:
         raise click.ClickException(f"there is no order {order_no}") from None
+    station = station_of(view["handler"])
+    view["duty_lead"] = house.duty_lead(station) if station is not None else None
     if as_json:
         click.echo(json.dumps(view, ensure_ascii=False, indent=2))
         return
     for name, value in view.items():
-        if name not in ("events", "offers", "priority_history") and value not in (None, []):
+        if name not in TOLD_BY_EVENTS and value not in (None, []):
             click.echo(f"{name:18} {value}")
     click.echo("")
     for event in view["events"]:

@@ -6,7 +6,7 @@ turns an event into new values, so a row can be derived again from the events at
 Laws held here: the first responder 首问责任人 never changes; an order never lacks a handler
 承办人: the home station until somebody answers, then whoever answered first, and from then on it
 changes only by a handover that the new handler accepted (`handover_accepted`, whose actor it is)
-or back to the station when a shift ends (`handler_released`).
+or back to the station's duty lead when a shift ends (`handler_released`, `workorders.handlers`).
 """
 
 from __future__ import annotations
@@ -125,6 +125,12 @@ orders = Table(
         "order_no",
         sqlite_where=text("events > sealed"),
         postgresql_where=text("events > sealed"),
+    ),
+    Index(
+        "orders_handled",
+        "handler",
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
     ),
 )
 

@@ -183,6 +183,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("call_id"),
     )
     with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.create_index(
+            "orders_handled",
+            ["handler"],
+            unique=False,
+            sqlite_where=sa.text("closed_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NULL"),
+        )
         batch_op.create_index("orders_t_offer", ["t_offer"], unique=False)
         batch_op.create_index(
             "orders_unsealed",
