@@ -3,8 +3,9 @@
 Ordinary calls go to one counselor: whoever fits the topic before whoever doesn't, then the
 nearest tier, then the station's strategy. Urgent calls (silent_confirmed, crisis) relax topic
 and language at once, may ring supervisors, and as the last tier duty phones; a crisis rings
-several places at once. If every filter together leaves an urgent call nobody, all filters but
-the physical one (a phone its carrier reaches) are dropped: no filter removes the last human.
+several places at once. Where the filters leave an urgent call nobody in the open tiers, or only
+such as have been rung for it in vain, all filters but the physical one (a phone its carrier
+reaches) are dropped: no filter removes the last human.
 
 A tier opens after its wait, or at once when nobody on duty in the open ones could ever serve.
 """
@@ -103,13 +104,15 @@ def choose(
     """
     stance = _stance(call, rules, at)
     suitable = _suitable(call, free, stance, rules)
-    if not suitable and call.urgent:
+    waited = (at - call.enqueued_at).total_seconds()
+    opened = rules.open_tiers(waited, call.urgent)
+    if call.urgent and not any(
+        tier < opened and person.counselor.id not in call.excluded for tier, person in suitable
+    ):
         stance = replace(stance, last_resort=True)
         suitable = _suitable(call, free, stance, rules)
     if not suitable:
         return None
-    waited = (at - call.enqueued_at).total_seconds()
-    opened = rules.open_tiers(waited, call.urgent)
     nearest = min(tier for tier, _ in suitable)
     if nearest >= opened:
         if nearest != _reachable_tier(call, everybody(), rules, at):
@@ -263,10 +266,11 @@ def _rank(
         skills=len(counselor.topics) + len(counselor.languages),
     )
     key = rules.strategy(candidate)
+    # Whoever has been rung for it in vain comes after whoever hasn't.
+    in_vain = counselor.id in call.excluded
     if call.priority >= CRISIS:
-        # Whoever has been rung for it in vain comes after whoever hasn't.
-        return counselor.id in call.excluded, tier, not fits, *key
-    return not fits, not candidate.language_fits, tier, *key
+        return in_vain, tier, not fits, *key
+    return in_vain, not fits, not candidate.language_fits, tier, *key
 
 
 def _fits_topic(call: WaitingCall, person: Person, stance: _Stance) -> bool:

@@ -163,6 +163,35 @@ EXPIRED = person(counselor("expired", until=date(2020, 1, 1)))
             {"psychologist"}, id="silent: no filter removes the last human either",
         ),
         pytest.param(
+            call(priority=CRISIS), [EXPIRED, DUTY], {"expired"},
+            id="a duty phone that may not ring yet keeps nobody silent",
+        ),
+        pytest.param(
+            call(priority=CRISIS), [EXPIRED, IN_CENTRE], {"expired"},
+            id="nor a centre that may not ring yet",
+        ),
+        pytest.param(
+            call(priority=CRISIS, waited=15, excluded=["duty"]), [EXPIRED, DUTY],
+            {"expired", "duty"}, id="nor a duty phone that nobody answers",
+        ),
+        pytest.param(
+            call(priority=CRISIS, excluded=["supervisor"]), [EXPIRED, SUPERVISOR],
+            {"expired", "supervisor"}, id="nor a supervisor who doesn't",
+        ),
+        pytest.param(
+            call(priority=CRISIS, excluded=["supervisor"]), [EXPIRED, SUPERVISOR, PSYCHOLOGIST],
+            {"supervisor", "psychologist"}, id="while somebody fit is left to ring",
+        ),
+        pytest.param(
+            call(priority=SILENT_CONFIRMED, waited=15, excluded=["fit", "duty"]),
+            [person("fit"), EXPIRED, DUTY], {"expired"},
+            id="silent: whoever hasn't been rung before whoever was in vain",
+        ),
+        pytest.param(
+            call(priority=SILENT_CONFIRMED), [EXPIRED, DUTY], {"expired"},
+            id="silent: a duty phone that may not ring yet keeps nobody silent",
+        ),
+        pytest.param(
             call(priority=SILENT_CONFIRMED), [PSYCHOLOGIST, person("b", idle=1)], {"b"},
             id="silent: one at a time, relaxed at once",
         ),
