@@ -7,6 +7,8 @@ unless told otherwise.
 from __future__ import annotations
 
 import os
+import re
+import socket
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -34,6 +36,12 @@ PORTS = (
 class SettingsError(Exception):
     """What is wrong with the environment, a line for each variable."""
 
+def host_name() -> str:
+    """The host's own name without its domain, as far as it can stand in a call's id."""
+    name = socket.gethostname().partition(".")[0].lower()
+    return re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:40] or "asterisk"
+
+
 
 class Settings(BaseSettings):
     """Read from the environment; `Settings.read()` tells mistakes in plain lines."""
@@ -47,9 +55,9 @@ class Settings(BaseSettings):
     bind_address: str = "127.0.0.1"
     """Where telephones reach us: SIP, WebSocket, sound."""
     fastagi_port: Port = 4573
-    other_engines: tuple[str, ...] = ()
-    """FastAGI addresses, `["host:port"]`, of engines on other machines that share the store: the
-    dialplan turns to them when this one is down."""
+    asterisk_name: str = Field(default_factory=host_name, pattern=r"^[a-z0-9-]{1,40}$")
+    """Begins the id of every call here; unset: from the host's name. Several machines on one
+    store need different ones, and each must keep its own: open calls are ended by it alone."""
     ami_port: Port = 5038
     ami_user: str = "ivr"
     ami_secret: SecretStr | None = None

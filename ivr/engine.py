@@ -21,7 +21,7 @@ from config.database import StoreUnavailable
 from config.yaml_file import ConfigErrors
 from ivr.assembly import Assembly
 from ivr.asterisk.ami import Ami, Headers
-from ivr.asterisk.calls import CallHandler, HangupHandler
+from ivr.asterisk.calls import CARRIER, CallHandler, HangupHandler
 from ivr.asterisk.codes import CodeHandler
 from ivr.asterisk.dialling import phone_number, phone_of_channel
 from ivr.asterisk.provisions import Provisions
@@ -29,6 +29,7 @@ from ivr.asterisk.server import FastAgiServer, ping_handler
 from ivr.asterisk.spool import Report, import_spool
 from ivr.asterisk.waker import Waker
 from ivr.order_events import Note
+from ivr.sessions import node_of
 from ivr.transaction import Woken
 from recordings.prompts import PromptCache
 from workorders.seals import SealFileDiffers, seal_minute
@@ -51,6 +52,7 @@ class Engine:
     def __init__(self, assembly: Assembly, ami_secret: str) -> None:
         settings = assembly.settings
         self._assembly = assembly
+        self._node = settings.asterisk_name
         self.name = f"engine-{os.getpid()}-{secrets.token_hex(3)}"
         self.ami = Ami(settings.ami_address, settings.ami_user, ami_secret)
         self._waker = Waker(self.ami)
@@ -133,6 +135,10 @@ class Engine:
         return True
 
     def _wake(self, woken: Woken) -> None:
+        # A call on another machine looks for itself; here its channel's name is somebody else's.
+        if node_of(woken.call_id) != self._node:
+            return
+
         def still_asleep() -> bool:
             try:
                 return self.controller.slept_on(woken)
@@ -199,16 +205,16 @@ class Engine:
         self.controller.served_without_us(call, report.at, report.dial, notes, report.over)
 
     def _reconcile(self) -> None:
-        """Calls that the store holds open and Asterisk no longer has are over: it died, or lost
-        them. What the dialplan wrote of them comes first. Whoever began to talk while nobody
-        listened to Asterisk's events is talking."""
+        """Calls that the store holds open and our Asterisk no longer has are over: it died, or
+        lost them; other machines' calls are theirs. What the dialplan wrote of them comes first.
+        Whoever began to talk while nobody listened to Asterisk's events is talking."""
         with self._reconciling:
             began = now()
             # Listed after the store was read: a call that is in the store was in Asterisk before.
             open_calls = {
                 call.call_id: call
                 for call in self.controller.open_calls()
-                if call.carrier == "asterisk"
+                if call.carrier == CARRIER and call.node == self._node
             }
             try:
                 live = self.ami.channels() if open_calls else {}

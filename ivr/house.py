@@ -142,7 +142,7 @@ class House:
                     priority=int(dip.priority),
                     home=session.values["station"],
                     kinds=CARRIER_KINDS[row.carrier],
-                    node=row.carrier,
+                    node=row.node or row.carrier,
                     at=at,
                 )
                 if changes.joined:

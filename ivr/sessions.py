@@ -48,6 +48,15 @@ class CallRow:
     offered_at: datetime
     ended_at: datetime | None
 
+    @property
+    def node(self) -> str:
+        return node_of(self.call_id)
+
+
+def node_of(call_id: str) -> str:
+    """Which of the carrier's machines has a call: its name begins the call's id."""
+    return call_id.rpartition("-")[0]
+
 
 _insert = calls.insert()
 _by_id = select(calls).where(calls.c.call_id == bindparam("id"))

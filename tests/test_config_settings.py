@@ -18,6 +18,11 @@ def test_without_any_variable_everything_is_on_loopback() -> None:
     assert (settings.stations_directory / "stations.yaml").exists()
 
 
+def test_calls_are_named_after_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "GZ_Line.1.example.org")
+    assert Settings.read().asterisk_name == "gz-line"
+
+
 def test_a_variable_changes_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("IVR_DATA_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("IVR_AMI_PORT", "15038")
@@ -30,11 +35,12 @@ def test_a_variable_changes_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path:
     ("name", "value", "told"),
     [
         ("IVR_AMI_PORT", "many", "IVR_AMI_PORT: Input should be a valid integer"),
-        ("IVR_HTTP_PORT", "70000", "IVR_HTTP_PORT: Input should be less than or equal to 65535"),
+        ("IVR_SIP_PORT", "70000", "IVR_SIP_PORT: Input should be less than or equal to 65535"),
         ("IVR_AMI_PRT", "5038", "IVR_AMI_PRT: unknown setting (did you mean IVR_AMI_PORT?)"),
         ("IVR_STORE_URL", "mysql://", "IVR_STORE_URL: must begin with sqlite:/// or postgresql"),
-        ("IVR_HTTP_PORT", "5038", "IVR_AMI_PORT and IVR_HTTP_PORT are the same port 5038"),
+        ("IVR_SIP_PORT", "5038", "IVR_AMI_PORT and IVR_SIP_PORT are the same port 5038"),
         ("IVR_LAST_RESORT_NUMBER", "110&x", "IVR_LAST_RESORT_NUMBER: must be digits"),
+        ("IVR_ASTERISK_NAME", "广州 1", "IVR_ASTERISK_NAME: String should match pattern"),
     ],
 )
 def test_a_wrong_variable_is_named_in_one_line(

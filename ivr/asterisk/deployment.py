@@ -65,10 +65,8 @@ def asterisk_settings(
         ami_secret=ami_secret(settings),
         prompts=LastResortPrompts(spoken(APOLOGY), spoken(STAY), spoken(ACCEPT)),
         trunks=trunks,
-        engines=(
-            f"{LOOPBACK}:{settings.fastagi_port}",
-            *settings.other_engines,
-        ),
+        name=settings.asterisk_name,
+        engines=(f"{LOOPBACK}:{settings.fastagi_port}",),
         bind=settings.bind_address,
         sip_port=settings.sip_port,
         tls_port=settings.sip_tls_port,
