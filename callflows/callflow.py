@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field
 
 from callflows.steps import STEPS
-from callflows.steps.queue import LONG_WAIT_SECONDS, MOST_AHEAD
 from callflows.steps.step import Step
 from callflows.steps.subflow import SubflowStep
 
@@ -27,11 +26,6 @@ Text = Annotated[str, Field(min_length=1, max_length=1000)]
 
 CRISIS = "crisis"
 """The flow that `*` leads to from everywhere."""
-
-NUMBERS = range(MOST_AHEAD + 1)
-"""What `{n}` may be filled with."""
-MINUTES = range(1, LONG_WAIT_SECONDS // 60 + 1)
-"""What `{m}` may be filled with."""
 
 
 class Flow(BaseModel):
@@ -84,8 +78,8 @@ class Callflow:
 
 
 def all_prompts(callflow: Callflow) -> Iterator[tuple[str, str]]:
-    """(text, language) of every prompt, to be made ahead. `{n}` and `{m}` stand in the text as
-    they are: they will be filled from NUMBERS and MINUTES."""
+    """(text, language) of every prompt, to be made ahead. `{n}` (places ahead) and `{m}`
+    (minutes) stand in the text as they are."""
     for flow in callflow.flows.values():
         for texts in flow.prompts.values():
             for language, text in texts.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from callflows.data_dips import DataDip, Priority
@@ -51,9 +51,6 @@ class Session:
     keys_pressed: bool = False
     reached: str | None = None
     outcome: str | None = None
-
-    def with_value(self, name: str, value: str) -> Session:
-        return replace(self, values={**self.values, name: value})
 
     def to_json(self) -> str:
         return json.dumps(

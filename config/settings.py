@@ -29,18 +29,17 @@ PORTS = (
     "sip_tls_port",
     "sip_ws_port",
     "sip_wss_port",
-    "http_port",
 )
 
 
 class SettingsError(Exception):
     """What is wrong with the environment, a line for each variable."""
 
+
 def host_name() -> str:
     """The host's own name without its domain, as far as it can stand in a call's id."""
     name = socket.gethostname().partition(".")[0].lower()
     return re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:40] or "asterisk"
-
 
 
 class Settings(BaseSettings):
@@ -67,7 +66,6 @@ class Settings(BaseSettings):
     sip_tls_port: Port = 5061
     sip_ws_port: Port = 8088
     sip_wss_port: Port = 8089
-    http_port: Port = 8080
     rtp_first_port: Port = 10000
     rtp_last_port: Port = 10999
 

@@ -20,7 +20,7 @@ from typing import Any
 from agents.counselor import State
 from agents.presence import Person
 from agents.roster import PEOPLE_TIME, Role
-from routing.rules import FIRST_OUTER_TIER, Rules, tier_name
+from routing.rules import Rules, tier_name
 from routing.strategies import Candidate
 
 SILENT_CONFIRMED = 3
@@ -62,10 +62,6 @@ class Choice:
     tier: int
     reason: str
     ring_seconds: int
-
-    @property
-    def outer_tier(self) -> bool:
-        return self.tier >= FIRST_OUTER_TIER
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,6 @@ class StationSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     access_mode: Literal["provincial", "city", "merged"]
-    flow: str
     languages: Annotated[tuple[str, ...], Field(min_length=1)]
     strategy: Literal["longest_idle", "least_calls", "skills_first"]
     ring_seconds: Annotated[int, Field(ge=5, le=60)]
@@ -62,7 +61,6 @@ class StationSettings(BaseModel):
     relax_language_seconds: Mapping[str, NonNegativeInt]
     last_counselor_returns_seconds: PositiveInt
     last_counselor_returns: NonNegativeInt
-    answer_target_seconds: PositiveInt
 
 
 class _Station(BaseModel):
@@ -131,10 +129,6 @@ class Stations:
     def parent(self, station: str) -> str | None:
         """The station that settings come from; None for the nation."""
         return _parent(station, self.regions)
-
-    def children(self, station: str) -> tuple[str, ...]:
-        """The stations right under one, centres after provinces."""
-        return tuple(other for other in self if self.parent(other) == station)
 
     def region(self, station: str) -> str | None:
         """Where a station is; None for the nation."""

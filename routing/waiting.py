@@ -74,7 +74,6 @@ _CALL = (
     w.excluded,
 )
 _place = select(*_CALL, w.offer_id, w.unclaimed).where(w.call_id == bindparam("call"))
-_everybody = select(*_CALL, w.offer_id, w.unclaimed)
 _unserved = (
     select(*_CALL)
     .where(w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT)
@@ -127,11 +126,6 @@ _ahead = select(func.count()).where(
 def place_of(connection: Connection, call_id: str) -> Place | None:
     row = connection.execute(_place, {"call": call_id}).first()
     return _to_place(row) if row is not None else None
-
-
-def places(connection: Connection) -> list[Place]:
-    """Everybody waiting or held, in no order."""
-    return [_to_place(row) for row in connection.execute(_everybody)]
 
 
 def anybody(connection: Connection) -> bool:

@@ -67,11 +67,10 @@ class Manager(threading.Thread):
                     "BridgeId: 5d\r\n\r\n"
                 )
             self.say(f"Event: CoreShowChannelsComplete\r\nActionID: {action_id}\r\n\r\n")
-        elif action["Action"] == "Redirect":
+        elif action["Action"] == "Getvar":
             # The answers of others come first.
-            self.say(f"Response: Error\r\nActionID: 0{action_id}\r\n\r\n")
-            self.say(f"Response: Success\r\nActionID: {action_id}\r\n\r\n")
-            self.actions.put(action)
+            self.say(f"Response: Error\r\nActionID: 0{action_id}\r\nValue: theirs\r\n\r\n")
+            self.say(f"Response: Success\r\nActionID: {action_id}\r\nValue: ours\r\n\r\n")
         else:
             self.actions.put(action)
 
@@ -168,8 +167,7 @@ def test_channels_that_may_not_be_listed_are_not_taken_for_none(
 
 
 def test_an_answer_goes_to_who_asked(manager: Manager, ami: Ami, heard: Heard) -> None:
-    assert ami.redirect("PJSIP/a-01", "last-resort", "s")
-    assert manager.actions.get(timeout=10)["Context"] == "last-resort"
+    assert ami.variable("PJSIP/a-01", "ANSWERED_AT") == "ours"
 
 
 def test_a_digit_is_sent_without_waiting_for_an_answer(
@@ -186,9 +184,10 @@ def test_a_digit_is_sent_without_waiting_for_an_answer(
 def test_a_line_end_starts_no_second_action(manager: Manager, ami: Ami, heard: Heard) -> None:
     for end in ("\r\n", "\n", "\r", "\0"):
         with pytest.raises(Unsafe):
-            ami.hangup(f"PJSIP/a-01{end}Action: Command")
-    ami.hangup("PJSIP/a-01")
-    assert manager.actions.get(timeout=10) == {"Action": "Hangup", "Channel": "PJSIP/a-01"}
+            ami.play_digit(f"PJSIP/a-01{end}Action: Command", "D")
+    ami.play_digit("PJSIP/a-01", "D")
+    assert manager.actions.get(timeout=10)["Channel"] == "PJSIP/a-01"
+    assert manager.actions.empty()
 
 
 @pytest.mark.parametrize("name", ["status will follow", "Response: Follows", "--END COMMAND--", ""])

@@ -224,16 +224,6 @@ class Ami:
             {"Action": "PlayDTMF", "Channel": channel, "Digit": digit, "Receive": "true"}
         )
 
-    def hangup(self, channel: str) -> None:
-        """Hang `channel` up; does nothing while disconnected."""
-        self._send_only({"Action": "Hangup", "Channel": channel})
-
-    def redirect(self, channel: str, context: str, extension: str) -> bool:
-        """Send `channel` elsewhere in the dialplan. Tells whether Asterisk did so."""
-        session = self._connected_session()
-        response = session.redirect(channel, extension, priority="1", context=context)
-        return bool(response.get_header("Response") == "Success")
-
     def variable(self, channel: str, name: str) -> str:
         """A variable of `channel`, "" where it isn't set. Raises ManagerException."""
         action = {"Action": "Getvar", "Channel": channel, "Variable": name}

@@ -242,7 +242,7 @@ def _asterisk(settings: AsteriskSettings, installation: Installation, conf_dir: 
 
 
 def _manager(settings: AsteriskSettings) -> str:
-    """`call` lets the engine press keys, redirect and hang up, `reporting` list the channels;
+    """`call` lets the engine press keys and read variables, `reporting` list the channels;
     `system` tells when Asterisk is ready. It may run nothing, originate nothing, read no keys."""
     return section(
         "general",

@@ -90,10 +90,6 @@ class FastAgiServer:
                 connection.shutdown(socket.SHUT_RDWR)
         self._threads.shutdown(wait=False)
 
-    @property
-    def live_calls(self) -> int:
-        return self._live_calls
-
     # The header loop.
 
     def _run(self) -> None:

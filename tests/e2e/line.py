@@ -34,7 +34,6 @@ CHECKOUT = CONFIG.parent
 GUANGZHOU, WUHAN = "127.0.1.20", "127.0.1.27"
 PORTS = (
     "fastagi_port", "ami_port", "sip_port", "sip_tls_port", "sip_ws_port", "sip_wss_port",
-    "http_port",
 )  # fmt: skip
 
 

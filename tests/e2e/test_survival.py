@@ -122,8 +122,8 @@ def telephone(line: Deployment, number: str, **behaviour: object) -> Iterator[Ph
 
 def enqueued_at(line: Deployment) -> datetime | None:
     """Since when the caller waits for whom nobody is held."""
-    places = [place for place in line.store(waiting.places) if place.offer_id is None]
-    return places[0].call.enqueued_at if places else None
+    unserved = line.store(waiting.unserved)
+    return unserved[0].enqueued_at if unserved else None
 
 
 def waits(line: Deployment) -> Callable[[], bool]:
