@@ -171,14 +171,19 @@ class Settings(BaseSettings):
         return self.asterisk_root or self.data_directory / "asterisk-root"
 
     @property
+    def asterisk_files(self) -> Path:
+        """All that Asterisk writes, and its sounds."""
+        return self.data_directory / "asterisk"
+
+    @property
     def asterisk_conf(self) -> Path:
         """Asterisk's generated configuration."""
-        return self.data_directory / "asterisk" / "etc"
+        return self.asterisk_files / "etc"
 
     @property
     def spool_directory(self) -> Path:
         """Where the dialplan leaves a line for each call that no engine could take."""
-        return self.data_directory / "asterisk" / "spool"
+        return self.asterisk_files / "spool"
 
     @property
     def recordings_directory(self) -> Path:

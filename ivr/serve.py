@@ -61,7 +61,7 @@ class Line:
                 self._say(line)
             self._prompts(assembly)
             installation = self._installation()
-            conf_dir = settings.data_directory / "asterisk" / "etc"
+            conf_dir = settings.asterisk_conf
             deployment.write_conf(assembly, installation, conf_dir, self._callers)
         finally:
             assembly.store.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, assert_never
 
+from callflows import speech
 from callflows.events import (
     CallerHungUp,
     DialEnded,
@@ -25,8 +26,6 @@ from callflows.events import (
 from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say
 from ivr.pending import OfferedCall, Pending
 
-SYLLABLES_A_SECOND = 4.0
-"""How fast prompts are spoken, as the field's default flow counts."""
 ANSWER_SECONDS = 3
 TALK_SECONDS = 60
 MESSAGE_SECONDS = 20
@@ -92,7 +91,7 @@ class Simulator:
 
     def _say(self, say: Say) -> None:
         self._tell("line", say.text)
-        self._pass(spoken_seconds(say.text))
+        self._pass(speech.seconds(say.text, say.language))
 
     def _perform(self, pending: Pending) -> Event | None:
         """Perform the verbs; the event that ends the last, None when the line hung up."""
@@ -167,15 +166,3 @@ class Simulator:
         self._pass(TALK_SECONDS)
         self._talked = True
         return DialEnded(self.at, DialResult.ANSWERED, first, TALK_SECONDS)
-
-
-def spoken_seconds(text: str) -> float:
-    """How long a prompt takes: 4 syllables a second, one for each Chinese character or figure,
-    three letters of a Latin word counted as one."""
-    syllables = 0.0
-    for character in text:
-        if character.isdigit() or "\u4e00" <= character <= "\u9fff":
-            syllables += 1
-        elif character.isalpha():
-            syllables += 1 / 3
-    return syllables / SYLLABLES_A_SECOND

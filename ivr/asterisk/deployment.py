@@ -61,7 +61,7 @@ def asterisk_settings(
     )
     secret = caller_secret(settings) if callers else ""
     return AsteriskSettings(
-        directory=(settings.data_directory / "asterisk"),
+        directory=settings.asterisk_files,
         ami_secret=ami_secret(settings),
         prompts=LastResortPrompts(spoken(APOLOGY), spoken(STAY), spoken(ACCEPT)),
         trunks=trunks,
