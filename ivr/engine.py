@@ -119,13 +119,16 @@ class Engine:
 
     def healthy(self) -> bool:
         """Can this process still commit, or at least say that it can't? A store that is down is
-        no fault of the engine's; one that gives no answer at all is a hang."""
+        no fault of the engine's, and a backlog is no hang while others' commits go on; one that
+        gives no answer at all is."""
+        store = self._assembly.store
+        writes = store.writes
         if self._probe is None or self._probe.done():
             self._probe = self._probes.submit(self._commits)
         try:
             return self._probe.result(timeout=HEALTHY_SECONDS)
         except NotInTime:
-            return False
+            return store.writes != writes
 
     def _commits(self) -> bool:
         try:
@@ -186,7 +189,8 @@ class Engine:
 
     def _import_spool(self) -> None:
         with self._importing:
-            import_spool(self._assembly.settings.spool_directory, self._reported)
+            settings = self._assembly.settings
+            import_spool(settings.spool_directory, settings.recordings_directory, self._reported)
 
     def _reported(self, report: Report) -> None:
         call = report.call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
 from ivr.engine import Engine
 from ivr.pending import OfferedCall
+from tests.e2e.sipp import free_port
 from workorders.views import orders_of
 
 NOON = datetime(2026, 6, 7, 4, 0, tzinfo=UTC)
@@ -19,12 +21,17 @@ NOON = datetime(2026, 6, 7, 4, 0, tzinfo=UTC)
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    """Not serving; its Asterisk, called `gz`, is up and has no calls."""
+    """Its Asterisk, called `gz`, is up and has no calls."""
     settings = Settings(
-        data_directory=tmp_path, sister_lines_directory=CONFIG / "demo", asterisk_name="gz"
+        data_directory=tmp_path,
+        sister_lines_directory=CONFIG / "demo",
+        asterisk_name="gz",
+        fastagi_port=free_port("127.0.0.1"),
     )
     engine = Engine(Assembly.open(settings), "secret")
+    engine.server.start()
     yield engine
+    engine.server.stop()
     engine._assembly.store.close()
 
 
@@ -46,3 +53,25 @@ def test_only_calls_of_the_own_asterisk_are_found_lost(
         lambda c: {order["call_id"]: order["outcome"] for order in orders_of(c, keys, limit=9)}
     )
     assert outcomes["gz-1780000000.1"] == "failed"
+
+
+def test_a_message_left_with_the_dialplan_is_kept_with_all_others(engine: Engine) -> None:
+    call_id = "gz-1780000000.1"
+    engine.controller.offered(OfferedCall(call_id, "asterisk", "PJSIP/x", "020-12355", None), NOON)
+    settings = engine._assembly.settings
+    for folder in ("calls", "voicemail"):
+        (settings.spool_directory / folder).mkdir(parents=True)
+    (settings.spool_directory / "voicemail" / f"{call_id}.wav").write_bytes(bytes(44 + 32_000))
+    report = {
+        "call_id": call_id, "at": 1780000009, "access_number": "02012355", "caller": "",
+        "last_resort": "1", "crisis": "", "call_turn": "", "dial_status": "", "dialled": "",
+        "talk_seconds": "", "talk_over": "",
+    }  # fmt: skip
+    file = settings.spool_directory / "calls" / f"{call_id}.json"
+    file.write_text(json.dumps(report), "utf-8")
+    engine._import_spool()
+    keys = engine._assembly.log.keys
+    (order,) = engine._assembly.store.read(lambda c: orders_of(c, keys, limit=9))
+    assert (order["outcome"], order["recording_ref"]) == ("voicemail", call_id)
+    assert (settings.recordings_directory / f"{call_id}.wav").stat().st_size == 44 + 32_000
+    assert not list(settings.spool_directory.glob("*/*"))

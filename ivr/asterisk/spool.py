@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,8 +50,9 @@ class Report:
     recorded_seconds: int
 
 
-def import_spool(directory: Path, tell: Callable[[Report], None]) -> int:
-    """Tell every report of the spool, oldest first; how many were told."""
+def import_spool(directory: Path, recordings: Path, tell: Callable[[Report], None]) -> int:
+    """Tell every report of the spool, oldest first, and put its message with all the others in
+    `recordings`; how many were told."""
     told = 0
     for file, written_at in _files(directory / "calls"):
         try:
@@ -63,6 +65,10 @@ def import_spool(directory: Path, tell: Callable[[Report], None]) -> int:
             continue
         try:
             tell(report)
+            if report.recording is not None:
+                recordings.mkdir(parents=True, exist_ok=True)
+                message = f"{report.recording}.wav"
+                shutil.move(directory / "voicemail" / message, recordings / message)
         except StoreUnavailable:
             return told
         except Exception:  # the other reports must not wait for this one

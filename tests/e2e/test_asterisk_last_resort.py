@@ -153,3 +153,41 @@ def test_a_hang_up_that_no_engine_hears_of_is_written_down(
     telephones.call(GUANGZHOU, "13570002007", talks=0.5)
     said = asterisk.wait_for_spool()
     assert (said["call_turn"], said["last_resort"], said["dial_status"]) == ("7", "", "")
+
+
+def test_an_engine_that_is_back_is_not_told_of_a_call_that_the_dialplan_served(
+    asterisk: RunningAsterisk, engines: list[StubEngine], flow: Flow, telephones: Telephones
+) -> None:
+    for engine in engines:
+        engine.stop()
+    with telephones.counselor("sip-1011", secret("sip-1011"), Behaviour(talks=2.0)) as fallback:
+        call = telephones.start_call(GUANGZHOU, "13570002012")
+        fallback.wait_for("answered")
+        for engine in engines:
+            engine.start()
+        assert telephones.result(call).ended_by == "line"
+    said = asterisk.wait_for_spool()
+    assert (said["last_resort"], said["dial_status"]) == ("1", "ANSWER")
+    assert not [r for r in flow.requests if r.env["agi_callerid"] == "13570002012"]
+
+
+def test_in_a_crisis_a_counselor_who_is_gone_and_no_engine_ring_the_duty_phone(
+    asterisk: RunningAsterisk, engines: list[StubEngine], flow: Flow, telephones: Telephones
+) -> None:
+    def talk_and_die(agi: Agi) -> None:
+        agi.do("ANSWER")
+        agi.do("SET VARIABLE CRISIS 1")
+        for engine in engines:
+            engine.stop()
+        agi.do('EXEC Dial "PJSIP/sip-1011,15,gmU(answered)"')
+
+    flow.scripts["13570002013"] = talk_and_die
+    with (
+        telephones.counselor("sip-1011", secret("sip-1011"), Behaviour(talks=1.0)),
+        telephones.counselor("sip-1012", secret("sip-1012"), Behaviour(talks=1.0)) as duty,
+    ):
+        result = telephones.call(GUANGZHOU, "13570002013")
+        duty.wait_for("answered")
+    assert result.ended_by == "line"
+    said = asterisk.wait_for_spool()
+    assert (said["crisis"], said["dial_status"], said["dialled"]) == ("1", "ANSWER", "sip-1012")
