@@ -80,6 +80,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.writes = 0
+        """How many have been committed, about: shows whether they go on."""
         self.dialect: Literal["sqlite", "postgresql"] = (
             "sqlite" if url.startswith("sqlite") else "postgresql"
         )
@@ -108,8 +110,11 @@ class Store:
         what `work` raises (nothing is then written), or StoreUnavailable.
         """
         if self._writer is not None:
-            return self._writer.submit(work)
-        return _transaction(self.engine, self._writing, work)
+            result = self._writer.submit(work)
+        else:
+            result = _transaction(self.engine, self._writing, work)
+        self.writes += 1
+        return result
 
     def create_all(self) -> None:
         """Create every table known to `metadata` (tests); deployments migrate."""
