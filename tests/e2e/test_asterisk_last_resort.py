@@ -128,33 +128,6 @@ def test_a_message_is_kept_where_nobody_is_left(bare: RunningAsterisk) -> None:
     assert message.stat().st_size > 16_000
 
 
-def test_the_crisis_key_ends_the_message_and_rings_the_duty_phone(bare: RunningAsterisk) -> None:
-    telephones = Telephones(bare.sip)
-    try:
-        with telephones.counselor("sip-1012", secret("sip-1012"), Behaviour(talks=1.0)) as duty:
-            result = telephones.call(GUANGZHOU, "13570002006", keys=[(4.0, "*")])
-            duty.wait_for("hung_up")
-    finally:
-        telephones.end()
-    assert result.ended_by == "line"
-
-
-def test_a_hang_up_that_no_engine_hears_of_is_written_down(
-    asterisk: RunningAsterisk, engines: list[StubEngine], flow: Flow, telephones: Telephones
-) -> None:
-    def script(agi: Agi) -> None:
-        agi.do("ANSWER")
-        agi.do("SET VARIABLE CALL_TURN 7")
-        engines[0].stop()
-        engines[1].stop()
-        agi.do("WAIT FOR DIGIT 10000")
-
-    flow.scripts["13570002007"] = script
-    telephones.call(GUANGZHOU, "13570002007", talks=0.5)
-    said = asterisk.wait_for_spool()
-    assert (said["call_turn"], said["last_resort"], said["dial_status"]) == ("7", "", "")
-
-
 def test_an_engine_that_is_back_is_not_told_of_a_call_that_the_dialplan_served(
     asterisk: RunningAsterisk, engines: list[StubEngine], flow: Flow, telephones: Telephones
 ) -> None:
@@ -191,3 +164,30 @@ def test_in_a_crisis_a_counselor_who_is_gone_and_no_engine_ring_the_duty_phone(
     assert result.ended_by == "line"
     said = asterisk.wait_for_spool()
     assert (said["crisis"], said["dial_status"], said["dialled"]) == ("1", "ANSWER", "sip-1012")
+
+
+def test_the_crisis_key_ends_the_message_and_rings_the_duty_phone(bare: RunningAsterisk) -> None:
+    telephones = Telephones(bare.sip)
+    try:
+        with telephones.counselor("sip-1012", secret("sip-1012"), Behaviour(talks=1.0)) as duty:
+            result = telephones.call(GUANGZHOU, "13570002006", keys=[(4.0, "*")])
+            duty.wait_for("hung_up")
+    finally:
+        telephones.end()
+    assert result.ended_by == "line"
+
+
+def test_a_hang_up_that_no_engine_hears_of_is_written_down(
+    asterisk: RunningAsterisk, engines: list[StubEngine], flow: Flow, telephones: Telephones
+) -> None:
+    def script(agi: Agi) -> None:
+        agi.do("ANSWER")
+        agi.do("SET VARIABLE CALL_TURN 7")
+        engines[0].stop()
+        engines[1].stop()
+        agi.do("WAIT FOR DIGIT 10000")
+
+    flow.scripts["13570002007"] = script
+    telephones.call(GUANGZHOU, "13570002007", talks=0.5)
+    said = asterisk.wait_for_spool()
+    assert (said["call_turn"], said["last_resort"], said["dial_status"]) == ("7", "", "")
