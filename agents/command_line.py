@@ -1,7 +1,8 @@
 """`run_ivr.py counselors …`: the roster, and who is there.
 
 The context's object carries `store`, `stations` (a container of station ids) and `settings`
-(`stations_directory`, `roster_file`). A running engine notices a change within its next sweep.
+(`stations_directory`, `roster_file`, `trunks_file`). A running engine notices a change within its
+next sweep.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from agents.roster import CONTACT_KINDS, PEOPLE_TIME, Counselor, Role, RosterErr
 from agents.roster_file import Entry, load_roster, mistakes
 from config.database import Store
 from config.topics import Topic, load_topics
+from config.trunks import load_trunks
 from config.yaml_file import describe, field_names
 
 T = TypeVar("T")
@@ -35,6 +37,9 @@ class RosterSettings(Protocol):
 
     @property
     def roster_file(self) -> Path: ...
+
+    @property
+    def trunks_file(self) -> Path: ...
 
 
 class Context(Protocol):
@@ -65,6 +70,10 @@ def _write(work: Callable[[Connection, datetime], T]) -> T:
 
 def _topics() -> Mapping[str, Topic]:
     return load_topics(_house().settings.stations_directory)
+
+
+def _trunks() -> set[str]:
+    return {trunk.name for trunk in load_trunks(_house().settings.trunks_file)}
 
 
 @click.group("counselors")
@@ -111,7 +120,7 @@ def list_(station: str | None) -> None:
 def import_(file: Path | None) -> None:
     """Add or change everybody in FILE (the configured roster, if not given)."""
     house = _house()
-    people = load_roster(file or house.settings.roster_file, house.stations, _topics())
+    people = load_roster(file or house.settings.roster_file, house.stations, _topics(), _trunks())
 
     def work(connection: Connection, at: datetime) -> None:
         for who in people:
@@ -135,15 +144,16 @@ class _Credential(click.ParamType[tuple[str, date]]):
 
 
 class _Contact(click.ParamType[dict[str, str | None]]):
-    name = "kind[:address]"
+    name = "kind[:address[@trunk]]"
 
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> dict[str, str | None]:
-        kind, _, address = value.partition(":")
+        kind, _, where = value.partition(":")
+        address, _, trunk = where.partition("@")
         if kind not in CONTACT_KINDS:
             self.fail(f"{kind!r}: one of {', '.join(CONTACT_KINDS)}", param, ctx)
-        return {"kind": kind, "address": address or None}
+        return {"kind": kind, "address": address or None, "trunk": trunk or None}
 
 
 @counselors.command("add")
@@ -172,7 +182,7 @@ def add(
         raise click.ClickException(
             "\n".join(f"{p['loc'][0]}: {describe(p, known)}" for p in error.errors())
         ) from error
-    wrong = [message for _, message in mistakes([entry], _house().stations, topics)]
+    wrong = [message for _, message in mistakes([entry], _house().stations, topics, _trunks())]
     if wrong:
         raise click.ClickException("\n".join(wrong))
     _write(lambda connection, at: roster.add(connection, entry.counselor(topics), at))

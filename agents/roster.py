@@ -54,10 +54,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """`address`: the endpoint's name for browser, sip and twilio_client, E.164 for outside."""
+    """`address`: the endpoint's name for browser, sip and twilio_client, E.164 for outside.
+    `trunk`: the one an outside number is dialled on; "": the deployment's outbound trunk."""
 
     kind: str
     address: str
+    trunk: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -19,12 +19,14 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2
 
 
 class ContactEntry(BaseModel):
-    """`address` may be left out for sip and browser: it is the counselor's number."""
+    """`address` may be left out for sip and browser: it is the counselor's number. `trunk`: a
+    centre's on another site, for an outside number that is reached only there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["browser", "sip", "outside", "twilio_client"]
     address: Annotated[str, StringConstraints(pattern=r"^\+?[A-Za-z0-9._-]{1,40}$")] | None = None
+    trunk: str | None = None
 
     @model_validator(mode="after")
     def _outside_is_dialable(self) -> Self:
@@ -33,6 +35,8 @@ class ContactEntry(BaseModel):
             raise ValueError("an outside number is written +86…, with its country code")
         if self.kind == "twilio_client" and not address:
             raise ValueError("a twilio_client needs its address")
+        if self.kind != "outside" and self.trunk is not None:
+            raise ValueError("only an outside number is dialled on a trunk")
         return self
 
 
@@ -69,7 +73,9 @@ class Entry(BaseModel):
             topics=frozenset(self.topics),
             languages=frozenset(self.languages),
             credentials=until,
-            contacts=tuple(Contact(c.kind, c.address or self.number) for c in self.contacts),
+            contacts=tuple(
+                Contact(c.kind, c.address or self.number, c.trunk or "") for c in self.contacts
+            ),
         )
 
 
@@ -80,14 +86,17 @@ class _RosterFile(BaseModel):
 
 
 def load_roster(
-    path: Path, stations: Container[str], topics: Mapping[str, Topic]
+    path: Path,
+    stations: Container[str],
+    topics: Mapping[str, Topic],
+    trunks: Collection[str],
 ) -> list[Counselor]:
-    """Everybody in the file. Raises ConfigErrors with every mistake."""
+    """Everybody in the file. Raises ConfigErrors with every mistake. `trunks`: their names."""
     yaml = YamlFile(path)
     entries = yaml.checked(_RosterFile).counselors
     errors = [
         yaml.error(["counselors", *where], message)
-        for where, message in mistakes(entries, stations, topics)
+        for where, message in mistakes(entries, stations, topics, trunks)
     ]
     if errors:
         raise ConfigErrors(errors)
@@ -95,9 +104,13 @@ def load_roster(
 
 
 def mistakes(
-    entries: Sequence[Entry], stations: Container[str], topics: Mapping[str, Topic]
+    entries: Sequence[Entry],
+    stations: Container[str],
+    topics: Mapping[str, Topic],
+    trunks: Collection[str],
 ) -> Iterator[tuple[list[Key], str]]:
-    """What only shows when entries are seen together with stations, topics and each other."""
+    """What only shows when entries are seen together with stations, topics, trunks and each
+    other."""
     ids: dict[str, str] = {}
     numbers: dict[str, str] = {}
     known_credentials = {topic.credential for topic in topics.values() if topic.credential}
@@ -120,3 +133,7 @@ def mistakes(
             needed = topics[topic].credential if topic in topics else None
             if needed is not None and needed not in entry.credentials:
                 yield [index, "topics"], f"{topic} needs the credential {needed}"
+        for place, contact in enumerate(entry.contacts):
+            if contact.trunk is not None and contact.trunk not in trunks:
+                near = suggestion(contact.trunk, trunks)
+                yield [index, "contacts", place, "trunk"], f"no trunk {contact.trunk}{near}"

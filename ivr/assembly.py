@@ -101,7 +101,12 @@ class Assembly:
         """Add or change everybody of the roster file; how many there are. Raises ConfigErrors,
         RosterError."""
         topics = load_topics(self.settings.stations_directory)
-        people = load_roster(self.settings.roster_file, self.stations, topics)
+        people = load_roster(
+            self.settings.roster_file,
+            self.stations,
+            topics,
+            {trunk.name for trunk in load_trunks(self.settings.trunks_file)},
+        )
 
         def work(connection: Connection) -> int:
             for person in people:

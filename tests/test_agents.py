@@ -67,7 +67,7 @@ def test_a_node_fails_at_more_than_three_of_ten(
 
 
 def test_shipped_roster_is_sound() -> None:
-    people = load_roster(CONFIG / "roster.yaml", STATIONS, TOPICS)
+    people = load_roster(CONFIG / "roster.yaml", STATIONS, TOPICS, ())
     assert {who.station for who in people} == STATIONS
     Shifts.load(CONFIG / "shifts.yaml", {who.id for who in people}, STATIONS)
 
@@ -93,7 +93,7 @@ def test_every_mistake_of_a_roster_in_one_line(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     with pytest.raises(ConfigErrors) as caught:
-        load_roster(file, STATIONS, TOPICS)
+        load_roster(file, STATIONS, TOPICS, ["wuhan-centre"])
     assert [line.removeprefix(f"{file}:") for line in caught.value.errors] == [
         "6: counselors.0.topics: no topic laws (did you mean law?)",
         "10: counselors.1.number: 8001 is also 甲's",
@@ -120,7 +120,7 @@ def test_a_mistake_names_its_line(tmp_path: Path, line: str, told: str) -> None:
         '    station: "440100"\n    contacts: [{kind: sip}]\n'
     )
     with pytest.raises(ConfigErrors) as caught:
-        load_roster(file, STATIONS, TOPICS)
+        load_roster(file, STATIONS, TOPICS, ["wuhan-centre"])
     assert [error for error in caught.value.errors if f":{told}" in error]
 
 
@@ -131,7 +131,31 @@ def test_an_outside_number_needs_its_country_code(tmp_path: Path) -> None:
         '    contacts: [{kind: outside, address: "13800138000"}]\n'
     )
     with pytest.raises(ConfigErrors, match=r":6: .*an outside number is written \+86"):
-        load_roster(file, STATIONS, TOPICS)
+        load_roster(file, STATIONS, TOPICS, ["wuhan-centre"])
+
+
+ELSEWHERE = """counselors:
+  - id: a
+    name: 甲
+    number: "8001"
+    station: "440100"
+    contacts:
+      - {kind: outside, address: "+862787654321", trunk: wuhan-centre}
+"""
+
+
+def test_an_outside_number_may_have_a_trunk_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "roster.yaml"
+    file.write_text(ELSEWHERE, encoding="utf-8")
+    (person,) = load_roster(file, STATIONS, TOPICS, ["wuhan-centre"])
+    assert person.contacts == (Contact("outside", "+862787654321", "wuhan-centre"),)
+    for old, new, told in (
+        ("wuhan-centre", "wuhan-center", ":7: .*no trunk wuhan-center .did you mean wuhan-centre"),
+        ("kind: outside", "kind: sip", ":7: .*only an outside number is dialled on a trunk"),
+    ):
+        file.write_text(ELSEWHERE.replace(old, new), encoding="utf-8")
+        with pytest.raises(ConfigErrors, match=told):
+            load_roster(file, STATIONS, TOPICS, ["wuhan-centre"])
 
 
 def test_sip_secrets_are_made_once_and_differ(store: Store) -> None:
@@ -309,7 +333,11 @@ def test_command_line(store: Store) -> None:
     house = SimpleNamespace(
         store=store,
         stations=STATIONS,
-        settings=SimpleNamespace(stations_directory=CONFIG, roster_file=CONFIG / "roster.yaml"),
+        settings=SimpleNamespace(
+            stations_directory=CONFIG,
+            roster_file=CONFIG / "roster.yaml",
+            trunks_file=CONFIG / "demo" / "trunks.yaml",
+        ),
     )
 
     def run(*words: str) -> Result:
@@ -332,6 +360,10 @@ def test_command_line(store: Store) -> None:
     assert added.output == "x is on the roster\n"
     assert "law (expired)" in run("list").output
     assert run("add", "y", *new[2:]).output == "Error: number 8301 belongs to x\n"
+    assert "no trunk wuhn" in run(*new, "--contact", "outside:+862787654321@wuhn").output
+    assert run(*new, "--contact", "outside:+862787654321@wuhan").exit_code == 0
+    contacts = store.read(lambda c: roster.contacts_of(c, ["x"]))
+    assert contacts == {"x": (Contact("outside", "+862787654321", "wuhan"),)}
     run("login", "x")
     store.write(lambda c: presence.reserve(c, "x", "1", NOON))
     assert run("logout", "x").output == "x: reserved, as soon as the call is over\n"

@@ -25,7 +25,7 @@ def stations() -> Stations:
 
 @pytest.fixture
 def house(store: Store, stations: Stations) -> SimpleNamespace:
-    for who in load_roster(CONFIG / "roster.yaml", stations, load_topics(CONFIG)):
+    for who in load_roster(CONFIG / "roster.yaml", stations, load_topics(CONFIG), ()):
         store.write(lambda connection, who=who: log_in(connection, who))
     return SimpleNamespace(store=store, stations=stations)
 

@@ -70,5 +70,5 @@ class Provisions:
     def _address(self, contact: Contact) -> str | None:
         if contact.kind in ("sip", "browser"):
             return f"{contact.kind}-{contact.address}"
-        trunk = self.assembly.settings.outbound_trunk
+        trunk = contact.trunk or self.assembly.settings.outbound_trunk
         return f"{contact.address}@{trunk}" if contact.kind == "outside" and trunk else None
