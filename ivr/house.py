@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 
-import phonenumbers
 from sqlalchemy import Connection
 
 from agents import roster
@@ -42,6 +41,7 @@ from callflows.events import (
 from callflows.session import Session
 from callflows.verbs import Dial
 from ivr import messages, sessions
+from ivr.caller_number import e164
 from ivr.order_events import Note
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
@@ -88,8 +88,8 @@ class House:
         The trunk leads: the number is a hint that decides the home station only where the trunk
         tells no place.
         """
-        caller = e164(call.caller_id)
         access = self.stations.region_from_access(call.access_number)
+        caller = e164(call.caller_id, self._area_code(access))
         hint = self.stations.regions.from_caller(caller)
         leading = access or hint
         home = self.stations.by_access_number(call.access_number)
@@ -103,7 +103,7 @@ class House:
             channel=call.carrier,
             access_number=call.access_number,
             caller_id=caller,
-            id_trust="original" if caller else "withheld",
+            id_trust="original" if caller else "trunk" if call.caller_id else "withheld",
             fields={
                 "region_access": access.region if access else None,
                 "region_number": hint.region if hint else None,
@@ -303,6 +303,12 @@ class House:
                 tx.woken.append(Woken(row.call_id, row.channel, row.turn))
         return changes
 
+    def _area_code(self, found: FoundRegion | None) -> str | None:
+        """The one area code of a region."""
+        region = self.stations.regions.get(found.region) if found else None
+        codes = region.area_codes if region else ()
+        return codes[0] if len(codes) == 1 else None
+
     @staticmethod
     def _place(changes: Changes, at: datetime) -> Event:
         match changes.answer:
@@ -351,16 +357,3 @@ def _reached(connection: Connection, rung: Sequence[str], number: str) -> str | 
             if contact.kind == "outside" and contact.address == number:
                 return counselor_id
     return None
-
-
-def e164(number: str | None) -> str | None:
-    """A caller's number in E.164 where it is one, read as a Chinese number; None otherwise."""
-    if not number:
-        return None
-    try:
-        parsed = phonenumbers.parse(number, "CN")
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(parsed):
-        return None
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

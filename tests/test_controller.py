@@ -19,6 +19,7 @@ from ivr.assembly import Assembly
 from ivr.controller import Controller
 from ivr.pending import OfferedCall, Pending, StaleTurn
 from ivr.transaction import Woken
+from workorders.personal import masked
 from workorders.verify import verify
 from workorders.views import View, order_view, orders_of
 
@@ -335,3 +336,23 @@ def test_a_talk_that_outlasted_the_lease_unseen_is_in_the_order(at_home: House) 
     assert order["first_responder"] == "counselor:gz-chen"
     assert order["station_answering"] == "440100"
     assert str(order["t_answer"]).startswith("2026-06-07T21:00:10")
+
+
+@pytest.mark.parametrize(
+    ("said", "trust", "kept"),
+    [
+        ("13570001234", "original", "+8613570001234"),
+        ("87654321", "original", "+862087654321"),
+        ("12345", "trunk", None),
+        ("02012345", "trunk", None),
+        ("02012355", "trunk", None),
+        (None, "withheld", None),
+    ],
+)
+def test_the_order_holds_a_callers_own_number_only(
+    house: House, said: str | None, trust: str, kept: str | None
+) -> None:
+    call = OfferedCall("a", "asterisk", "PJSIP/x", "020-12355", said)
+    order = house.order(house.engine.offered(call, BEGAN).order_no)
+    assert (order["id_trust"], order["caller"]) == (trust, kept and masked(kept))
+    assert (order["region_number"] is None) == (kept is None)
