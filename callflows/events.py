@@ -174,3 +174,14 @@ Event = (
     | DirectoryEntryMissing
     | QueueLeft
 )
+
+
+def keys_of(event: Event) -> str:
+    """The keys that the caller pressed; "" where none."""
+    match event:
+        case DigitsCollected(digits=digits):
+            return digits
+        case HoldEnded(key=key) | RecordingFinished(key=key):
+            return key or ""
+        case _:
+            return ""

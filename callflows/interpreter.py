@@ -18,12 +18,10 @@ from callflows.events import (
     CallOffered,
     DialEnded,
     DialResult,
-    DigitsCollected,
     Event,
-    HoldEnded,
     QueueLeft,
-    RecordingFinished,
     ReservationNoticed,
+    keys_of,
 )
 from callflows.session import Frame, Session, Turn
 from callflows.steps.queue import called_back
@@ -55,9 +53,9 @@ def advance(callflow: Callflow, session: Session, event: Event) -> Turn:
     if isinstance(event, CallerHungUp) or _abandoned(event):
         return Turn(replace(call.session, outcome=_outcome(call.session, waiting)))
     # An answer to what a lost version asked says nothing here; `*` does.
-    heard = _hear(call, event, waiting) if not lost or "*" in _keys(event) else None
+    heard = _hear(call, event, waiting) if not lost or "*" in keys_of(event) else None
     if heard is None:
-        if _keys(event) and isinstance(waiting, tuple) and _rings_counselor(waiting):
+        if keys_of(event) and isinstance(waiting, tuple) and _rings_counselor(waiting):
             # Impatience: the words before the ringing are not begun again.
             return _turn(call.changed(unspoken=()), waiting[-1:])
         return _turn(call, waiting)
@@ -77,7 +75,7 @@ def _not_begun(call: Call, event: Event) -> Turn:
 
 def _hear(call: Call, event: Event, waiting: Waiting) -> Call | None:
     """The call as the event leaves it, None where it is out of place."""
-    keys = _keys(event)
+    keys = keys_of(event)
     if "*" in keys:
         if call.session.priority is Priority.CRISIS:
             return None
@@ -195,16 +193,6 @@ def _to_queue(call: Call) -> Call | None:
         stack=session.queue_stack,
         memory=called_back(memory),
     )
-
-
-def _keys(event: Event) -> str:
-    match event:
-        case DigitsCollected(digits=digits):
-            return digits
-        case HoldEnded(key=key) | RecordingFinished(key=key):
-            return key or ""
-        case _:
-            return ""
 
 
 def _rings_counselor(waiting: Waiting) -> bool:

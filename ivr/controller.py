@@ -338,7 +338,10 @@ def _pending(
     row: CallRow, session: Session, verbs: tuple[Verb, ...], resumed: bool = False
 ) -> Pending:
     crisis = session.priority >= Priority.SILENT_CONFIRMED
-    return Pending(row.call_id, row.turn, row.verbs_turn, row.order_no, verbs, crisis, resumed)
+    star_counts = session.priority < Priority.CRISIS
+    return Pending(
+        row.call_id, row.turn, row.verbs_turn, row.order_no, verbs, crisis, resumed, star_counts
+    )
 
 
 def _ended(row: CallRow, at: datetime) -> CallRow:

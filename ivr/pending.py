@@ -27,7 +27,8 @@ class Pending:
 
     `turn` fences: whoever answers with another turn is told StaleTurn. `verbs_turn` is the turn
     that decided on these verbs: it stays the same when another engine takes the call over, so a
-    Dial begun for it is known again.
+    Dial begun for it is known again. `crisis` is true of a silent call too; `star_counts` where
+    `*` would still raise the call.
     """
 
     call_id: str
@@ -37,6 +38,7 @@ class Pending:
     verbs: tuple[Verb, ...]
     crisis: bool = False
     resumed: bool = False
+    star_counts: bool = True
 
 
 class StaleTurn(Exception):

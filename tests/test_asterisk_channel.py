@@ -94,7 +94,7 @@ def test_an_applications_argument_is_never_two_and_never_expanded(text: str) -> 
         channel = Channel(sent, {})
         for attempt in (
             lambda: channel.appexec("Playback", text),
-            lambda: channel.dial([text], 20),
+            lambda: channel.dial([text], 20, True),
             lambda: channel.set_variable("NAME", text),
             lambda: channel.set_variables(NAME=text),
         ):
@@ -112,7 +112,7 @@ def test_an_applications_argument_is_never_two_and_never_expanded(text: str) -> 
 def test_what_asterisk_would_interpret_is_refused(attack: str) -> None:
     with Sent() as sent:
         with pytest.raises(UnsafeArgument):
-            Channel(sent, {}).dial([attack], 20)
+            Channel(sent, {}).dial([attack], 20, True)
         assert sent.lines == b""
 
 

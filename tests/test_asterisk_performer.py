@@ -22,7 +22,7 @@ from callflows.events import (
 from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say, Verb
 from config.database import StoreUnavailable
 from ivr.asterisk.calls import CallHandler, HangupHandler
-from ivr.asterisk.channel import ChannelGone
+from ivr.asterisk.channel import ChannelGone, ConnectionLost
 from ivr.asterisk.performer import Performer, RecordingPlace
 from ivr.pending import OfferedCall, Pending, StaleTurn
 from tests.asterisk_peer import ENV, conversation, transcript
@@ -47,6 +47,7 @@ class Desk:
     folder: Path
     reserved: list[bool] = field(default_factory=list)
     phones: Sequence[SipPhone] = (SipPhone("wang", "1001"), SipPhone("li", "1002"))
+    line: SipPhone | None = SipPhone("gov", "02012345@trunk", "sister_line")
 
     def prompt_file(self, text: str, language: str, prompt: str) -> Path:
         return self.folder / prompt
@@ -57,8 +58,8 @@ class Desk:
     def contacts(self, call_id: str, offer_id: str) -> Sequence[SipPhone]:
         return self.phones
 
-    def directory_number(self, entry_id: str) -> str:
-        return "02012345@trunk"
+    def directory_line(self, entry_id: str) -> SipPhone | None:
+        return self.line
 
     def recording_place(self, call_id: str, verbs_turn: int) -> RecordingPlace:
         return RecordingPlace("message-1", self.folder / "message")
@@ -73,6 +74,9 @@ def desk(tmp_path: Path) -> Desk:
 
 def turn(*verbs: Verb, resumed: bool = False) -> Pending:
     return Pending("1795470143.1", 4, 3, "20260607-000001", verbs, resumed=resumed)
+
+
+IN_CRISIS = replace(turn(OFFER), crisis=True, star_counts=False)
 
 
 def play(desk: Desk, name: str, *turns: Pending, **values: object) -> list[Event | None]:
@@ -160,6 +164,21 @@ def test_what_came_of_an_offer(
     assert play(desk, "dial", turn(OFFER), report=report) == [DialEnded(AT, result, who, seconds)]
 
 
+def test_the_crisis_key_ends_the_ringing(desk: Desk) -> None:
+    assert play(desk, "dial", turn(OFFER), report="3|CANCEL||1000||||*") == [
+        DigitsCollected(AT, "*")
+    ]
+
+
+def test_in_a_crisis_no_key_ends_the_ringing(desk: Desk) -> None:
+    lines = transcript("dial", report="3|CANCEL||1000||||*")
+    lines[2] = lines[2].replace("gmdU", "gmU")
+    with conversation(*lines) as (channel, peer):
+        event = Performer(channel, desk, lambda: AT).perform(IN_CRISIS)
+    assert event == DialEnded(AT, DialResult.ABANDONED)
+    assert peer.heard[1] == lines[2]
+
+
 @pytest.mark.parametrize(
     ("report", "event"),
     [
@@ -178,7 +197,7 @@ def test_a_mobile_is_rung_where_it_has_to_accept(desk: Desk, report: str, event:
 def test_a_sister_line_answers_without_pressing_anything(desk: Desk) -> None:
     lines = [
         '> EXEC "MSet" "CALL_TURN=3,DIALSTATUS=,ANSWERED_AT=,TALK_OVER="', "< 200 result=0",
-        '> EXEC "Dial" "PJSIP/02012345@trunk,20,gmU(answered)"', "< 200 result=0",
+        '> EXEC "Dial" "PJSIP/02012345@trunk,20,gmdU(answered)"', "< 200 result=0",
         "> GET", "< 200 result=1 (3|ANSWER|1000|1007|02012345@trunk|16)",
     ]  # fmt: skip
     with conversation(*lines) as (channel, peer):
@@ -196,6 +215,26 @@ def test_an_address_that_is_none_is_not_dialled(desk: Desk, address: str) -> Non
         event = Performer(channel, desk, lambda: AT).perform(turn(OFFER))
     assert event == DialEnded(AT, DialResult.UNREACHABLE)
     assert peer.heard == []
+
+
+@pytest.mark.parametrize("line", [None, SipPhone("gov", "020&12345@trunk", "sister_line")])
+def test_a_directory_line_that_is_gone_or_cannot_be_dialled_is_unreachable(
+    desk: Desk, line: SipPhone | None
+) -> None:
+    desk.line = line
+    with conversation() as (channel, peer):
+        event = Performer(channel, desk, lambda: AT).perform(turn(Dial("directory", "gov", 20)))
+    assert event == DialEnded(AT, DialResult.UNREACHABLE)
+    assert peer.heard == []
+
+
+def test_a_duty_phone_has_to_accept(desk: Desk) -> None:
+    desk.line = SipPhone("duty", "13800138000@trunk", "outside")
+    dial = turn(Dial("directory", "duty", 20))
+    report = "ANSWER|1000|1009|13800138000@outside-trunk|16"
+    assert play(desk, "dial_outside", dial, report=report) == [
+        DialEnded(AT, DialResult.ANSWERED, "duty", 9)
+    ]
 
 
 def test_a_dial_that_another_engine_began_is_not_dialled_again(desk: Desk) -> None:
@@ -281,6 +320,48 @@ def test_a_crisis_key_pressed_while_no_engine_was_there_is_heard(desk: Desk) -> 
         CallHandler(engine, desk, lambda: AT)(channel)
     assert peer.heard[0] == lines[0]
     assert engine.heard[1:] == [DigitsCollected(AT, "*"), DialEnded(AT, DialResult.UNREACHABLE)]
+
+
+def test_a_crisis_key_pressed_after_a_talk_that_nobody_saw_end_waits_for_its_end(
+    desk: Desk,
+) -> None:
+    ringing = turn(OFFER, resumed=True)
+    engine = Engine([ringing, turn(MENU), replace(turn(OFFER), crisis=True), turn(Hangup())])
+    desk.phones = []
+    lines = transcript("dial_resumed", report="3|ANSWER|1000|1065|1001|16")
+    lines += ["> ", "< 200 result=1"] * 4
+    with conversation(*lines) as (channel, peer):
+        channel.env["agi_arg_3"] = "1"
+        CallHandler(engine, desk, lambda: AT)(channel)
+    assert peer.heard[1] == '> EXEC "MSet" "DIALSTATUS=,TALK_OVER="'
+    assert [type(event) for event in engine.heard[1:3]] == [DialEnded, DigitsCollected]
+
+
+@pytest.mark.parametrize(
+    ("verb", "lines"),
+    [
+        (Hold(20, "8"), ["> SET MUSIC", "< 200 result=0", "> WAIT", "< 200 result=42"]),
+        (replace(MENU, says=()), ["> WAIT", "< 200 result=42"]),
+        (Record(120, 8), ["> RECORD", "< 200 result=42 (dtmf) endpos=8000"]),
+        (OFFER, transcript("dial", report="3|CANCEL||1000||||*")),
+    ],
+)
+def test_a_crisis_key_outlives_a_store_that_cannot_hear_of_it(
+    desk: Desk, verb: Verb, lines: list[str]
+) -> None:
+    engine = Engine([turn(verb), StoreUnavailable("disk full")])
+    with conversation(*lines, "> SET", "< 200 result=1") as (channel, peer):
+        CallHandler(engine, desk, lambda: AT)(channel)
+    assert peer.heard[-1] == '> SET VARIABLE "CRISIS" "1"'
+
+
+def test_a_talk_after_which_the_call_goes_on_is_not_its_end(desk: Desk) -> None:
+    engine = Engine([turn(OFFER), turn(Hold(20)), turn(Hangup())])
+    lines = transcript("dial", report="3|ANSWER|1000|1065|1001|16")
+    lines += ["> EXEC", "< 200 result=0", "> SET MUSIC", "< 200 result=0"]
+    with conversation(*lines, "< EOF") as (channel, peer), pytest.raises(ConnectionLost):
+        CallHandler(engine, desk, lambda: AT)(channel)
+    assert peer.heard[3] == '> EXEC "MSet" "DIALSTATUS=,TALK_OVER="'
 
 
 @pytest.mark.parametrize("failure", [StaleTurn("x"), StoreUnavailable("disk full")])

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import structlog
 
-from callflows.events import DialResult, DigitsCollected, Event
-from callflows.verbs import Dial, Hangup
+from callflows.events import DialEnded, DialResult, DigitsCollected, Event, keys_of
+from callflows.verbs import Hangup
 from config.database import StoreUnavailable
 from ivr.asterisk.channel import Channel, plain
 from ivr.asterisk.dialling import read_report
@@ -29,8 +29,6 @@ PRESENTATION = 0x60
 RESTRICTED = 0x20
 """Bits of `agi_callingpres`: the caller withholds the number."""
 
-# A Dial may have been answered meanwhile; a Hangup is the end.
-_ENDS = (Dial, Hangup)
 _CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,150}\Z")
 
 
@@ -74,21 +72,30 @@ class CallHandler:
             pressed = channel.env.get("agi_arg_3") == "1"
             crisis = False
             while True:
-                if pressed and not pending.crisis and not isinstance(pending.verbs[-1], _ENDS):
-                    star = DigitsCollected(self._now(), CRISIS_KEY)
-                    pending = self._controller.advanced(call.call_id, pending.turn, star)
-                    pressed = False
-                    continue
-                if pending.crisis and not crisis:
-                    channel.set_variable("CRISIS", "1")
-                    crisis = True
-                event = performer.perform(pending)
+                if pressed and not pending.crisis and not isinstance(pending.verbs[-1], Hangup):
+                    # A Dial may have been answered meanwhile.
+                    event: Event | None = performer.dial_done_meanwhile(pending)
+                    if event is None:
+                        event = DigitsCollected(self._now(), CRISIS_KEY)
+                        pressed = False
+                else:
+                    if pending.crisis and not crisis:
+                        channel.set_variable("CRISIS", "1")
+                        crisis = True
+                    event = performer.perform(pending)
                 if event is None:
                     # The store knows the end already: `h` need not tell it.
                     channel.set_variables(CALL_DONE=1, HANGUP_TOLD=1)
                     channel.hangup()
                     return
+                if CRISIS_KEY in keys_of(event) and not crisis:
+                    # Told the dialplan first: the store may be down.
+                    channel.set_variable("CRISIS", "1")
+                    crisis = True
                 pending = self._controller.advanced(call.call_id, pending.turn, event)
+                if _talked(event) and not isinstance(pending.verbs[-1], Hangup):
+                    # The call goes on: its talk must not look like its end to the dialplan.
+                    channel.set_variables(DIALSTATUS="", TALK_OVER="")
         except StaleTurn:
             log.info("call_taken_over", call_id=call.call_id)
         except StoreUnavailable as error:
@@ -143,6 +150,10 @@ def offered_call(env: Mapping[str, str]) -> OfferedCall:
         caller_id=None if withheld or not number else number,
         caller_name=None if withheld or name in ("", "unknown") else name,
     )
+
+
+def _talked(event: Event) -> bool:
+    return isinstance(event, DialEnded) and event.result is DialResult.ANSWERED
 
 
 def _number(text: str) -> str:

@@ -165,15 +165,17 @@ class Channel(AGI):  # type: ignore[misc]
             raise AGIAppError(f"Asterisk has no application {application}")
         return value
 
-    def dial(self, contacts: Sequence[str], seconds: int) -> None:
+    def dial(self, contacts: Sequence[str], seconds: int, until_star: bool) -> None:
         """Ring all contacts at once (`PJSIP/sip-1001`, `PJSIP/13800138000@trunk`) for `seconds`,
         with music for the caller. Whoever answers runs the dialplan's subroutine `answered`.
 
         Returns when the conversation or the ringing is over (`g`: a counselor's hang-up ends no
-        call); what came of it is in the channel's variables.
+        call); what came of it is in the channel's variables. With `until_star` the key `*` ends
+        the ringing, and the dialplan goes on at its extension `*` if the engine is lost.
         """
         rung = "&".join(_argument(contact) for contact in contacts)
-        self._appexec("Dial", [rung, str(int(seconds)), "gmU(answered)"])
+        options = "gmdU(answered)" if until_star else "gmU(answered)"
+        self._appexec("Dial", [rung, str(int(seconds)), options])
 
     def set_variables(self, **values: object) -> None:
         """Set several channel variables in one exchange."""

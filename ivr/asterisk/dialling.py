@@ -45,6 +45,7 @@ _REPORT = (
     "DIALEDPEERNUMBER",
     "HANGUPCAUSE",
     "TALK_OVER",
+    "EXTEN",
 )
 
 
@@ -52,13 +53,14 @@ _REPORT = (
 class DialReport:
     """`verbs_turn` is the turn whose Dial it was; `address` what answered, as it was dialled, ""
     where nobody did; `talk_seconds` counts from the answer. `over`: whoever answered had hung up
-    while no engine was there."""
+    while no engine was there. `starred`: the caller ended the ringing by `*`."""
 
     verbs_turn: int
     result: DialResult
     address: str
     talk_seconds: int
     over: bool = False
+    starred: bool = False
 
     @property
     def desk(self) -> str:
@@ -98,7 +100,9 @@ def read_report(channel: Channel) -> DialReport | None:
         return DialReport(int(turn), result, said["DIALEDPEERNUMBER"], talked, bool(over))
     if result is not DialResult.ABANDONED and said["HANGUPCAUSE"] == REJECTED:
         result = DialResult.DECLINED
-    return DialReport(int(turn), result, "", 0)
+    # Dial leaves for the extension that was pressed; a caller who hangs up leaves it alone.
+    starred = result is DialResult.ABANDONED and said.get("EXTEN") == "*"
+    return DialReport(int(turn), result, "", 0, starred=starred)
 
 
 def phone_number(address: str) -> str:

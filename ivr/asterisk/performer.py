@@ -66,8 +66,8 @@ class House(Protocol):
 
     def contacts(self, call_id: str, offer_id: str) -> Sequence[Contact]: ...
 
-    def directory_number(self, entry_id: str) -> str:
-        """`number@trunk` of a directory entry."""
+    def directory_line(self, entry_id: str) -> Contact | None:
+        """A directory entry; its id is the contact's. None where it was withdrawn."""
 
     def recording_place(self, call_id: str, verbs_turn: int) -> RecordingPlace: ...
 
@@ -92,7 +92,7 @@ class Performer:
         if pending.resumed:
             # The dialplan plays music while no engine serves the call.
             self._music = True
-            ended = self._dial_done_meanwhile(pending)
+            ended = self.dial_done_meanwhile(pending)
             if ended is not None:
                 return ended
         *before, last = pending.verbs
@@ -211,18 +211,20 @@ class Performer:
         if not who:
             return DialEnded(self._now(), DialResult.UNREACHABLE)
         begin_report(self._channel, pending.verbs_turn)
-        self._channel.dial(list(who), verb.ring_seconds)
+        self._channel.dial(list(who), verb.ring_seconds, pending.star_counts)
         self._music = False
         report = read_report(self._channel)
         if report is None:
             log.error("dial_without_status", call_id=pending.call_id)
             return DialEnded(self._now(), DialResult.UNREACHABLE)
+        if report.starred and pending.star_counts:
+            return DigitsCollected(self._now(), CRISIS_KEY)
         return self._dial_ended(report, who)
 
-    def _dial_done_meanwhile(self, pending: Pending) -> DialEnded | None:
+    def dial_done_meanwhile(self, pending: Pending) -> DialEnded | None:
         """A resumed turn's Dial that was begun by another engine is never dialled again."""
         last = pending.verbs[-1]
-        if not isinstance(last, Dial):
+        if not pending.resumed or not isinstance(last, Dial):
             return None
         report = read_report(self._channel)
         if report is None or report.verbs_turn != pending.verbs_turn:
@@ -231,14 +233,16 @@ class Performer:
 
     def _who(self, pending: Pending, verb: Dial) -> dict[str, str]:
         """Whom each dial string reaches."""
+        contacts: Sequence[Contact]
         if verb.kind == "directory":
-            rung = {dial_string(self._house.directory_number(verb.target), False): verb.target}
+            line = self._house.directory_line(verb.target)
+            contacts = [line] if line is not None else []
         else:
             contacts = self._house.contacts(pending.call_id, verb.target)
-            rung = {
-                dial_string(contact.address, contact.kind == "outside"): contact.counselor_id
-                for contact in contacts
-            }
+        rung = {
+            dial_string(contact.address, contact.kind == "outside"): contact.counselor_id
+            for contact in contacts
+        }
         return {text: who for text, who in rung.items() if text is not None}
 
     def _dial_ended(self, report: DialReport, who: Mapping[str, str]) -> DialEnded:

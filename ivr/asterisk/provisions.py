@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection
 
 from agents import roster
@@ -15,11 +16,18 @@ from ivr.asterisk.performer import RecordingPlace
 from ivr.controller import Controller
 from recordings.prompts import PromptCache
 from routing import offers
+from routing.directory import NotInDirectory
+
+log = structlog.get_logger()
+
+DUTY_PHONE = "duty_phone"
+"""The directory's service whose lines are our own people's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One thing to dial: `address` is an account's name, or `number@trunk`."""
+    """One thing to dial: `address` is an account's name, or `number@trunk`. Of a directory line
+    `counselor_id` is the entry's. Whoever answers `outside` has to accept."""
 
     counselor_id: str
     kind: str
@@ -55,11 +63,17 @@ class Provisions:
 
         return self.assembly.store.read(work)
 
-    def directory_number(self, entry_id: str) -> str:
-        entry = self.assembly.directory.entry(entry_id)
+    def directory_line(self, entry_id: str) -> Phone | None:
+        try:
+            entry = self.assembly.directory.entry(entry_id)
+        except NotInDirectory:
+            log.error("directory_entry_withdrawn", entry=entry_id)
+            return None
         if entry.local:
-            return f"sip-{entry.number}"
-        return f"{entry.number}@{self.assembly.settings.outbound_trunk}"
+            return Phone(entry_id, "sip", f"sip-{entry.number}")
+        # A duty phone is a mobile of ours, with a voicemail that "answers" too.
+        kind = "outside" if entry.service == DUTY_PHONE else "sister_line"
+        return Phone(entry_id, kind, f"{entry.number}@{self.assembly.settings.outbound_trunk}")
 
     def recording_place(self, call_id: str, verbs_turn: int) -> RecordingPlace:
         folder = self.assembly.settings.recordings_directory.absolute()

@@ -35,8 +35,12 @@ class Agi:
 
     def do(self, command: str) -> str:
         """Send a command; what follows `200 result=`, or the whole reply."""
-        self._connection.sendall(f"{command}\n".encode())
+        self.send(command)
         return self._lines.readline().strip().removeprefix("200 result=")
+
+    def send(self, command: str) -> None:
+        """Send a command without waiting for what comes of it."""
+        self._connection.sendall(f"{command}\n".encode())
 
     def key(self, prompt: str, milliseconds: int) -> str:
         """The key pressed in or after a prompt, "" for none."""

@@ -91,6 +91,30 @@ def test_every_key_of_a_telephone_arrives(flow: Flow, telephones: Telephones) ->
 
 
 @pytest.mark.usefixtures("engines")
+def test_the_crisis_key_ends_the_ringing_and_the_engine_serves_on(
+    flow: Flow, telephones: Telephones
+) -> None:
+    said: list[tuple[str, ...]] = []
+
+    def script(agi: Agi) -> None:
+        agi.do("ANSWER")
+        agi.do('EXEC Dial "PJSIP/sip-1003,20,gmdU(answered)"')
+        said.append(agi.variables("DIALSTATUS", "EXTEN"))
+        agi.do('EXEC Dial "PJSIP/sip-1004,20,gmU(answered)"')
+        said.append(agi.variables("DIALSTATUS", "DIALEDPEERNUMBER"))
+        agi.finish()
+
+    flow.scripts["13570001007"] = script
+    with (
+        telephones.counselor("sip-1003", secret("sip-1003"), Behaviour(answers_after=None)),
+        telephones.counselor("sip-1004", secret("sip-1004"), Behaviour(talks=0.5)),
+    ):
+        keys = [(1.0, "1"), (2.0, "*")]
+        assert telephones.call(GUANGZHOU, "13570001007", keys=keys).ended_by == "line"
+    assert said == [("CANCEL", "*"), ("ANSWER", "sip-1004")]
+
+
+@pytest.mark.usefixtures("engines")
 def test_each_way_an_offer_fails(flow: Flow, telephones: Telephones, prompt: Path) -> None:
     results: dict[str, tuple[str, ...]] = {}
     ways = {

@@ -64,6 +64,51 @@ def test_a_call_goes_on_with_the_next_engine_when_one_dies(
     assert len({engine for _, engine in seen}) == 2
 
 
+@pytest.mark.usefixtures("engines")
+def test_a_crisis_key_pressed_while_telephones_ring_outlives_the_engine(
+    flow: Flow, telephones: Telephones
+) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def script(agi: Agi) -> None:
+        seen.append(
+            (agi.env.get("agi_arg_3", ""), *agi.variables("DIALSTATUS", "CALL_TURN", "EXTEN"))
+        )
+        if len(seen) == 2:
+            agi.finish()
+            return
+        agi.do("ANSWER")
+        agi.do("SET VARIABLE CALL_TURN 3")
+        agi.do('EXEC Dial "PJSIP/sip-1003,20,gmdU(answered)"')
+
+    flow.scripts["13570002008"] = script
+    silent = Behaviour(answers_after=None)
+    with telephones.counselor("sip-1003", secret("sip-1003"), silent) as counselor:
+        call = telephones.start_call(GUANGZHOU, "13570002008", keys=[(2.0, "*")])
+        counselor.wait_for("cancelled")
+        assert telephones.result(call).ended_by == "line"
+    assert seen == [("", "", "", "s"), ("1", "", "", "s")]
+
+
+@pytest.mark.usefixtures("engines")
+def test_a_crisis_key_that_ends_a_menu_outlives_the_engine(
+    flow: Flow, telephones: Telephones, spoken: LastResortPrompts
+) -> None:
+    pressed: list[str] = []
+
+    def script(agi: Agi) -> None:
+        pressed.append(agi.env.get("agi_arg_3", ""))
+        if len(pressed) == 2:
+            agi.finish()
+            return
+        agi.do("ANSWER")
+        agi.send(f'EXEC "Read" "KEY,{spoken.stay},1,t(),1,4.000"')
+
+    flow.scripts["13570002009"] = script
+    telephones.call(GUANGZHOU, "13570002009", keys=[(1.5, "*")])
+    assert pressed == ["", "1"]
+
+
 def test_a_caller_waits_with_music_until_an_engine_is_back(
     engines: list[StubEngine], flow: Flow, telephones: Telephones
 ) -> None:
