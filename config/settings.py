@@ -81,7 +81,8 @@ class Settings(BaseSettings):
     recorded_prompts_directory: Path | None = None
     """People's own recordings, `<prompt>.<language>.wav`; they win over synthesis."""
     asterisk_root: Path | None = None
-    """A private install; None: the host's own Asterisk, else one made in the data directory."""
+    """Where a private install is; None: in the data directory. With none there, the host's own
+    Asterisk."""
 
     default_access_number: str = "12355"
     """For calls whose trunk tells none."""

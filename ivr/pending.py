@@ -10,8 +10,7 @@ from callflows.verbs import Verb
 @dataclass(frozen=True, slots=True)
 class OfferedCall:
     """A call as the carrier brought it. `caller_id` is what the carrier said, E.164 or not;
-    None when withheld. `channel` is the carrier's own name for the live leg. `line_id` names
-    the configured trunk it came in on."""
+    None when withheld. `channel` is the carrier's own name for the live leg."""
 
     call_id: str
     carrier: str

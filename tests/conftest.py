@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from config.database import Store
 from config.tables import load_tables
 from tests.postgresql import PostgreSQL
 from workorders.keys import Keys
 from workorders.log import Log
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

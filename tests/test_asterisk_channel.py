@@ -197,9 +197,9 @@ def test_a_hangup_notice_between_replies_is_tolerated() -> None:
 
 def test_a_variable_may_hold_anything_a_reply_may_look_like() -> None:
     with conversation("> GET", "< 200 result=1 (result=-1 (x) endpos=3)") as (channel, _):
-        assert channel.get_variable("NAME") == "result=-1 (x) endpos=3"
+        assert channel.get_variables("NAME") == {"NAME": "result=-1 (x) endpos=3"}
     with conversation("> GET", "< 200 result=0") as (channel, _):
-        assert channel.get_variable("NAME") == ""
+        assert channel.get_variables("NAME") == {"NAME": ""}
 
 
 def test_several_variables_are_read_in_one_exchange() -> None:

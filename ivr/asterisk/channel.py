@@ -154,9 +154,6 @@ class Channel(AGI):  # type: ignore[misc]
         another, or be expanded, is refused. Gives the application's result."""
         return self._appexec(application, [_argument(argument) for argument in arguments])
 
-    def exec_command(self, command: str, *args: object) -> str:
-        return self.appexec(command, *args)
-
     def _appexec(self, application: str, arguments: list[str]) -> str:
         if not _NAME.match(application):
             raise UnsafeArgument("not the name of an application")
@@ -186,12 +183,6 @@ class Channel(AGI):  # type: ignore[misc]
             raise UnsafeArgument("not the name of a variable")
         self.execute("SET VARIABLE", self._quote(name), self._quote(_argument(value)))
 
-    def get_variable(self, name: str) -> str:
-        """The variable's value, "" where it isn't set."""
-        if not _NAME.match(name):
-            raise UnsafeArgument("not the name of a variable")
-        return self.execute("GET VARIABLE", self._quote(name))["result"][1]
-
     def get_variables(self, *names: str) -> dict[str, str]:
         """Several variables' values in one exchange; none of them may hold a `|`."""
         if not all(_NAME.match(name) for name in names):
@@ -199,12 +190,6 @@ class Channel(AGI):  # type: ignore[misc]
         expression = "|".join(f"${{{name}}}" for name in names)
         reply = self.execute("GET FULL VARIABLE", self._quote(expression))["result"][1]
         return dict(zip(names, reply.split("|"), strict=False))
-
-    def get_data(self, filename: str | Path, timeout: int = 2000, max_digits: int = 255) -> str:
-        """Play a prompt and collect keys. `#` ends them and isn't among them; `timeout` in ms
-        counts from the prompt's end, then from each key."""
-        name = _argument(filename)
-        return self.execute("GET DATA", name, timeout, max_digits)["result"][0]
 
     def first_key(self, filenames: Sequence[str], timeout: float) -> str:
         """Play prompts one after the other until the first key, which ends them, or `timeout`

@@ -19,6 +19,7 @@ import structlog
 
 from callflows.events import DialResult
 from config.database import StoreUnavailable
+from ivr import messages
 from ivr.asterisk.dialling import RESULTS, phone_number
 from ivr.pending import OfferedCall
 
@@ -26,9 +27,6 @@ log = structlog.get_logger()
 
 WRITTEN_SECONDS = 5.0
 """A file younger than this that cannot be read is still being written."""
-WAV_HEADER_BYTES = 44
-BYTES_A_SECOND = 16_000
-"""8 kHz, 16 bit, mono."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +90,8 @@ def read_report(file: Path, voicemail: Path) -> Report:
     """Raises ValueError, KeyError or TypeError for what isn't a report."""
     said = json.loads(file.read_text(encoding="utf-8"))
     call_id = said["call_id"]
-    message = voicemail / f"{call_id}.wav"
-    recorded = 0
-    if message.exists():
-        recorded = max(0, message.stat().st_size - WAV_HEADER_BYTES) // BYTES_A_SECOND
+    message = voicemail / call_id
+    recorded = messages.samples(message) // messages.SAMPLES_A_SECOND
     turn = said["call_turn"]
     talk = said["talk_seconds"]
     return Report(
@@ -108,6 +104,6 @@ def read_report(file: Path, voicemail: Path) -> Report:
         talk_seconds=int(talk) if talk.isdecimal() else 0,
         desk=phone_number(said["dialled"]),
         over=bool(said["talk_over"]),
-        recording=message.stem if recorded else None,
+        recording=message.name if recorded else None,
         recorded_seconds=recorded,
     )
