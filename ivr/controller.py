@@ -150,7 +150,8 @@ class Controller:
             outcome = "voicemail" if "voicemail_left" in kinds else "failed"
             if result is DialResult.ANSWERED:
                 outcome = "transferred"
-            self.house.close(tx, row, outcome, "counselor" if over else "caller", at)
+            left = _dial_of(sessions.verbs_from_json(row.verbs))
+            self.house.close(tx, row, outcome, "counselor" if over else "caller", at, left)
             sessions.save(tx.connection, _ended(row, at), row.turn)
 
         self._write(work)
@@ -163,7 +164,8 @@ class Controller:
             row = self._live(tx, call_id)
             if row is None:
                 return False
-            self.house.close(tx, row, "failed", None, at)
+            left = _dial_of(sessions.verbs_from_json(row.verbs))
+            self.house.close(tx, row, "failed", None, at, left)
             sessions.save(tx.connection, _ended(row, at), row.turn)
             return True
 
@@ -294,13 +296,16 @@ class Controller:
             verbs=sessions.verbs_to_json(verbs),
         )
         ringing = _dial_of(verbs)
+        left = None if isinstance(event, DialEnded) or ringing == dialled else dialled
         if after.outcome is not None:
             outcome = _outcome(after)
             by = "caller" if hung_up_by_caller else _hung_up_by(event, dialled)
-            house.close(tx, row, outcome, by, at)
+            house.close(tx, row, outcome, by, at, left)
             saved = _ended(saved, at)
-        elif ringing is not None and ringing != dialled:
-            house.ringing(tx, row, ringing, at)
+        else:
+            house.dial_left(tx, row, left, at)
+            if ringing is not None and ringing != dialled:
+                house.ringing(tx, row, ringing, at)
         if row.turn:
             sessions.save(tx.connection, saved, row.turn)
         else:

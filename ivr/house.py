@@ -161,7 +161,7 @@ class House:
                 self._applied(tx, self.queues.leave(tx.connection, row.call_id, at))
                 return QueueLeft(at)
             case FindRegion():
-                return self._find_region(tx, row, session, dip, at)
+                return self._find_region(session, dip, at)
             case FindDirectoryEntry():
                 access = self.stations.region_from_access(session.values["access_number"])
                 values = session.values
@@ -204,20 +204,21 @@ class House:
                 if part.counselor_id == ended.answered_by and part.answered_at is None:
                     began = ended.at - timedelta(seconds=ended.talk_seconds)
                     self._note_answered(tx, row.order_no, part, began)
+        # What time alone did is told here: no transaction but a call's own writes to its order.
+        expired = offers.ended_so(tx.connection, offer_id, ("expired",))
         changes = self.queues.offer_ended(
             tx.connection, row.call_id, offer_id, str(ended.result), ended.answered_by, ended.at
         )
         self._applied(tx, changes)
-        failed = [
-            Note(
-                "offer_failed",
-                "asterisk" if row.carrier == "asterisk" else "engine",
-                {"offer": offer_id, "counselor": outcome.counselor_id, "result": outcome.result},
-            )
-            for outcome in changes.outcomes
-            if outcome.result != "answered"
-        ]
-        self.note(tx, row.order_no, ended.at, failed)
+        failed = [(o.counselor_id, o.result) for o in changes.outcomes if o.result != "answered"]
+        failed += [(who, result) for who, result in expired if who != ended.answered_by]
+        self._note_failed(tx, row, offer_id, failed, ended.at)
+
+    def dial_left(self, tx: Transaction, row: CallRow, left: Dial | None, at: datetime) -> None:
+        """The call has left a Dial behind without hearing of its end."""
+        if left is not None and left.kind == "offer":
+            failed = offers.ended_so(tx.connection, left.target, ("abandoned", "expired"))
+            self._note_failed(tx, row, left.target, failed, at)
 
     def answered_by(self, tx: Transaction, dial: Dial) -> tuple[str, datetime] | None:
         """Who has answered the offer that this Dial rings, and when."""
@@ -255,6 +256,8 @@ class House:
                 changes = self.queues.note_answered(tx.connection, part.offer_id, counselor_id, at)
                 self._applied(tx, changes)
                 self._note_answered(tx, row.order_no, part, at)
+                failed = [(o.counselor_id, o.result) for o in changes.outcomes]
+                self._note_failed(tx, row, part.offer_id, failed, at)
 
     def tick(self, tx: Transaction, at: datetime) -> None:
         """Time has passed."""
@@ -269,10 +272,18 @@ class House:
         return place is not None and place.offer_id is not None
 
     def close(
-        self, tx: Transaction, row: CallRow, outcome: str, hung_up_by: str | None, at: datetime
+        self,
+        tx: Transaction,
+        row: CallRow,
+        outcome: str,
+        hung_up_by: str | None,
+        at: datetime,
+        left: Dial | None = None,
     ) -> None:
-        """The call is over: free whom it held and close its order."""
+        """The call is over: free whom it held and close its order. `left`: the Dial it was in,
+        of whose end nothing is known."""
         self._applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
+        self.dial_left(tx, row, left, at)
         closing = Entry.closing(at, outcome, hung_up_by)
         tx.entries.setdefault(row.order_no, []).append(closing)
 
@@ -286,6 +297,21 @@ class House:
         """Write what was noted: the last thing a transaction does."""
         for order_no, entries in tx.entries.items():
             self.log.append_all(tx.connection, order_no, entries)
+
+    def _note_failed(
+        self,
+        tx: Transaction,
+        row: CallRow,
+        offer_id: str,
+        failed: Iterable[tuple[str, str]],
+        at: datetime,
+    ) -> None:
+        actor = "asterisk" if row.carrier == "asterisk" else "engine"
+        notes = [
+            Note("offer_failed", actor, {"offer": offer_id, "counselor": who, "result": result})
+            for who, result in failed
+        ]
+        self.note(tx, row.order_no, at, notes)
 
     def _note_answered(
         self, tx: Transaction, order_no: str, part: offers.Offer, at: datetime
@@ -327,9 +353,7 @@ class House:
             return None
         return FoundRegion(code, self.stations.regions.name(code), "number", "hint")
 
-    def _find_region(
-        self, tx: Transaction, row: CallRow, session: Session, dip: FindRegion, at: datetime
-    ) -> Event:
+    def _find_region(self, session: Session, dip: FindRegion, at: datetime) -> Event:
         if dip.by == "access":
             found = self.stations.region_from_access(session.values["access_number"])
         elif dip.by == "number":
@@ -338,9 +362,6 @@ class House:
             found = self.stations.regions.from_stated(dip.stated)
         if found is None:
             return RegionUnknown(at)
-        data = {"region": found.region, "source": found.source, "confidence": found.confidence}
-        columns = {"region_stated": found.region} if dip.by == "stated" else {}
-        self.note(tx, row.order_no, at, [Note("region_found", "engine", data, columns)])
         return RegionFound(at, found.region, found.name, found.source, found.confidence)
 
 

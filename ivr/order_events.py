@@ -30,9 +30,27 @@ def notes_of_change(before: Session, after: Session) -> Iterator[Note]:
     if new.get("language") != old.get("language"):
         language = new.get("language", "")
         yield Note("language_chosen", "caller", {"language": language}, {"language": language})
+    yield from _notes_of_region(old, new)
     if after.priority != before.priority:
         change = {"from": int(before.priority), "to": int(after.priority)}
         yield Note("priority_raised", "caller", change, {"priority": int(after.priority)})
+
+
+def _notes_of_region(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Note]:
+    """A region found, confirmed or denied. What the caller confirms counts as stated."""
+    names = ("region", "region_source", "region_confidence")
+    if all(new.get(name) == old.get(name) for name in names):
+        return
+    columns = {name: new.get(name) for name in names[1:]}
+    if "region" not in new:
+        columns["region_stated"] = None
+        yield Note("region_denied", "caller", {"region": old.get("region")}, columns)
+        return
+    stated = new.get("region_source") == "stated"
+    if stated:
+        columns["region_stated"] = new["region"]
+    actor = "caller" if stated else "engine"
+    yield Note("region_found", actor, {"region": new["region"]}, columns)
 
 
 def notes_of_verbs(verbs: tuple[Verb, ...]) -> Iterator[Note]:
@@ -63,4 +81,3 @@ def notes_of_event(event: Event, dialled: Dial | None) -> Iterator[Note]:
                 "talk_seconds": event.talk_seconds,
             },
         )
-

@@ -6,7 +6,7 @@ ended, even by a mistake elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,6 +108,7 @@ _insert = offers.insert()
 _of_call = select(*_OFFER).where(o.call_id == bindparam("call"), o.ended_at.is_(None))
 _parts = select(*_OFFER).where(o.offer_id == bindparam("offer"), o.ended_at.is_(None))
 _rung = select(*_OFFER).where(o.offer_id == bindparam("offer"))
+_results = select(o.counselor_id, o.result).where(o.offer_id == bindparam("offer"))
 _overdue = (
     select(*_OFFER)
     .where(o.ended_at.is_(None), o.answered_at.is_(None), o.lease_until <= bindparam("at"))
@@ -177,6 +178,14 @@ def parts_of(connection: Connection, offer_id: str) -> list[Offer]:
 def rung(connection: Connection, offer_id: str) -> list[Offer]:
     """All its parts, ended ones too for as long as they are kept."""
     return [Offer(*row) for row in connection.execute(_rung, {"offer": offer_id})]
+
+
+def ended_so(
+    connection: Connection, offer_id: str, results: Collection[str]
+) -> list[tuple[str, str]]:
+    """Whose part of an offer ended with one of `results`, and with which."""
+    parts = connection.execute(_results, {"offer": offer_id})
+    return [(who, result) for who, result in parts if result in results]
 
 
 def overdue(connection: Connection, at: datetime) -> list[Offer]:

@@ -356,3 +356,40 @@ def test_the_order_holds_a_callers_own_number_only(
     order = house.order(house.engine.offered(call, BEGAN).order_no)
     assert (order["id_trust"], order["caller"]) == (trust, kept and masked(kept))
     assert (order["region_number"] is None) == (kept is None)
+
+
+def failed(house: House, order_no: str) -> list[tuple[str, str]]:
+    return [
+        (event["data"]["counselor"], event["data"]["result"])
+        for event in house.order(order_no)["events"]
+        if event["kind"] == "offer_failed"
+    ]
+
+
+def test_every_offer_of_the_order_has_an_end(house: House) -> None:
+    house.logs_in("gz-chen", "gz-huang")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    assert isinstance(ringing.verbs[-1], Dial)
+    crisis = on(house.engine, ringing, DigitsCollected(at(2), "*"))
+    assert [result for _, result in failed(house, crisis.order_no)] == ["abandoned"]
+    house.engine.counselor_answered("a", "8002", at(8))
+    rest = failed(house, crisis.order_no)[1:]
+    assert ("gz-huang", "not_first") in rest
+    assert {result for _, result in rest} == {"not_first"}
+    house.engine.hung_up("a", at(30), DialResult.ANSWERED, crisis.verbs_turn, 22, "8002")
+    assert failed(house, crisis.order_no)[1:] == rest
+
+
+def test_an_offer_that_expired_is_told_when_its_ringing_ends(house: House) -> None:
+    house.logs_in("gz-chen")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    house.engine.tick(at(200))
+    on(house.engine, ringing, DialEnded(at(201), DialResult.NO_ANSWER))
+    assert failed(house, ringing.order_no) == [("gz-chen", "expired")]
+
+
+def test_an_offer_that_rang_when_the_carrier_lost_the_call_is_abandoned(house: House) -> None:
+    house.logs_in("gz-chen")
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    house.engine.lost("a", at(20))
+    assert failed(house, ringing.order_no) == [("gz-chen", "abandoned")]
