@@ -74,7 +74,12 @@ class Alert:
 
 
 def node_is_failing(offers: int, unreachable: int) -> bool:
-    """Is it the carrier's node, not the phones? Of one node's offers ended within NODE_WINDOW."""
+    """Is it the carrier's node, not the phones? Of one node's offers ended within NODE_WINDOW.
+
+    Then nobody is paused, and an operator is told once. Its calls fall back by the rules for
+    all: who was unreachable isn't tried again for the same call, so it comes to other places and
+    at last to the flow's way for nobody; a caller in danger is tried again every URGENT_BACK_OFF.
+    """
     return offers >= NODE_OFFERS and unreachable > NODE_SHARE * offers
 
 

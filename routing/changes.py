@@ -52,12 +52,10 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What came of a change. `answer`: to the call that asked; `joined`: it is new. `woken`:
-    other calls that now hold a reservation. `outcomes`: of counselors whose offer ended.
-    `node_failing`: the carrier's node loses its phones."""
+    other calls that now hold a reservation. `outcomes`: of counselors whose offer ended."""
 
     answer: Reserved | Waiting | Nobody | None = None
     woken: tuple[Reserved, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     alerts: tuple[Alert, ...] = ()
-    node_failing: bool = False
     joined: bool = False

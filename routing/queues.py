@@ -333,7 +333,7 @@ class Queues:
                 excluded |= {part.counselor_id for part in parts}
             waiting.back_to_queue(connection, first.call_id, first.offer_id, excluded, 0)
         woken = self._match(connection, at)
-        return Changes(None, woken, tuple(outcomes), tuple(alerts), failing)
+        return Changes(None, woken, tuple(outcomes), tuple(alerts))
 
     def _end_talk(
         self, connection: Connection, part: Offer, winner: str | None, at: datetime

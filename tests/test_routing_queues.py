@@ -179,15 +179,32 @@ def test_a_failing_node_pauses_nobody_more_and_tells_once(desk: Desk) -> None:
     desk.staff(*(counselor(f"c{n}") for n in range(8)))
     held = desk.held("1")
     told = []
-    for n in range(8):
+    for _ in range(8):
         changes = desk.ended(held, "unreachable")
         told += [alert.event for alert in changes.alerts]
-        assert changes.node_failing is (n >= 4)
         held = changes.woken[0] if changes.woken else held
     paused = [n for n in range(8) if desk.state(f"c{n}")[0] == State.PAUSED]
     assert paused == [0, 1, 2, 3]
     assert told == ["carrier_node_loses_phones"]
     assert desk.status("1") == Nobody(), "the flow falls back"
+
+
+def test_a_call_on_a_failing_node_comes_to_other_places(desk: Desk) -> None:
+    desk.staff(*(counselor(f"c{n}") for n in range(6)), counselor("far", CENTRE))
+    held = desk.held("1")
+    for _ in range(6):
+        (held,) = desk.ended(held, "unreachable").woken
+    assert held.counselor_ids == ("far",)
+
+
+def test_a_crisis_on_a_failing_node_tries_again_after_a_rest(desk: Desk) -> None:
+    desk.staff(*(counselor(f"c{n}") for n in range(6)))
+    held = desk.held("1", priority=CRISIS)
+    while again := desk.ended(held, "unreachable").woken:
+        (held,) = again
+    assert not woken(desk.tick())
+    desk.pass_time(5)
+    assert woken(desk.tick()) == ["1"]
 
 
 def test_an_unreachable_phone_does_not_eat_the_next_call(desk: Desk) -> None:
