@@ -1,65 +1,53 @@
-"""What is dialled for an offer is built from our own store alone."""
+"""What may be dialled of the directory, and who has to accept."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
 
-from agents import presence, roster
-from agents.roster import Contact, Counselor
 from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
-from ivr.asterisk.provisions import Provisions
+from ivr.asterisk.provisions import Phone, Provisions
 from recordings.prompts import PromptCache
-from routing.queues import Queues, Reserved
 
-AT = datetime(2026, 6, 8, 4, 0, tzinfo=UTC)
-ELSEWHERE = Contact("outside", "+862787654321", "wuhan")
-ON_THE_NETWORK = Contact("outside", "+8613800138000")
+DIRECTORY = """
+verify_every_days: 90
+services:
+  duty_phone: {zh-CN: 值班电话, en: duty phone, short_code: null, reach: nation}
+  psychology: {zh-CN: 心理援助, en: psychological aid, short_code: "12356", reach: nation}
+  desk: {zh-CN: 分机, en: desk, short_code: null, reach: nation}
+entries:
+  duty: {service: duty_phone, region: null, number: "13800138000", verified: 2026-01-01}
+  aid: {service: psychology, region: null, number: "02012356", verified: 2026-01-01}
+  desk: {service: desk, region: null, number: "9000", verified: 2026-01-01, local: true}
+  asked: {service: psychology, region: "440100", number: "02012345", verified: null}
+"""
+
+
+@pytest.fixture
+def provisions(tmp_path: Path) -> Provisions:
+    (tmp_path / "directory.yaml").write_text(DIRECTORY, encoding="utf-8")
+    settings = Settings(
+        data_directory=tmp_path / "data",
+        sister_lines_directory=tmp_path,
+        trunks_file=CONFIG / "demo" / "trunks.yaml",
+        outbound_trunk="guangzhou",
+    )
+    assembly = Assembly.open(settings)
+    controller = assembly.controller("one", lambda woken: None)
+    return Provisions(assembly, controller, PromptCache(tmp_path))
 
 
 @pytest.mark.parametrize(
-    ("outbound_trunk", "dialled"),
+    ("entry", "phone"),
     [
-        ("guangzhou", {"sip-8301", "+862787654321@wuhan", "+8613800138000@guangzhou"}),
-        ("", {"sip-8301", "+862787654321@wuhan"}),
+        ("duty", Phone("duty", "outside", "13800138000@guangzhou")),
+        ("aid", Phone("aid", "sister_line", "02012356@guangzhou")),
+        ("desk", Phone("desk", "sip", "sip-9000")),
+        ("asked", None),
+        ("withdrawn", None),
     ],
 )
-def test_an_outside_number_leaves_on_its_own_trunk(
-    tmp_path: Path, outbound_trunk: str, dialled: set[str]
-) -> None:
-    assembly = Assembly.open(
-        Settings(
-            data_directory=tmp_path,
-            trunks_file=CONFIG / "demo" / "trunks.yaml",
-            outbound_trunk=outbound_trunk,
-        )
-    )
-    who = Counselor(
-        id="x",
-        name="新",
-        number="8301",
-        station="440100",
-        topics=frozenset({"law"}),
-        credentials={"law": date.max},
-        contacts=(Contact("sip", "8301"), ELSEWHERE, ON_THE_NETWORK),
-    )
-
-    def reserved(connection: Connection) -> str:
-        roster.add(connection, who, AT)
-        presence.log_in(connection, "x", AT)
-        held = Queues(assembly.stations).join(
-            connection, call_id="a", order_no="1", topic="law", language="zh-CN", priority=1,
-            home="440100", kinds=frozenset({"sip", "outside"}), node="asterisk", at=AT,
-        ).answer  # fmt: skip
-        assert isinstance(held, Reserved)
-        return held.offer_id
-
-    offer = assembly.store.write(reserved)
-    prompts = PromptCache(tmp_path / "prompts")
-    provisions = Provisions(assembly, assembly.controller("one", print), prompts)
-    assert {phone.address for phone in provisions.contacts("a", offer)} == dialled
-    assembly.store.close()
+def test_a_directory_line(provisions: Provisions, entry: str, phone: Phone | None) -> None:
+    assert provisions.directory_line(entry) == phone

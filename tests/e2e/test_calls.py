@@ -140,6 +140,20 @@ def test_a_call_that_rings_is_abandoned_without_blame(line: Deployment) -> None:
         line.until(lambda: line.state("8002") == "available")
 
 
+def test_the_crisis_key_ends_the_ringing_without_blame(line: Deployment) -> None:
+    """Law rings one; in the crisis the psychologist rings too, and answers."""
+    with line.desk("8002", answers_after=None) as law, line.desk("8001") as psychologist:
+        keys = [LAW, (7.0, "*")]
+        call = line.phones.start_call(GUANGZHOU, "13570000014", keys=keys, talks=13.0)
+        law.wait_for("cancelled")
+        psychologist.wait_for("answered")
+        line.phones.result(call)
+        assert law.count("rings") == law.count("cancelled") == 2
+        order = ended(line, "+8613570000014", "answered", "caller", "law")
+        assert order["priority"] == Priority.CRISIS
+        line.until(lambda: line.state("8002") == "available")
+
+
 def test_callers_leave_menu_and_queue_and_a_message_by_key_9(line: Deployment) -> None:
     with line.desk("8001"):  # takes psychology: a law caller waits a while
         talks = {"06": 1.5, "07": 5.0, "09": 13.0}
@@ -203,6 +217,16 @@ def test_after_hours_key_1_reaches_12356(line: Deployment) -> None:
     order = ended(line, "+8613570000010", "transferred", "sister_line", "law")
     assert order["t_answer"] is None
     assert order["handler"] == "station:440100"
+
+
+def test_after_hours_the_crisis_key_does_not_wait_for_a_sister_line(line: Deployment) -> None:
+    with sister_line(line, "9356", answers_after=None) as psychology:
+        keys = [LAW, (3.0, "1"), (9.0, "*")]
+        call = line.phones.start_call(GUANGZHOU, "13570000015", keys=keys, talks=12.0)
+        psychology.wait_for("cancelled")
+        line.phones.result(call)
+    order = line.order_of("+8613570000015")
+    assert order["priority"] == Priority.CRISIS
 
 
 @pytest.mark.usefixtures("no_duty_phone")
