@@ -140,9 +140,7 @@ class Log:
         """
         self.append_all(connection, order_no, [Entry(kind, at, actor, data, columns)])
 
-    def append_all(
-        self, connection: Connection, order_no: str, entries: Iterable[Entry]
-    ) -> int:
+    def append_all(self, connection: Connection, order_no: str, entries: Iterable[Entry]) -> int:
         """Append several events at once, as `append` does; how many were. An entry that closes
         the order is left out where it is closed already."""
         head = connection.execute(
