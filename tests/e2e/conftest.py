@@ -24,7 +24,7 @@ def secret(account: str) -> str:
 
 @pytest.fixture(scope="session")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> LastResortPrompts:
-    """Tones of a second in place of speech."""
+    """Tones in place of speech."""
     folder = tmp_path_factory.mktemp("prompts")
     for name in ("apology", "stay", "accept"):
         write(beep() * 3, folder / f"{name}.wav")
