@@ -141,7 +141,12 @@ def serve(rooms: Rooms, demo: bool) -> None:
     """Start the line and keep it alive: Asterisk, engine, jobs. Ctrl-C ends all of it."""
     settings = rooms.settings
     if demo:
-        sample = {"trunks_file": DEMO / "trunks.yaml", "sister_lines_directory": DEMO}
+        sample = {
+            "trunks_file": DEMO / "trunks.yaml",
+            "sister_lines_directory": DEMO,
+            "last_resort_number": settings.last_resort_number or "8101",
+            "crisis_last_resort_number": settings.crisis_last_resort_number or "8109",
+        }
         settings = settings.model_copy(update=sample)
     line = Line(settings, Path(__file__).resolve(), click.echo, callers=demo)
 

@@ -59,6 +59,8 @@ class Line:
             self._say(f"{assembly.import_roster(datetime.now(UTC))} counselors in the roster")
             for line in assembly.directory.overdue(datetime.now(PEOPLE_TIME).date()):
                 self._say(line)
+            for line in nobody_left(settings):
+                self._say(line)
             self._prompts(assembly)
             installation = self._installation()
             conf_dir = settings.asterisk_conf
@@ -144,6 +146,21 @@ class Line:
                 self._say(f"prompts spoken: {done} of {total}")
 
         cache.prepare(texts, progress)
+
+
+def nobody_left(settings: Settings) -> list[str]:
+    """Who is missing for a caller whom no engine can serve, a line each."""
+    missing = {
+        "IVR_LAST_RESORT_NUMBER": (
+            settings.last_resort_number,
+            "a caller whom no engine can serve can only leave a message",
+        ),
+        "IVR_CRISIS_LAST_RESORT_NUMBER": (
+            settings.crisis_last_resort_number or settings.last_resort_number,
+            "a caller in danger whom no engine can serve reaches NOBODY",
+        ),
+    }
+    return [f"WARNING: set {name}: {what}" for name, (set_, what) in missing.items() if not set_]
 
 
 def serve(line: Line, say: Say, ready: Callable[[], None]) -> None:

@@ -13,6 +13,7 @@ from agents import presence
 from config.settings import Settings
 from config.yaml_file import ConfigErrors
 from ivr.assembly import Assembly
+from ivr.serve import nobody_left
 from workorders.views import order_view
 
 TRUNK = '  - {name: %s, access_number: "%s", sources: [192.0.2.1], peer: "192.0.2.1:5060"}\n'
@@ -78,3 +79,15 @@ def test_when_a_shift_is_over_its_orders_are_the_duty_leads(tmp_path: Path) -> N
     assert told(others)[0] == "counselor:gz-huang"
     assert assembly.duty_lead(shifts, "440300") == "gd-liang", "the province's"
     assembly.store.close()
+
+
+def test_a_deployment_without_a_last_resort_is_told_whom_it_leaves_alone(tmp_path: Path) -> None:
+    told = nobody_left(Settings(data_directory=tmp_path))
+    assert [line.split(":")[1].strip() for line in told] == [
+        "set IVR_LAST_RESORT_NUMBER",
+        "set IVR_CRISIS_LAST_RESORT_NUMBER",
+    ]
+    complete = Settings(
+        data_directory=tmp_path, last_resort_number="8101", crisis_last_resort_number="8109"
+    )
+    assert nobody_left(complete) == []
