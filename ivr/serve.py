@@ -3,7 +3,6 @@ writes its configuration, makes the prompts, and keeps Asterisk and the engine a
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -111,7 +110,7 @@ class Line:
     def _environment(self) -> Mapping[str, str]:
         """Ours, with every setting spelled out: a child reads what we read."""
         own = {
-            f"IVR_{name.upper()}": json.dumps(value) if isinstance(value, tuple) else str(value)
+            f"IVR_{name.upper()}": str(value)
             for name, value in self.settings.model_dump(exclude_none=True).items()
             if name != "ami_secret"
         }

@@ -9,11 +9,12 @@ from pydantic import Field, model_validator
 
 from callflows.call import Call
 from callflows.events import DigitsCollected, Event, NoInput
-from callflows.steps.step import Asked, Exit, Heard, Prompt, Step
+from callflows.steps.question import Question
+from callflows.steps.step import Asked, Exit, Heard, Prompt
 from callflows.verbs import Gather
 
 
-class CollectDigitsStep(Step):
+class CollectDigitsStep(Question):
     """Speak a prompt and take several keys, kept under the name `value`.
 
     Entry ends at `max_digits`, at the key `finish_on`, or after `timeout` seconds without a
@@ -42,7 +43,6 @@ class CollectDigitsStep(Step):
     min_digits: Annotated[int, Field(ge=1, le=20)] = 1
     finish_on: Literal["", "#"] = "#"
     timeout: Annotated[float, Field(ge=1, le=30)] = 5
-    repeat: Annotated[int, Field(ge=0, le=2)] = 0
 
     EXITS = ("collected", "no_input")
     OPTIONAL_EXITS = MappingProxyType({"no_match": "no_input"})
@@ -66,19 +66,10 @@ class CollectDigitsStep(Step):
                 digits = digits.removesuffix(self.finish_on)
             if digits.isdecimal() and self.min_digits <= len(digits) <= self.max_digits:
                 return Exit("collected", call.with_values(**{self.value: digits}))
-            return self._again(call, "no_match")
+            return self.again(call, "no_match")
         if isinstance(event, NoInput):
-            return self._again(call, "no_input")
+            return self.again(call, "no_input")
         return None
-
-    def _again(self, call: Call, exit_name: str) -> Heard:
-        repeated: int = call.memory.get("repeated", 0)
-        if repeated < self.repeat:
-            return call.remember(repeated=repeated + 1)
-        return Exit(exit_name, call)
 
     def keys_needed(self, exit_name: str) -> int:
         return self.min_digits if exit_name == "collected" else super().keys_needed(exit_name)
-
-    def unpressed_seconds(self) -> float:
-        return self.timeout * (self.repeat + 1)

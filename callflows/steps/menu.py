@@ -9,11 +9,12 @@ from pydantic import Field
 
 from callflows.call import Call
 from callflows.events import DigitsCollected, Event, NoInput
-from callflows.steps.step import Asked, Exit, Heard, Prompt, Step
+from callflows.steps.question import Question
+from callflows.steps.step import Asked, Exit, Heard, Prompt
 from callflows.verbs import Gather
 
 
-class MenuStep(Step):
+class MenuStep(Question):
     """Speak a prompt and take one key; the exits are the keys.
 
     Nobody has to press anything: `no_input` leads on after `timeout` seconds of silence, and
@@ -38,7 +39,6 @@ class MenuStep(Step):
     type: Literal["menu"]
     prompt: Prompt
     timeout: Annotated[float, Field(ge=1, le=30)] = 4
-    repeat: Annotated[int, Field(ge=0, le=2)] = 0
 
     EXITS = ("no_input",)
     OPTIONAL_EXITS = MappingProxyType({"no_match": "no_input"})
@@ -53,16 +53,7 @@ class MenuStep(Step):
         if isinstance(event, DigitsCollected):
             if event.digits in set(self.key_exits()):
                 return Exit(event.digits, call)
-            return self._again(call, "no_match")
+            return self.again(call, "no_match")
         if isinstance(event, NoInput):
-            return self._again(call, "no_input")
+            return self.again(call, "no_input")
         return None
-
-    def _again(self, call: Call, exit_name: str) -> Heard:
-        repeated: int = call.memory.get("repeated", 0)
-        if repeated < self.repeat:
-            return call.remember(repeated=repeated + 1)
-        return Exit(exit_name, call)
-
-    def unpressed_seconds(self) -> float:
-        return self.timeout * (self.repeat + 1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 
@@ -19,7 +18,8 @@ from config.database import StoreUnavailable
 from ivr.asterisk.channel import Channel, plain
 from ivr.asterisk.dialling import read_report
 from ivr.asterisk.performer import CRISIS_KEY, House, Performer
-from ivr.pending import OfferedCall, Pending, StaleTurn
+from ivr.controller import Controller
+from ivr.pending import OfferedCall, StaleTurn
 
 log = structlog.get_logger()
 
@@ -30,25 +30,6 @@ RESTRICTED = 0x20
 """Bits of `agi_callingpres`: the caller withholds the number."""
 
 _CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,150}\Z")
-
-
-class Controller(Protocol):
-    """What a carrier needs of the controller."""
-
-    def offered(self, call: OfferedCall, at: datetime) -> Pending: ...
-
-    def advanced(self, call_id: str, turn: int, event: Event) -> Pending: ...
-
-    def hung_up(
-        self,
-        call_id: str,
-        at: datetime,
-        dial: DialResult | None = None,
-        dial_turn: int | None = None,
-        talk_seconds: int = 0,
-        desk: str = "",
-        over: bool = False,
-    ) -> bool: ...
 
 
 class CallHandler:
