@@ -19,6 +19,7 @@ from agents import presence
 from agents.counselor import Happening, State
 from agents.presence import RONA
 from agents.roster import Role, counselors
+from config.statements import Statement
 
 log = structlog.get_logger()
 
@@ -83,13 +84,16 @@ def node_is_failing(offers: int, unreachable: int) -> bool:
     return offers >= NODE_OFFERS and unreachable > NODE_SHARE * offers
 
 
-_one = select(c.station, c.misses).where(c.id == bindparam("counselor"))
-_colleague = select(
-    exists().where(
-        c.station == bindparam("at_station"),
-        c.id != bindparam("counselor"),
-        c.role == Role.COUNSELOR,
-        c.state.not_in((State.LOGGED_OUT, State.PAUSED)),
+_one = Statement(select(c.station, c.misses).where(c.id == bindparam("counselor")))
+_colleague = Statement(
+    select(
+        exists().where(
+            c.station == bindparam("at_station"),
+            c.id != bindparam("counselor"),
+            c.role == Role.COUNSELOR,
+            c.state != State.LOGGED_OUT,
+            c.state != State.PAUSED,
+        )
     )
 )
 
@@ -104,22 +108,22 @@ def apply_miss(
 ) -> Alert | None:
     """Pause the counselor as the table says. A station's last one who doesn't answer returns by
     itself, and the station's lead is alerted."""
-    row = connection.execute(_one, {"counselor": counselor_id}).first()
+    row = _one.first(connection, counselor=counselor_id)
     if row is None:
         return None
+    station, misses = row
     meaning = OFFER_RESULTS[result]
     reason = meaning.reason or result
     until = at + meaning.returns if meaning.returns else None
     alert = None
-    if reason == RONA:
-        who = {"counselor": counselor_id, "at_station": row.station}
-        if not connection.execute(_colleague, who).scalar():
-            if row.misses < last.times:
-                until = at + last.after
-            alert = Alert(
-                "last_counselor_did_not_answer",
-                {"station": row.station, "counselor": counselor_id, "misses": row.misses + 1},
-            )
+    who = {"counselor": counselor_id, "at_station": station}
+    if reason == RONA and not _colleague.scalar(connection, **who):
+        if misses < last.times:
+            until = at + last.after
+        alert = Alert(
+            "last_counselor_did_not_answer",
+            {"station": station, "counselor": counselor_id, "misses": misses + 1},
+        )
     presence.miss(connection, counselor_id, call_id, reason, until, at)
     return alert
 

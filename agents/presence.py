@@ -2,7 +2,7 @@
 
 Every function runs in the caller's transaction, which holds `one_at_a_time(connection,
 MATCHING)`. An update whose row isn't in a fitting state, or is held by another call, changes
-nothing and says so: nobody is ever taken from a call by a late message.
+nothing: nobody is ever taken from a call by a late message.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, case, func, null, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, null, or_, select, update
 
 from agents.counselor import HELD, Happening, OutOfPlace, State, after, states_before
 from agents.roster import (
@@ -25,6 +25,7 @@ from agents.roster import (
     remembered,
 )
 from config.database import one_at_a_time
+from config.statements import Statement
 
 c = counselors.c
 
@@ -49,15 +50,17 @@ class Person:
         return self.state == State.PAUSED and self.reason == RONA and self.until is None
 
 
-def _given(happening: Happening, mine: bool) -> Update:
+def _given(happening: Happening, mine: bool, **values: Any) -> Statement:
     """An update of one counselor in a state where `happening` is in place; `mine`: and held by
     the call it is about."""
     statement = update(counselors).where(
         c.id == bindparam("counselor"),
-        # Not IN, which would be built anew at each execution.
+        # Not IN, whose parameters are known only when it is executed.
         or_(*(c.state == state for state in sorted(states_before(happening)))),
     )
-    return statement.where(c.call_id == bindparam("call")) if mine else statement
+    if mine:
+        statement = statement.where(c.call_id == bindparam("call"))
+    return Statement(statement.values(**values))
 
 
 _WISH_GRANTED = {
@@ -71,11 +74,14 @@ _WISH_GRANTED = {
 }
 _AT_THE_END_OF_THE_LINE = {**_WISH_GRANTED, "available_since": bindparam("at")}
 
-_reserve = _given(Happening.RESERVE, mine=False).values(
-    state=State.RESERVED, call_id=bindparam("call"), since=bindparam("at")
-)
-_ring = _given(Happening.RING, mine=True).values(state=State.RINGING, since=bindparam("at"))
-_answer = _given(Happening.ANSWER, mine=True).values(
+_reserve = _given(
+    Happening.RESERVE, mine=False,
+    state=State.RESERVED, call_id=bindparam("call"), since=bindparam("at"),
+)  # fmt: skip
+_ring = _given(Happening.RING, mine=True, state=State.RINGING, since=bindparam("at"))
+_answer = _given(
+    Happening.ANSWER,
+    mine=True,
     state=State.ON_CALL,
     since=bindparam("at"),
     last_call_at=bindparam("at"),
@@ -84,17 +90,21 @@ _answer = _given(Happening.ANSWER, mine=True).values(
     misses=0,
 )
 _always_there = c.role == Role.DUTY_PHONE
-_end_call = _given(Happening.END_CALL, mine=True).values(
+_end_call = _given(
+    Happening.END_CALL,
+    mine=True,
     state=case((_always_there, State.AVAILABLE), else_=State.WRAP_UP),
     call_id=null(),
     since=bindparam("at"),
     until=case((_always_there, null()), else_=bindparam("until", type_=c.until.type)),
     available_since=bindparam("at"),
 )
-_end_call_at_once = _given(Happening.END_CALL, mine=True).values(**_AT_THE_END_OF_THE_LINE)
-_release = _given(Happening.RELEASE, mine=True).values(**_WISH_GRANTED)
-_release_to_end_of_line = _given(Happening.RELEASE, mine=True).values(**_AT_THE_END_OF_THE_LINE)
-_miss = _given(Happening.MISS, mine=True).values(
+_end_call_at_once = _given(Happening.END_CALL, mine=True, **_AT_THE_END_OF_THE_LINE)
+_release = _given(Happening.RELEASE, mine=True, **_WISH_GRANTED)
+_release_to_end_of_line = _given(Happening.RELEASE, mine=True, **_AT_THE_END_OF_THE_LINE)
+_miss = _given(
+    Happening.MISS,
+    mine=True,
     state=func.coalesce(c.wish, State.PAUSED),
     reason=func.coalesce(c.wish_reason, bindparam("why")),
     wish=null(),
@@ -104,12 +114,12 @@ _miss = _given(Happening.MISS, mine=True).values(
     until=case((c.wish.is_(None), bindparam("until", type_=c.until.type)), else_=null()),
     misses=c.misses + 1,
 )
-_wrap_ups_over = (
+_wrap_ups_over = Statement(
     update(counselors)
     .where(c.state == State.WRAP_UP, c.until <= bindparam("at"))
     .values(**_AT_THE_END_OF_THE_LINE)
 )
-_pauses_over = (
+_pauses_over = Statement(
     update(counselors)
     .where(c.state == State.PAUSED, c.until <= bindparam("at"))
     .values(**_AT_THE_END_OF_THE_LINE)
@@ -117,9 +127,9 @@ _pauses_over = (
 _person = select(
     c.id, c.revision, c.state, c.reason, c.until, c.available_since, c.calls_today, c.calls_day
 )
-_present = _person.where(c.state != State.LOGGED_OUT)
-_available = _person.where(c.state == State.AVAILABLE)
-_one = select(c.state, c.role, c.misses, c.station, c.call_id).where(c.id == bindparam("counselor"))
+_present = Statement(_person.where(c.state != State.LOGGED_OUT))
+_available = Statement(_person.where(c.state == State.AVAILABLE))
+_one = Statement(select(c.state, c.role).where(c.id == bindparam("counselor")))
 
 
 def present(connection: Connection, at: datetime) -> list[Person]:
@@ -132,8 +142,8 @@ def available(connection: Connection, at: datetime) -> list[Person]:
     return _people(connection, _available, at)
 
 
-def _people(connection: Connection, query: Select[Any], at: datetime) -> list[Person]:
-    rows = connection.execute(query).all()
+def _people(connection: Connection, query: Statement, at: datetime) -> list[Person]:
+    rows = query.rows(connection)
     known = remembered(connection, {row[0]: row[1] for row in rows})
     today = at.astimezone(PEOPLE_TIME).date()
     return [
@@ -162,12 +172,12 @@ def _asked(
     connection: Connection, who: str, happening: Happening, reason: str | None, at: datetime
 ) -> State:
     one_at_a_time(connection, MATCHING)
-    row = connection.execute(_one, {"counselor": who}).first()
+    row = _one.first(connection, counselor=who)
     if row is None:
         raise RosterError(f"no counselor {who}")
-    if row.role == Role.DUTY_PHONE:
+    state, role = State(row[0]), row[1]
+    if role == Role.DUTY_PHONE:
         raise RosterError(f"{who} is a duty phone: always on")
-    state = State(row.state)
     values: dict[str, Any]
     if state in HELD:
         wishes = {Happening.LOG_OUT: State.LOGGED_OUT, Happening.PAUSE: State.PAUSED}
@@ -189,38 +199,38 @@ def _asked(
 
 def reserve(connection: Connection, counselor_id: str, call_id: str, at: datetime) -> bool:
     """Take an available counselor; False if they weren't."""
-    return _applied(connection, _reserve, counselor=counselor_id, call=call_id, at=at)
+    return _reserve.run(connection, counselor=counselor_id, call=call_id, at=at) == 1
 
 
 def ring(connection: Connection, ids: Sequence[str], call_id: str, at: datetime) -> None:
     for who in ids:
-        connection.execute(_ring, {"counselor": who, "call": call_id, "at": at})
+        _ring.later(connection, counselor=who, call=call_id, at=at)
 
 
 def answer(connection: Connection, counselor_id: str, call_id: str, at: datetime) -> bool:
     """False if another call holds them, or they aren't there."""
     day = at.astimezone(PEOPLE_TIME).date()
-    return _applied(connection, _answer, counselor=counselor_id, call=call_id, at=at, day=day)
+    return _answer.run(connection, counselor=counselor_id, call=call_id, at=at, day=day) == 1
 
 
 def end_call(
     connection: Connection, counselor_id: str, call_id: str, wrap_up: timedelta, at: datetime
-) -> bool:
+) -> None:
     """Into wrap-up, or straight to the end of the line where there is none to do (a duty phone
     never has any)."""
-    if not wrap_up:
-        return _applied(connection, _end_call_at_once, counselor=counselor_id, call=call_id, at=at)
-    return _applied(
-        connection, _end_call, counselor=counselor_id, call=call_id, at=at, until=at + wrap_up
-    )
+    if wrap_up:
+        until = at + wrap_up
+        _end_call.later(connection, counselor=counselor_id, call=call_id, at=at, until=until)
+    else:
+        _end_call_at_once.later(connection, counselor=counselor_id, call=call_id, at=at)
 
 
 def release(
     connection: Connection, counselor_id: str, call_id: str, at: datetime, keep_idle: bool = True
-) -> bool:
+) -> None:
     """Let go without fault, keeping the idle time, or at the end of the line."""
     statement = _release if keep_idle else _release_to_end_of_line
-    return _applied(connection, statement, counselor=counselor_id, call=call_id, at=at)
+    statement.later(connection, counselor=counselor_id, call=call_id, at=at)
 
 
 def miss(
@@ -230,19 +240,11 @@ def miss(
     reason: str,
     until: datetime | None,
     at: datetime,
-) -> bool:
+) -> None:
     """Paused for `reason`, until they log in or `until`."""
-    return _applied(
-        connection, _miss, counselor=counselor_id, call=call_id, why=reason, until=until, at=at
-    )
+    _miss.later(connection, counselor=counselor_id, call=call_id, why=reason, until=until, at=at)
 
 
 def end_what_is_due(connection: Connection, at: datetime) -> int:
     """Wrap-ups and pauses whose time is over end; how many did."""
-    due = {"at": at}
-    over = connection.execute(_wrap_ups_over, due).rowcount
-    return over + connection.execute(_pauses_over, due).rowcount
-
-
-def _applied(connection: Connection, statement: Update, **values: Any) -> bool:
-    return connection.execute(statement, values).rowcount == 1
+    return _wrap_ups_over.run(connection, at=at) + _pauses_over.run(connection, at=at)

@@ -32,6 +32,7 @@ from sqlalchemy import (
 
 from agents.counselor import HELD, State
 from config.database import Instant, metadata, one_at_a_time
+from config.statements import Statement
 
 MATCHING = 1
 """What `one_at_a_time` holds whenever a counselor's presence or the queue changes. It is taken
@@ -148,9 +149,9 @@ _PROFILE = (
     counselors.c.contacts,
 )
 _by_id = select(*_PROFILE).where(counselors.c.id == bindparam("counselor"))
-_by_number = select(counselors.c.id).where(counselors.c.number == bindparam("number"))
-_contacts = select(counselors.c.id, counselors.c.contacts).where(
-    counselors.c.id.in_(bindparam("ids", expanding=True))
+_by_number = Statement(select(counselors.c.id).where(counselors.c.number == bindparam("number")))
+_revision = Statement(
+    select(counselors.c.revision).where(counselors.c.id == bindparam("counselor"))
 )
 _everybody = select(*_PROFILE).order_by(counselors.c.station, counselors.c.number)
 _state = select(counselors.c.state, counselors.c.role).where(
@@ -169,7 +170,7 @@ def add(connection: Connection, counselor: Counselor, at: datetime) -> None:
     """Add or replace. Presence and SIP secret of somebody known are kept, but for who becomes a
     duty phone, which is always there, or no longer is one. Raises RosterError."""
     one_at_a_time(connection, MATCHING)
-    taken_by = connection.execute(_by_number, {"number": counselor.number}).scalar()
+    taken_by = by_number(connection, counselor.number)
     if taken_by not in (None, counselor.id):
         raise RosterError(f"number {counselor.number} belongs to {taken_by}")
     profile = _to_row(counselor)
@@ -221,7 +222,7 @@ def get(connection: Connection, counselor_id: str) -> Counselor | None:
 
 def by_number(connection: Connection, number: str) -> str | None:
     """The counselor's id behind a desk number."""
-    found: str | None = connection.execute(_by_number, {"number": number}).scalar()
+    found: str | None = _by_number.scalar(connection, number=number)
     return found
 
 
@@ -232,8 +233,10 @@ def everybody(connection: Connection) -> list[Counselor]:
 
 def contacts_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Contact, ...]]:
     """What may be dialled for each of `ids`; somebody no longer in the roster is left out."""
-    rows = connection.execute(_contacts, {"ids": list(ids)})
-    return {row.id: _contacts_from(row.contacts) for row in rows}
+    revisions = {who: _revision.scalar(connection, counselor=who) for who in ids}
+    there = {who: revision for who, revision in revisions.items() if revision is not None}
+    known = remembered(connection, there)
+    return {who: counselor.contacts for who, counselor in known.items()}
 
 
 @dataclass(frozen=True, slots=True)

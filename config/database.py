@@ -4,8 +4,8 @@ Two ways in, both taking a function of a connection: `read` and `write`. A `writ
 transaction; it returns only after the commit is durable. No connection is ever held while a
 carrier performs a verb.
 
-SQLite: all writes pass one writer thread, `BEGIN IMMEDIATE`, several waiting writes sharing one
-commit (group commit; each in its own savepoint, so one that fails undoes itself alone).
+SQLite: one write at a time, `BEGIN IMMEDIATE`, several that wait sharing one commit
+(`config.group_commit`; each in its own savepoint, so one that fails undoes itself alone).
 `synchronous=FULL`: NORMAL loses the last committed orders with the power
 (https://www.sqlite.org/pragma.html#pragma_synchronous).
 
@@ -17,29 +17,27 @@ is never retried, for it may have been heard.
 
 from __future__ import annotations
 
-import queue
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
+from config.group_commit import Closed, GroupCommit, Outcome, Work
+from config.statements import Statement, begin_waiting, send_waiting
 from config.turns import NoTurn, Turns
 
 T = TypeVar("T")
-Job = tuple[Callable[[Connection], Any], "Future[Any]"]
 
 metadata = MetaData()
 
-WRITES_A_COMMIT = 64
 LOCK_SECONDS = 5
 READS_AT_ONCE = 8
 WRITES_AT_ONCE = 8
@@ -70,8 +68,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Store:
-    """One database. Open with `Store(url)`, which doesn't connect yet; `close()` ends the writer
-    thread and the pool.
+    """One database. `Store(url)` doesn't connect yet; `close()` finishes the writes that wait.
 
     `engine` is for migrations alone.
 
@@ -109,10 +106,11 @@ class Store:
         `work` must touch nothing but its connection: it may be undone, or done twice. Raises
         what `work` raises (nothing is then written), or StoreUnavailable.
         """
-        if self._writer is not None:
-            result = self._writer.submit(work)
-        else:
+        if self._writer is None:
             result = _transaction(self.engine, self._writing, work)
+        else:
+            with _unavailable_as_such():
+                result = self._writer.submit(work)
         self.writes += 1
         return result
 
@@ -129,13 +127,17 @@ class Store:
 
 
 def one_at_a_time(connection: Connection, what: int) -> None:
-    """Hold the other writers of `what` off until this transaction ends.
+    """Hold the other writers of `what` off from this connection's next statement on, until its
+    transaction ends.
 
     On SQLite there is one writer anyway; on PostgreSQL several engines share the store, and
     fairness of the queue needs that they match in turn.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(12355, :what)"), {"what": what})
+        _take_lock.later(connection, what=what)
+
+
+_take_lock = Statement(text("SELECT pg_advisory_xact_lock(12355, :what)"))
 
 
 def _transaction(engine: Engine, turns: Turns, work: Callable[[Connection], T]) -> T:
@@ -150,21 +152,35 @@ def _transaction(engine: Engine, turns: Turns, work: Callable[[Connection], T]) 
 
 
 def _attempt(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with engine.connect() as connection:
+    with engine.connect() as connection, connection.begin() as transaction:
         try:
+            if connection.dialect.name == "postgresql":
+                begin_waiting(connection)
             result = work(connection)
-        except DBAPIError as error:
-            if error.connection_invalidated or _sqlstate(error) in ("40001", "40P01"):
+            send_waiting(connection)
+        except (DBAPIError, psycopg.Error) as error:
+            lost = _lost(connection)
+            if lost:
+                connection.invalidate()
+            if lost or _sqlstate(error) in ("40001", "40P01"):
                 raise _Undone(error) from error
             raise
-        connection.commit()
+        transaction.commit()
         return result
+
+
+def _lost(connection: Connection) -> bool:
+    """Has SQLAlchemy, or the driver, lost its connection?"""
+    if connection.invalidated:
+        return True
+    driver: Any = connection.connection.dbapi_connection
+    return isinstance(driver, psycopg.Connection) and driver.closed
 
 
 class _Undone(Exception):
     """A transaction that left nothing behind, through no fault of its work."""
 
-    def __init__(self, cause: DBAPIError) -> None:
+    def __init__(self, cause: Exception) -> None:
         self.cause = cause
 
 
@@ -175,7 +191,9 @@ def _unavailable_as_such() -> Iterator[None]:
         yield
     except NoTurn as error:
         raise StoreUnavailable(f"the store is too busy: {error}") from error
-    except (DBAPIError, sqlite3.Error) as error:
+    except Closed as error:
+        raise StoreUnavailable("the store is closed") from error
+    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
         if _is_unavailable(error):
             raise StoreUnavailable(str(error).splitlines()[0]) from error
         raise
@@ -210,12 +228,20 @@ _POSTGRESQL_UNAVAILABLE = frozenset(("08", "53", "57", "58", "40"))
 
 
 def _sqlstate(error: Exception) -> str | None:
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(driver, "sqlstate", None)
     return state if isinstance(state, str) else None
 
 
+def _is_mistake(error: BaseException) -> bool:
+    """Whether the work is at fault, not the store: it alone need be undone."""
+    if isinstance(error, DBAPIError | sqlite3.Error):
+        return not _is_unavailable(error)
+    return isinstance(error, Exception)
+
+
 def _postgresql_engine(url: str) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         pool_size=READS_AT_ONCE + WRITES_AT_ONCE,
@@ -232,6 +258,13 @@ def _postgresql_engine(url: str) -> Engine:
         },
     )
 
+    # What SQLAlchemy itself executes comes in its place among our own statements.
+    @event.listens_for(engine, "before_cursor_execute")
+    def _before(connection: Connection, *_about: Any) -> None:
+        send_waiting(connection)
+
+    return engine
+
 
 def _sqlite_engine(url: str, begin: str, *, read_only: bool) -> Engine:
     """Transactions are begun by `begin`, never by the driver: a deferred one that turned into a
@@ -239,7 +272,8 @@ def _sqlite_engine(url: str, begin: str, *, read_only: bool) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        connect_args={"timeout": LOCK_SECONDS},
+        # One thread at a time is all that the driver needs; it need not be the same one.
+        connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False},
         **({"pool_size": READS_AT_ONCE} if read_only else {"poolclass": NullPool}),
     )
 
@@ -264,90 +298,52 @@ def _sqlite_engine(url: str, begin: str, *, read_only: bool) -> Engine:
 
 
 class _Writer:
-    """The only thread that writes an SQLite store."""
+    """The connection that writes an SQLite store."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._closed = False
-        self._closing = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
-        self._thread.start()
+        self._connection: Connection | None = None
+        self._group = GroupCommit(self._commit)
+        self.submit = self._group.submit
 
-    def submit(self, work: Callable[[Connection], T]) -> T:
-        if threading.current_thread() is self._thread:
-            raise RuntimeError("a write inside a write would wait for itself")
-        future: Future[T] = Future()
-        with self._closing:
-            if self._closed:
-                raise StoreUnavailable("the store is closed")
-            self._jobs.put((work, future))
-        return future.result()
+    @property
+    def waiting(self) -> int:
+        return self._group.waiting
 
     def close(self) -> None:
-        """Finish the writes that wait, then end."""
-        with self._closing:
-            if not self._closed:
-                self._closed = True
-                self._jobs.put(None)
-        self._thread.join()
+        """Finish the writes that wait."""
+        self._group.close()
+        if self._connection is not None:
+            self._connection.close()
 
-    def _run(self) -> None:
-        connection: Connection | None = None
-        closing = False
-        while not closing:
-            batch, closing = self._next_batch()
-            try:
-                with _unavailable_as_such():
-                    if connection is None:
-                        connection = self._engine.connect()
-                    results = self._commit(connection, batch) if batch else []
-            except BaseException as error:  # every waiter must learn of it, whatever it is
-                results = [(None, error)] * len(batch)
-                if connection is not None:
-                    connection.invalidate()
-                    connection.close()
-                    connection = None
-            for (_work, future), (result, failure) in zip(batch, results, strict=True):
-                if failure is None:
-                    future.set_result(result)
-                else:
-                    future.set_exception(failure)
-        if connection is not None:
-            connection.close()
-
-    def _next_batch(self) -> tuple[list[Job], bool]:
-        """Wait for a job and take all that wait with it; True when there will be no more."""
-        batch: list[Job] = []
-        job = self._jobs.get()
-        while job is not None:
-            batch.append(job)
-            if len(batch) == WRITES_A_COMMIT or self._jobs.empty():
-                return batch, False
-            job = self._jobs.get()
-        return batch, True
+    def _commit(self, works: list[Work]) -> list[Outcome]:
+        """All in one transaction, each undone alone where it fails. Where the store fails, the
+        connection is given up: SQLite may have undone the whole transaction already."""
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
+                if len(works) == 1:
+                    return [Outcome(works[0](self._connection))]
+                return [self._in_savepoint(self._connection, work) for work in works]
+        except BaseException as error:
+            if _is_mistake(error) and len(works) == 1:
+                return [Outcome(error=error)]
+            if self._connection is not None:
+                self._connection.invalidate()
+                self._connection.close()
+                self._connection = None
+            raise
 
     @staticmethod
-    def _commit(connection: Connection, batch: list[Job]) -> list[tuple[Any, BaseException | None]]:
-        """All of `batch` in one transaction; results are told only after the commit."""
-        results: list[tuple[Any, BaseException | None]] = []
-        if len(batch) == 1:
-            try:
-                with connection.begin():
-                    return [(batch[0][0](connection), None)]
-            except Exception as error:
-                if isinstance(error, DBAPIError) and _is_unavailable(error):
-                    raise
-                return [(None, error)]
-        with connection.begin():
-            for work, _future in batch:
-                connection.exec_driver_sql("SAVEPOINT one")
-                try:
-                    results.append((work(connection), None))
-                except Exception as error:
-                    if isinstance(error, DBAPIError) and _is_unavailable(error):
-                        raise  # SQLite may have undone the whole transaction already
-                    connection.exec_driver_sql("ROLLBACK TO one")
-                    results.append((None, error))
-                connection.exec_driver_sql("RELEASE one")
-        return results
+    def _in_savepoint(connection: Connection, work: Work) -> Outcome:
+        connection.exec_driver_sql("SAVEPOINT one")
+        try:
+            outcome = Outcome(work(connection))
+        except Exception as error:
+            if not _is_mistake(error):
+                raise
+            connection.exec_driver_sql("ROLLBACK TO one")
+            outcome = Outcome(error=error)
+        connection.exec_driver_sql("RELEASE one")
+        return outcome

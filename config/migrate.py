@@ -15,6 +15,7 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 from config.database import Store, one_at_a_time
+from config.statements import send_waiting
 from config.tables import load_tables
 
 MIGRATING = 13
@@ -27,6 +28,7 @@ def migrate(store: Store) -> None:
 
     def upgrade(connection: Connection) -> None:
         one_at_a_time(connection, MIGRATING)
+        send_waiting(connection)  # Alembic's own state bears only one at a time, too
         command.upgrade(_alembic(connection), "head")
 
     store.write(upgrade)

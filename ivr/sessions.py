@@ -13,6 +13,7 @@ from sqlalchemy import Column, Connection, Index, Integer, Table, Text, bindpara
 from callflows import verbs as verb_types
 from callflows.verbs import Say, Verb
 from config.database import Instant, metadata
+from config.statements import Statement
 from ivr.pending import StaleTurn
 
 calls = Table(
@@ -58,9 +59,9 @@ def node_of(call_id: str) -> str:
     return call_id.rpartition("-")[0]
 
 
-_insert = calls.insert()
-_by_id = select(calls).where(calls.c.call_id == bindparam("id"))
-_save = (
+_insert = Statement(calls.insert())
+_by_id = Statement(select(calls).where(calls.c.call_id == bindparam("id")))
+_save = Statement(
     calls.update()
     .where(calls.c.call_id == bindparam("id"), calls.c.turn == bindparam("expected"))
     .values(
@@ -73,42 +74,42 @@ _save = (
         ended_at=bindparam("new_ended_at"),
     )
 )
-_turn = select(calls.c.turn).where(calls.c.call_id == bindparam("id"), calls.c.ended_at.is_(None))
+_turn = Statement(
+    select(calls.c.turn).where(calls.c.call_id == bindparam("id"), calls.c.ended_at.is_(None))
+)
 _open = select(calls).where(calls.c.ended_at.is_(None)).order_by(calls.c.offered_at)
 
 
 def load(connection: Connection, call_id: str) -> CallRow | None:
-    row = connection.execute(_by_id, {"id": call_id}).first()
+    row = _by_id.first(connection, id=call_id)
     return CallRow(*row) if row is not None else None
 
 
 def turn_of(connection: Connection, call_id: str) -> int | None:
     """The turn of a call that has not ended; None otherwise."""
-    turn: int | None = connection.execute(_turn, {"id": call_id}).scalar()
+    turn: int | None = _turn.scalar(connection, id=call_id)
     return turn
 
 
 def insert(connection: Connection, row: CallRow) -> None:
-    connection.execute(_insert, {name: getattr(row, name) for name in CallRow.__slots__})
+    _insert.later(connection, **{name: getattr(row, name) for name in CallRow.__slots__})
 
 
 def save(connection: Connection, row: CallRow, expected_turn: int) -> None:
     """Replace the row if it is still at `expected_turn`; otherwise raise StaleTurn."""
-    result = connection.execute(
-        _save,
-        {
-            "id": row.call_id,
-            "expected": expected_turn,
-            "new_turn": row.turn,
-            "new_verbs_turn": row.verbs_turn,
-            "new_session": row.session,
-            "new_verbs": row.verbs,
-            "new_engine": row.engine,
-            "new_channel": row.channel,
-            "new_ended_at": row.ended_at,
-        },
+    saved = _save.run(
+        connection,
+        id=row.call_id,
+        expected=expected_turn,
+        new_turn=row.turn,
+        new_verbs_turn=row.verbs_turn,
+        new_session=row.session,
+        new_verbs=row.verbs,
+        new_engine=row.engine,
+        new_channel=row.channel,
+        new_ended_at=row.ended_at,
     )
-    if result.rowcount != 1:
+    if saved != 1:
         raise StaleTurn(row.call_id)
 
 

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from config.database import Instant, metadata
+from config.statements import Statement
 
 offers = Table(
     "offers",
@@ -104,34 +105,39 @@ _OFFER = (
     o.made_at,
     o.answered_at,
 )
-_insert = offers.insert()
-_of_call = select(*_OFFER).where(o.call_id == bindparam("call"), o.ended_at.is_(None))
-_parts = select(*_OFFER).where(o.offer_id == bindparam("offer"), o.ended_at.is_(None))
-_rung = select(*_OFFER).where(o.offer_id == bindparam("offer"))
-_results = select(o.counselor_id, o.result).where(o.offer_id == bindparam("offer"))
-_overdue = (
+_insert = Statement(
+    offers.insert(),
+    (*(column.name for column in _OFFER if column is not o.answered_at), "lease_until"),
+)
+_of_call = Statement(select(*_OFFER).where(o.call_id == bindparam("call"), o.ended_at.is_(None)))
+_parts = Statement(select(*_OFFER).where(o.offer_id == bindparam("offer"), o.ended_at.is_(None)))
+_rung = Statement(select(*_OFFER).where(o.offer_id == bindparam("offer")))
+_results = Statement(select(o.counselor_id, o.result).where(o.offer_id == bindparam("offer")))
+_overdue = Statement(
     select(*_OFFER)
     .where(o.ended_at.is_(None), o.answered_at.is_(None), o.lease_until <= bindparam("at"))
     .order_by(o.made_at, o.offer_id)
 )
-_lease = (
+_lease = Statement(
     update(offers)
     .where(o.offer_id == bindparam("offer"), o.ended_at.is_(None))
     .values(lease_until=bindparam("until"))
 )
-_answered = (
+_answered = Statement(
     update(offers)
     .where(o.offer_id == bindparam("offer"), o.counselor_id == bindparam("who"))
     .where(o.ended_at.is_(None))
     .values(answered_at=bindparam("at"))
 )
-_ended = (
+_ended = Statement(
     update(offers)
     .where(o.offer_id == bindparam("offer"), o.counselor_id == bindparam("who"))
     .values(ended_at=bindparam("at"), result=bindparam("how"), talk_seconds=bindparam("talked"))
 )
-_of_node = select(func.count(), func.sum(case((o.result == "unreachable", 1), else_=0))).where(
-    o.node == bindparam("on_node"), o.ended_at > bindparam("after")
+_of_node = Statement(
+    select(func.count(), func.sum(case((o.result == "unreachable", 1), else_=0))).where(
+        o.node == bindparam("on_node"), o.ended_at > bindparam("after")
+    )
 )
 _talks = (
     select(o.talk_seconds)
@@ -140,13 +146,13 @@ _talks = (
     .limit(TALKS_AVERAGED)
     .subquery()
 )
-_mean_talk = select(func.avg(_talks.c.talk_seconds))
-_forget = offers.delete().where(o.ended_at < bindparam("before"))
+_mean_talk = Statement(select(func.avg(_talks.c.talk_seconds)))
+_forget = Statement(offers.delete().where(o.ended_at < bindparam("before")))
 
 
 def add(connection: Connection, rows: Sequence[Offer], lease_until: datetime) -> None:
-    connection.execute(
-        _insert,
+    _insert.later_all(
+        connection,
         [
             {
                 "offer_id": row.offer_id,
@@ -167,66 +173,59 @@ def add(connection: Connection, rows: Sequence[Offer], lease_until: datetime) ->
 
 
 def of_call(connection: Connection, call_id: str) -> list[Offer]:
-    return [Offer(*row) for row in connection.execute(_of_call, {"call": call_id})]
+    return [Offer(*row) for row in _of_call.rows(connection, call=call_id)]
 
 
 def parts_of(connection: Connection, offer_id: str) -> list[Offer]:
     """Its parts that have not ended."""
-    return [Offer(*row) for row in connection.execute(_parts, {"offer": offer_id})]
+    return [Offer(*row) for row in _parts.rows(connection, offer=offer_id)]
 
 
 def rung(connection: Connection, offer_id: str) -> list[Offer]:
     """All its parts, ended ones too for as long as they are kept."""
-    return [Offer(*row) for row in connection.execute(_rung, {"offer": offer_id})]
+    return [Offer(*row) for row in _rung.rows(connection, offer=offer_id)]
 
 
 def ended_so(
     connection: Connection, offer_id: str, results: Collection[str]
 ) -> list[tuple[str, str]]:
     """Whose part of an offer ended with one of `results`, and with which."""
-    parts = connection.execute(_results, {"offer": offer_id})
+    parts = _results.rows(connection, offer=offer_id)
     return [(who, result) for who, result in parts if result in results]
 
 
 def overdue(connection: Connection, at: datetime) -> list[Offer]:
     """Unanswered offers whose lease has run out."""
-    return [Offer(*row) for row in connection.execute(_overdue, {"at": at})]
+    return [Offer(*row) for row in _overdue.rows(connection, at=at)]
 
 
 def extend_lease(connection: Connection, offer_id: str, until: datetime) -> None:
-    connection.execute(_lease, {"offer": offer_id, "until": until})
+    _lease.later(connection, offer=offer_id, until=until)
 
 
 def answered(connection: Connection, part: Offer, at: datetime) -> None:
-    connection.execute(_answered, {"offer": part.offer_id, "who": part.counselor_id, "at": at})
+    _answered.later(connection, offer=part.offer_id, who=part.counselor_id, at=at)
 
 
 def end(connection: Connection, part: Offer, result: str, at: datetime) -> None:
     talked = None
     if result == "answered" and part.answered_at is not None:
         talked = max(0, round((at - part.answered_at).total_seconds()))
-    connection.execute(
-        _ended,
-        {
-            "offer": part.offer_id,
-            "who": part.counselor_id,
-            "at": at,
-            "how": result,
-            "talked": talked,
-        },
+    _ended.later(
+        connection, offer=part.offer_id, who=part.counselor_id, at=at, how=result, talked=talked
     )
 
 
 def results_of_node(connection: Connection, node: str, after: datetime) -> tuple[int, int]:
     """Of one carrier node's offers ended since: how many, how many unreachable."""
-    row = connection.execute(_of_node, {"on_node": node, "after": after}).one()
-    return int(row[0]), int(row[1] or 0)
+    [(ended, unreachable)] = _of_node.rows(connection, on_node=node, after=after)
+    return int(ended), int(unreachable or 0)
 
 
 def mean_talk_seconds(connection: Connection) -> float | None:
-    found = connection.execute(_mean_talk).scalar()
+    found = _mean_talk.scalar(connection)
     return float(found) if found is not None else None
 
 
 def forget(connection: Connection, before: datetime) -> None:
-    connection.execute(_forget, {"before": before})
+    _forget.later(connection, before=before)

@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import (
     Column,
     Connection,
     Index,
     Integer,
-    Row,
     Table,
     Text,
     and_,
@@ -25,6 +23,7 @@ from sqlalchemy import (
 )
 
 from config.database import Instant, metadata
+from config.statements import Row, Statement
 from routing.router import WaitingCall
 
 waiting_calls = Table(
@@ -73,15 +72,17 @@ _CALL = (
     w.kinds,
     w.excluded,
 )
-_place = select(*_CALL, w.offer_id, w.unclaimed).where(w.call_id == bindparam("call"))
-_unserved = (
+_place = Statement(select(*_CALL, w.offer_id, w.unclaimed).where(w.call_id == bindparam("call")))
+_unserved = Statement(
     select(*_CALL)
     .where(w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT)
     .order_by(w.priority.desc(), w.enqueued_at, w.call_id)
 )
-_anybody = select(w.call_id).where(w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT).limit(1)
-_insert_place = waiting_calls.insert()
-_wishes = (
+_anybody = Statement(
+    select(w.call_id).where(w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT).limit(1)
+)
+_insert_place = Statement(waiting_calls.insert())
+_wishes = Statement(
     update(waiting_calls)
     .where(w.call_id == bindparam("call"))
     .values(
@@ -90,13 +91,13 @@ _wishes = (
         priority=bindparam("new_priority"),
     )
 )
-_shown = update(waiting_calls).where(w.call_id == bindparam("call")).values(unclaimed=0)
-_hold = (
+_shown = Statement(update(waiting_calls).where(w.call_id == bindparam("call")).values(unclaimed=0))
+_hold = Statement(
     update(waiting_calls)
     .where(w.call_id == bindparam("call"), w.offer_id.is_(None))
     .values(offer_id=bindparam("offer"))
 )
-_back = (
+_back = Statement(
     update(waiting_calls)
     .where(w.call_id == bindparam("call"), w.offer_id == bindparam("offer"))
     .values(
@@ -105,119 +106,113 @@ _back = (
         unclaimed=w.unclaimed + bindparam("more_unclaimed"),
     )
 )
-_delete_place = waiting_calls.delete().where(w.call_id == bindparam("call"))
-_ahead = select(func.count()).where(
-    w.offer_id.is_(None),
-    w.unclaimed < UNCLAIMED_LIMIT,
-    w.home == bindparam("at_home"),
-    or_(
-        w.priority > bindparam("mine"),
-        and_(
-            w.priority == bindparam("mine"),
-            or_(
-                w.enqueued_at < bindparam("since"),
-                and_(w.enqueued_at == bindparam("since"), w.call_id < bindparam("call")),
+_delete_place = Statement(waiting_calls.delete().where(w.call_id == bindparam("call")))
+_ahead = Statement(
+    select(func.count()).where(
+        w.offer_id.is_(None),
+        w.unclaimed < UNCLAIMED_LIMIT,
+        w.home == bindparam("at_home"),
+        or_(
+            w.priority > bindparam("mine"),
+            and_(
+                w.priority == bindparam("mine"),
+                or_(
+                    w.enqueued_at < bindparam("since"),
+                    and_(w.enqueued_at == bindparam("since"), w.call_id < bindparam("call")),
+                ),
             ),
         ),
-    ),
+    )
 )
 
 
 def place_of(connection: Connection, call_id: str) -> Place | None:
-    row = connection.execute(_place, {"call": call_id}).first()
+    row = _place.first(connection, call=call_id)
     return _to_place(row) if row is not None else None
 
 
 def anybody(connection: Connection) -> bool:
     """Is `unserved` anybody?"""
-    return connection.execute(_anybody).first() is not None
+    return _anybody.first(connection) is not None
 
 
 def unserved(connection: Connection) -> list[WaitingCall]:
     """Who waits with nobody held for them, first to be served first."""
-    return [_to_call(row) for row in connection.execute(_unserved)]
+    return [_to_call(row) for row in _unserved.rows(connection)]
 
 
 def add(connection: Connection, call: WaitingCall) -> None:
-    connection.execute(
-        _insert_place,
-        {
-            "call_id": call.call_id,
-            "order_no": call.order_no,
-            "topic": call.topic,
-            "language": call.language,
-            "priority": call.priority,
-            "home": call.home,
-            "enqueued_at": call.enqueued_at,
-            "kinds": _list_to_json(call.kinds),
-            "excluded": "[]",
-            "node": call.node,
-            "offer_id": None,
-            "unclaimed": 0,
-        },
+    _insert_place.later(
+        connection,
+        call_id=call.call_id,
+        order_no=call.order_no,
+        topic=call.topic,
+        language=call.language,
+        priority=call.priority,
+        home=call.home,
+        enqueued_at=call.enqueued_at,
+        kinds=_list_to_json(call.kinds),
+        excluded="[]",
+        node=call.node,
+        offer_id=None,
+        unclaimed=0,
     )
 
 
 def change_wishes(connection: Connection, call: WaitingCall) -> None:
-    connection.execute(
-        _wishes,
-        {
-            "call": call.call_id,
-            "new_topic": call.topic,
-            "new_language": call.language,
-            "new_priority": call.priority,
-        },
+    _wishes.later(
+        connection,
+        call=call.call_id,
+        new_topic=call.topic,
+        new_language=call.language,
+        new_priority=call.priority,
     )
 
 
 def shown(connection: Connection, call_id: str) -> None:
     """The call is there: hold counselors for it again."""
-    connection.execute(_shown, {"call": call_id})
+    _shown.later(connection, call=call_id)
 
 
-def hold(connection: Connection, call_id: str, offer_id: str) -> bool:
-    """Give the call its offer; False if it holds one or has left."""
-    return connection.execute(_hold, {"call": call_id, "offer": offer_id}).rowcount == 1
+def hold(connection: Connection, call_id: str, offer_id: str) -> None:
+    """Give the call its offer, unless it holds one or has left."""
+    _hold.later(connection, call=call_id, offer=offer_id)
 
 
 def back_to_queue(
     connection: Connection, call_id: str, offer_id: str, excluded: Iterable[str], unclaimed: int
 ) -> None:
     """The offer is over and the call waits on in its place."""
-    connection.execute(
-        _back,
-        {
-            "call": call_id,
-            "offer": offer_id,
-            "now_excluded": _list_to_json(excluded),
-            "more_unclaimed": unclaimed,
-        },
+    _back.later(
+        connection,
+        call=call_id,
+        offer=offer_id,
+        now_excluded=_list_to_json(excluded),
+        more_unclaimed=unclaimed,
     )
 
 
 def delete(connection: Connection, call_id: str) -> None:
-    connection.execute(_delete_place, {"call": call_id})
+    _delete_place.later(connection, call=call_id)
 
 
 def ahead(connection: Connection, call: WaitingCall) -> int:
     """How many of the same station will be served before."""
-    found = connection.execute(
-        _ahead,
-        {
-            "at_home": call.home,
-            "mine": call.priority,
-            "since": call.enqueued_at,
-            "call": call.call_id,
-        },
+    found = _ahead.scalar(
+        connection,
+        at_home=call.home,
+        mine=call.priority,
+        since=call.enqueued_at,
+        call=call.call_id,
     )
-    return int(found.scalar_one())
+    return int(found)
 
 
-def _to_place(row: Row[*tuple[Any, ...]]) -> Place:
-    return Place(_to_call(row), row.offer_id, row.unclaimed)
+def _to_place(row: Row) -> Place:
+    return Place(_to_call(row), *row[10:])
 
 
-def _to_call(row: Row[*tuple[Any, ...]]) -> WaitingCall:
+def _to_call(row: Row) -> WaitingCall:
     call_id, order_no, topic, language, priority, home, enqueued_at, node, *lists = row[:10]
     kinds, excluded = map(_from_json, lists)
     return WaitingCall(

@@ -224,10 +224,12 @@ def test_a_late_message_takes_nobody_from_a_call(store: Store) -> None:
     store.write(lambda c: log_in(c, counselor("a")))
     assert store.write(lambda c: presence.reserve(c, "a", "1", NOON))
     assert not store.write(lambda c: presence.reserve(c, "a", "2", NOON))
-    assert not store.write(lambda c: presence.release(c, "a", "2", NOON))
+    store.write(lambda c: presence.release(c, "a", "2", NOON))
+    assert state_of(store, "a")[0] == "reserved"
     assert not store.write(lambda c: presence.answer(c, "a", "2", NOON))
     assert store.write(lambda c: presence.answer(c, "a", "1", NOON))
-    assert not store.write(lambda c: presence.end_call(c, "a", "2", timedelta(0), NOON))
+    store.write(lambda c: presence.end_call(c, "a", "2", timedelta(0), NOON))
+    assert state_of(store, "a")[0] == "on_call"
 
 
 @pytest.mark.parametrize(

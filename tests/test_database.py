@@ -77,8 +77,8 @@ class Together:
 
     def results(self, *works: Callable[[Connection], Any]) -> list[Future[Any]]:
         waiting = [self._pool.submit(self._store.write, work) for work in works]
-        jobs = self._store._writer._jobs  # type: ignore[union-attr]
-        while jobs.qsize() < len(works):
+        writer = self._store._writer
+        while writer is not None and writer.waiting < len(works):
             pass
         self._go.set()
         self._first.result()

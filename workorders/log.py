@@ -17,8 +17,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Update, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
+from config.statements import Statement
 from workorders.canonical import NO_MARK, SHANGHAI, canonical, instant
 from workorders.keys import Keys
 from workorders.order import (
@@ -100,10 +101,9 @@ class Log:
         }
         check_columns("offered", columns)
         columns = _plain(columns)
-        sequence = connection.execute(_TAKE_NUMBER[connection.dialect.name], {"call_id": call_id})
-        number = sequence.scalar()
+        number = _TAKE_NUMBER[connection.dialect.name].scalar(connection, call_id=call_id)
         if number is None:
-            return str(connection.execute(_ORDER_OF_CALL, {"call_id": call_id}).scalar_one())
+            return str(_ORDER_OF_CALL.scalar(connection, call_id=call_id))
         order_no = f"{at.astimezone(SHANGHAI):%Y%m%d}-{number:06d}"
         key = OrderKey.new(order_no)
         secrets: dict[str, Any] = {"order_no": order_no, "wrapped_key": key.wrapped(self.keys)}
@@ -115,12 +115,10 @@ class Log:
         event = _event(self.keys, order_no, 1, NO_MARK, "offered", at, "system", data)
         row = dict.fromkeys(FIELDS)
         row.update(changes({}, "offered", at, "system", columns))
-        connection.execute(
-            _INSERT_ORDER,
-            {**row, "order_no": order_no, "events": 1, "head": event["mac"], "sealed": 0},
-        )
-        connection.execute(_INSERT_SECRETS, {**_NO_SECRETS, **secrets})
-        connection.execute(_INSERT_EVENT, event)
+        head = event["mac"]
+        _INSERT_ORDER.later(connection, **row, order_no=order_no, events=1, head=head, sealed=0)
+        _INSERT_SECRETS.later(connection, **_NO_SECRETS | secrets)
+        _INSERT_EVENT.later(connection, **event)
         return order_no
 
     def append(
@@ -143,13 +141,11 @@ class Log:
     def append_all(self, connection: Connection, order_no: str, entries: Iterable[Entry]) -> int:
         """Append several events at once, as `append` does; how many were. An entry that closes
         the order is left out where it is closed already."""
-        head = connection.execute(
-            _HEAD[connection.dialect.name], {"order_no": order_no}
-        ).one_or_none()
+        head = _HEAD[connection.dialect.name].first(connection, order_no=order_no)
         if head is None:
             raise OrderUnknown(order_no)
-        row = dict(head._mapping)
-        seq, before = head.events, head.head
+        seq, before, *values = head
+        row = dict(zip(RULES_LOOK_AT, values, strict=True))
         events: list[dict[str, Any]] = []
         changed: dict[str, Any] = {}
         for entry in entries:
@@ -169,15 +165,13 @@ class Log:
             row.update(after)
             changed.update(after)
         if events:
-            connection.execute(_INSERT_EVENT, events)
-            connection.execute(
-                _update(tuple(changed)),
-                {
-                    "of": order_no,
-                    "set_events": seq,
-                    "set_head": before,
-                    **{f"set_{name}": value for name, value in changed.items()},
-                },
+            _INSERT_EVENT.later_all(connection, events)
+            _update(tuple(changed)).later(
+                connection,
+                of=order_no,
+                set_events=seq,
+                set_head=before,
+                **{f"set_{name}": value for name, value in changed.items()},
             )
         return len(events)
 
@@ -279,12 +273,12 @@ def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _take_number(dialect: str) -> Any:
+def _take_number(dialect: str) -> Statement:
     if dialect == "sqlite":
         from sqlalchemy.dialects.sqlite import insert as insert_
     else:
         from sqlalchemy.dialects.postgresql import insert as insert_  # type: ignore[assignment]
-    return (
+    return Statement(
         insert_(order_numbers)
         .values(call_id=bindparam("call_id"))
         .on_conflict_do_nothing(index_elements=["call_id"])
@@ -292,24 +286,28 @@ def _take_number(dialect: str) -> Any:
     )
 
 
-# Statements are built once: building costs more than running them.
 _TAKE_NUMBER = {dialect: _take_number(dialect) for dialect in ("sqlite", "postgresql")}
-_ORDER_OF_CALL = select(orders.c.order_no).where(orders.c.call_id == bindparam("call_id"))
-_INSERT_ORDER = insert(orders)
-_INSERT_EVENT = insert(order_events)
-_INSERT_SECRETS = insert(order_secrets)
+_ORDER_OF_CALL = Statement(
+    select(orders.c.order_no).where(orders.c.call_id == bindparam("call_id"))
+)
+_INSERT_ORDER = Statement(insert(orders))
+_INSERT_EVENT = Statement(insert(order_events))
+_INSERT_SECRETS = Statement(insert(order_secrets))
 _NO_SECRETS = dict.fromkeys((*PERSONAL_FIELDS, "caller_hash"))
 _SELECT_HEAD = select(
     orders.c.events, orders.c.head, *(orders.c[name] for name in RULES_LOOK_AT)
 ).where(orders.c.order_no == bindparam("order_no"))
 # On PostgreSQL two engines may append to one order at once: they take turns at its row.
-_HEAD = {"sqlite": _SELECT_HEAD, "postgresql": _SELECT_HEAD.with_for_update()}
+_HEAD = {
+    "sqlite": Statement(_SELECT_HEAD),
+    "postgresql": Statement(_SELECT_HEAD.with_for_update()),
+}
 
 
 @lru_cache(maxsize=512)
-def _update(columns: tuple[str, ...]) -> Update:
+def _update(columns: tuple[str, ...]) -> Statement:
     names = ("events", "head", *columns)
-    return (
+    return Statement(
         update(orders)
         .where(orders.c.order_no == bindparam("of"))
         .values({name: bindparam(f"set_{name}", type_=orders.c[name].type) for name in names})
