@@ -4,15 +4,17 @@ Two ways in, both taking a function of a connection: `read` and `write`. A `writ
 transaction; it returns only after the commit is durable. No connection is ever held while a
 carrier performs a verb.
 
-SQLite: one write at a time, `BEGIN IMMEDIATE`, several that wait sharing one commit
-(`config.group_commit`; each in its own savepoint, so one that fails undoes itself alone).
-`synchronous=FULL`: NORMAL loses the last committed orders with the power
-(https://www.sqlite.org/pragma.html#pragma_synchronous).
+A process writes one transaction at a time, and writes that wait share one (`config.group_commit`;
+each in a savepoint of its own, so one that fails undoes itself alone). SQLite has one writer
+anyway, and on PostgreSQL all that matters is done under one lock: there each commit shared is a
+wait for the disk that nobody else has to wait for.
 
-PostgreSQL: a pool, whose connections are had first come, first served. Work that lost its
-connection or a deadlock before its commit was sent has left nothing behind, so it is done once
-more on a fresh connection: a restarted server costs no call. A connection lost during the commit
-is never retried, for it may have been heard.
+SQLite: `BEGIN IMMEDIATE`, and `synchronous=FULL`: NORMAL loses the last committed orders with the
+power (https://www.sqlite.org/pragma.html#pragma_synchronous).
+
+PostgreSQL: work that lost its connection or a deadlock before its commit was sent has left nothing
+behind, so it is done once more on a fresh connection: a restarted server costs no call. A
+connection lost during the commit is never retried, for it may have been heard.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import psycopg
@@ -31,7 +34,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
 from config.group_commit import Closed, GroupCommit, Outcome, Work
-from config.statements import Statement, begin_waiting, send_waiting
+from config.statements import Statement, begin_waiting, drop_waiting, send_waiting
 from config.turns import NoTurn, Turns
 
 T = TypeVar("T")
@@ -40,8 +43,6 @@ metadata = MetaData()
 
 LOCK_SECONDS = 5
 READS_AT_ONCE = 8
-WRITES_AT_ONCE = 8
-"""On PostgreSQL. More are slower here: they wait for processors, not for the disk."""
 
 
 class StoreUnavailable(Exception):
@@ -82,23 +83,27 @@ class Store:
         self.dialect: Literal["sqlite", "postgresql"] = (
             "sqlite" if url.startswith("sqlite") else "postgresql"
         )
-        self._writer: _Writer | None = None
         if self.dialect == "sqlite":
             self._readers: Engine = _sqlite_engine(url, "BEGIN", read_only=True)
             self.engine: Engine = _sqlite_engine(url, "BEGIN IMMEDIATE", read_only=False)
-            self._writer = _Writer(self.engine)
         else:
             self.engine = _postgresql_engine(url)
             self._readers = self.engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
         self._reading = Turns(READS_AT_ONCE, LOCK_SECONDS)
-        self._writing = Turns(WRITES_AT_ONCE, LOCK_SECONDS)
+        self._writer = _Writer(self.engine)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one snapshot, which it cannot write to. Raises what `work` raises, or
         StoreUnavailable."""
-        return _transaction(self._readers, self._reading, work)
+
+        def attempt() -> T:
+            with self._readers.connect() as connection:
+                return _attempt(connection, work)
+
+        with _unavailable_as_such(), self._reading.turn():
+            return _twice(attempt)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and return its result after the commit.
@@ -106,11 +111,8 @@ class Store:
         `work` must touch nothing but its connection: it may be undone, or done twice. Raises
         what `work` raises (nothing is then written), or StoreUnavailable.
         """
-        if self._writer is None:
-            result = _transaction(self.engine, self._writing, work)
-        else:
-            with _unavailable_as_such():
-                result = self._writer.submit(work)
+        with _unavailable_as_such():
+            result = self._writer.submit(work)
         self.writes += 1
         return result
 
@@ -120,8 +122,7 @@ class Store:
             metadata.create_all(self.engine)
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        self._writer.close()
         self._readers.dispose()
         self.engine.dispose()
 
@@ -130,8 +131,8 @@ def one_at_a_time(connection: Connection, what: int) -> None:
     """Hold the other writers of `what` off from this connection's next statement on, until its
     transaction ends.
 
-    On SQLite there is one writer anyway; on PostgreSQL several engines share the store, and
-    fairness of the queue needs that they match in turn.
+    On SQLite nobody else writes anyway; on PostgreSQL several engines share the store, and fairness
+    of the queue needs that they match in turn.
     """
     if connection.dialect.name == "postgresql":
         _take_lock.later(connection, what=what)
@@ -140,32 +141,31 @@ def one_at_a_time(connection: Connection, what: int) -> None:
 _take_lock = Statement(text("SELECT pg_advisory_xact_lock(12355, :what)"))
 
 
-def _transaction(engine: Engine, turns: Turns, work: Callable[[Connection], T]) -> T:
-    with _unavailable_as_such(), turns.turn():
+def _twice(attempt: Callable[[], T]) -> T:
+    try:
+        return attempt()
+    except _Undone:
         try:
-            return _attempt(engine, work)
-        except _Undone:
-            try:
-                return _attempt(engine, work)
-            except _Undone as error:
-                raise error.cause from error
+            return attempt()
+        except _Undone as error:
+            raise error.cause from error
 
 
-def _attempt(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with engine.connect() as connection, connection.begin() as transaction:
+def _attempt(connection: Connection, work: Callable[[Connection], T]) -> T:
+    committing = False
+    with connection.begin():
         try:
-            if connection.dialect.name == "postgresql":
-                begin_waiting(connection)
+            begin_waiting(connection)
             result = work(connection)
-            send_waiting(connection)
+            committing = True
+            send_waiting(connection, commit=True)
         except (DBAPIError, psycopg.Error) as error:
             lost = _lost(connection)
             if lost:
                 connection.invalidate()
-            if lost or _sqlstate(error) in ("40001", "40P01"):
+            if (lost and not committing) or _sqlstate(error) in ("40001", "40P01"):
                 raise _Undone(error) from error
             raise
-        transaction.commit()
         return result
 
 
@@ -235,7 +235,7 @@ def _sqlstate(error: Exception) -> str | None:
 
 def _is_mistake(error: BaseException) -> bool:
     """Whether the work is at fault, not the store: it alone need be undone."""
-    if isinstance(error, DBAPIError | sqlite3.Error):
+    if isinstance(error, DBAPIError | sqlite3.Error | psycopg.Error):
         return not _is_unavailable(error)
     return isinstance(error, Exception)
 
@@ -244,7 +244,7 @@ def _postgresql_engine(url: str) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        pool_size=READS_AT_ONCE + WRITES_AT_ONCE,
+        pool_size=READS_AT_ONCE + 1,
         connect_args={
             "connect_timeout": 3,
             # A server that vanished from the network is noticed; so are engines that did, whose
@@ -298,7 +298,7 @@ def _sqlite_engine(url: str, begin: str, *, read_only: bool) -> Engine:
 
 
 class _Writer:
-    """The connection that writes an SQLite store."""
+    """The connection that writes."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -313,37 +313,58 @@ class _Writer:
     def close(self) -> None:
         """Finish the writes that wait."""
         self._group.close()
-        if self._connection is not None:
-            self._connection.close()
+        self._give_up()
 
     def _commit(self, works: list[Work]) -> list[Outcome]:
-        """All in one transaction, each undone alone where it fails. Where the store fails, the
-        connection is given up: SQLite may have undone the whole transaction already."""
+        """All in one transaction, each undone alone where it fails."""
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            with self._connection.begin():
-                if len(works) == 1:
-                    return [Outcome(works[0](self._connection))]
-                return [self._in_savepoint(self._connection, work) for work in works]
-        except BaseException as error:
-            if _is_mistake(error) and len(works) == 1:
+            return _twice(lambda: self._attempt(works))
+        except Exception as error:
+            if len(works) == 1 and _is_mistake(error):
                 return [Outcome(error=error)]
-            if self._connection is not None:
-                self._connection.invalidate()
-                self._connection.close()
-                self._connection = None
             raise
 
-    @staticmethod
-    def _in_savepoint(connection: Connection, work: Work) -> Outcome:
-        connection.exec_driver_sql("SAVEPOINT one")
+    def _attempt(self, works: list[Work]) -> list[Outcome]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
         try:
-            outcome = Outcome(work(connection))
-        except Exception as error:
-            if not _is_mistake(error):
-                raise
-            connection.exec_driver_sql("ROLLBACK TO one")
-            outcome = Outcome(error=error)
-        connection.exec_driver_sql("RELEASE one")
+            return _attempt(self._connection, partial(_all_of, works))
+        except BaseException:
+            # Whether the transaction is still open depends on what failed, and how.
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+
+_savepoint = Statement(text("SAVEPOINT one"))
+_back_to_savepoint = Statement(text("ROLLBACK TO SAVEPOINT one"))
+_release_savepoint = Statement(text("RELEASE SAVEPOINT one"))
+
+
+def _all_of(works: list[Work], connection: Connection) -> list[Outcome]:
+    if len(works) == 1:
+        return [Outcome(works[0](connection))]
+    return [_in_savepoint(connection, work) for work in works]
+
+
+def _in_savepoint(connection: Connection, work: Work) -> Outcome:
+    try:
+        _savepoint.later(connection)
+        outcome = Outcome(work(connection))
+        _release_savepoint.later(connection)
+        send_waiting(connection)
         return outcome
+    except Exception as error:
+        if not _is_mistake(error):
+            raise
+        begun = not _savepoint.waits(connection)
+        drop_waiting(connection)
+        if begun:
+            _back_to_savepoint.run(connection)
+            _release_savepoint.run(connection)
+        return Outcome(error=error)

@@ -1,4 +1,4 @@
-"""Group commit: writes of one SQLite store, one transaction at a time, several in each.
+"""Group commit: writes of one store, one transaction at a time, several in each.
 
 There is no thread that writes: whoever comes while nobody writes leads, and does its own work
 and that of all who wait, in one transaction; who comes meanwhile waits, and the first of them

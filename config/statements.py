@@ -12,18 +12,21 @@ before it commits. The order of statements never changes, so nothing else can te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.elements import ClauseElement
 
 Row = tuple[Any, ...]
 Process = Callable[[Any], Any]
 
-_WAITING = "statements_waiting"
+_PIPELINE = "pipeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +40,15 @@ class _Parameter:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """`names`: None where the driver wants parameters by position. `results`: what turns a
-    column's value into ours, by index."""
+    """`parameters` by position. `results`: what turns a column's value into ours, by index."""
 
     text: str
     parameters: tuple[_Parameter, ...]
-    names: tuple[str, ...] | None
     results: tuple[tuple[int, Process], ...]
 
-    def given(self, values: Mapping[str, Any]) -> Any:
+    def given(self, values: Mapping[str, Any]) -> list[Any]:
         """The driver's parameters. Raises KeyError for one that isn't given."""
-        found = [
+        return [
             p.value
             if p.name is None
             else values[p.name]
@@ -55,7 +56,6 @@ class _Compiled:
             else p.process(values[p.name])
             for p in self.parameters
         ]
-        return found if self.names is None else dict(zip(self.names, found, strict=True))
 
     def row(self, row: Row) -> Row:
         values = list(row)
@@ -66,15 +66,13 @@ class _Compiled:
 
 class Statement:
     """One statement, for any connection of either store. Its parameters are given by the names
-    of its `bindparam`s, an INSERT's by its columns.
+    of its `bindparam`s, an INSERT's by all columns of its table.
 
     :param clause: without expanding parameters.
-    :param columns: those that an INSERT is given; all of its table where none are named.
     """
 
-    def __init__(self, clause: ClauseElement, columns: Iterable[str] = ()) -> None:
+    def __init__(self, clause: ClauseElement) -> None:
         self._clause = clause
-        self._columns = list(columns)
         self._compiled: dict[str, _Compiled] = {}
 
     def rows(self, connection: Connection, **values: Any) -> list[Row]:
@@ -107,55 +105,98 @@ class Statement:
     def later_all(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """The same for each of `rows`."""
         compiled = self._for(connection)
-        waiting = connection.info.get(_WAITING)
-        if waiting is not None:
-            waiting.extend((compiled.text, compiled.given(row)) for row in rows)
-        elif len(rows) == 1:
-            _run(connection, compiled.text, compiled.given(rows[0]))
+        pipeline = _pipeline(connection)
+        if pipeline is not None:
+            pipeline.waiting.extend((compiled.text, compiled.given(row)) for row in rows)
         else:
-            cursor = connection.connection.cursor()
-            cursor.executemany(compiled.text, [compiled.given(row) for row in rows])
+            for row in rows:
+                _run(connection, compiled.text, compiled.given(row))
+
+    def waits(self, connection: Connection) -> bool:
+        """Is it still to be done?"""
+        pipeline = _pipeline(connection)
+        text = self._for(connection).text
+        return pipeline is not None and any(text == waiting for waiting, _ in pipeline.waiting)
 
     def _for(self, connection: Connection) -> _Compiled:
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
-            compiled = self._compiled[dialect.name] = _compile(self._clause, self._columns, dialect)
+            compiled = self._compiled[dialect.name] = _compile(self._clause, dialect)
         return compiled
 
 
+class _Pipeline:
+    """What waits on a connection to PostgreSQL."""
+
+    def __init__(self, driver: psycopg.Connection[Row]) -> None:
+        self.waiting: list[tuple[str, Any]] = []
+        self._driver = driver
+        self._cursor = psycopg.RawCursor(driver)
+        self._results_unread = psycopg.RawCursor(driver)
+
+    def run(self, text: str, parameters: Any) -> psycopg.RawCursor[Row]:
+        """After what waits, and after BEGIN, in one round trip."""
+        if not self.waiting and self._driver.info.transaction_status != TransactionStatus.IDLE:
+            return self._cursor.execute(text.encode(), parameters, prepare=True)
+        with self._driver.pipeline():
+            self._send()
+            return self._cursor.execute(text.encode(), parameters, prepare=True)
+
+    def send(self, *, commit: bool = False) -> None:
+        """All that waits, in one round trip; `commit`: and COMMIT."""
+        if self.waiting or commit:
+            with self._driver.pipeline():
+                self._send()
+                if commit:
+                    self._results_unread.execute(b"COMMIT", prepare=False)
+
+    def _send(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for text, parameters in waiting:
+            self._results_unread.execute(text.encode(), parameters, prepare=True)
+
+
 def begin_waiting(connection: Connection) -> None:
-    """From now on what is to be done `later` waits; nothing that was waiting is done any more."""
-    connection.info[_WAITING] = []
-
-
-def send_waiting(connection: Connection) -> None:
-    """Do what waits."""
-    if waiting := connection.info.get(_WAITING):
-        connection.info[_WAITING] = []
+    """A transaction begins. On PostgreSQL, what is to be done `later` waits from now on; what
+    waited in another transaction is not done any more."""
+    if connection.dialect.name == "postgresql":
         driver: Any = connection.connection.dbapi_connection
-        with driver.pipeline():
-            for text, parameters in waiting:
-                driver.execute(text, parameters, prepare=True)
+        connection.info[_PIPELINE] = _Pipeline(driver)
+
+
+def drop_waiting(connection: Connection) -> None:
+    """Nothing that waits is done any more."""
+    pipeline = _pipeline(connection)
+    if pipeline is not None:
+        pipeline.waiting.clear()
+
+
+def send_waiting(connection: Connection, *, commit: bool = False) -> None:
+    """Do what waits; `commit`: and, where anything can wait, end the transaction."""
+    pipeline = _pipeline(connection)
+    if pipeline is not None:
+        pipeline.send(commit=commit)
+
+
+def _pipeline(connection: Connection) -> _Pipeline | None:
+    found: _Pipeline | None = connection.info.get(_PIPELINE)
+    return found
 
 
 def _run(connection: Connection, text: str, parameters: Any) -> Any:
     """The driver's cursor, after what waited was done."""
+    pipeline = _pipeline(connection)
+    if pipeline is not None:
+        return pipeline.run(text, parameters)
     driver: Any = connection.connection.dbapi_connection
-    waiting = connection.info.get(_WAITING)
-    if waiting is None:
-        return driver.execute(text, parameters)
-    if not waiting:
-        return driver.execute(text, parameters, prepare=True)
-    connection.info[_WAITING] = []
-    with driver.pipeline():
-        for earlier, its in waiting:
-            driver.execute(earlier, its, prepare=True)
-        return driver.execute(text, parameters, prepare=True)
+    return driver.execute(text, parameters)
 
 
-def _compile(clause: ClauseElement, columns: Sequence[str], dialect: Dialect) -> _Compiled:
-    compiled: Any = clause.compile(dialect=dialect, column_keys=columns or None)
+def _compile(clause: ClauseElement, dialect: Dialect) -> _Compiled:
+    if dialect.name == "postgresql":
+        dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    compiled: Any = clause.compile(dialect=dialect)
     parameters = {}
     for bind, name in compiled.bind_names.items():
         process = bind.type.dialect_impl(dialect).bind_processor(dialect)
@@ -169,10 +210,5 @@ def _compile(clause: ClauseElement, columns: Sequence[str], dialect: Dialect) ->
         for index, column in enumerate(getattr(clause, "exported_columns", ()))
         if (process := column.type.dialect_impl(dialect).result_processor(dialect, None))
     ]
-    order = compiled.positiontup
-    return _Compiled(
-        compiled.string,
-        tuple(parameters.values() if order is None else (parameters[name] for name in order)),
-        tuple(parameters) if order is None else None,
-        tuple(results),
-    )
+    order = tuple(parameters[name] for name in compiled.positiontup or ())
+    return _Compiled(compiled.string, order, tuple(results))

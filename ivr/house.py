@@ -96,7 +96,7 @@ class House:
         if home is None:
             home = self.stations.home_for(hint.region if hint else None)
         language = self.stations.settings(home).languages[0]
-        order_no = self.log.open_order(
+        order_no, opening = self.log.opening(
             tx.connection,
             call_id=call.call_id,
             at=at,
@@ -115,6 +115,9 @@ class House:
                 "topic": "unknown",
             },
         )
+        if opening is not None:
+            tx.openings[order_no] = opening
+            tx.entries[order_no] = []
         values = {"access_number": call.access_number, "language": language, "station": home}
         if hint is not None:
             values["number_region"] = hint.region
@@ -133,6 +136,7 @@ class House:
         """The answer to a data dip."""
         match dip:
             case JoinQueue():
+                tx.out_of_queue.discard(row.call_id)
                 changes = self.queues.join(
                     tx.connection,
                     call_id=row.call_id,
@@ -198,26 +202,35 @@ class House:
 
     def offer_ended(self, tx: Transaction, row: CallRow, offer_id: str, ended: DialEnded) -> None:
         """Apply what became of an offer to its counselors, before the flow hears of it."""
-        if ended.result is DialResult.ANSWERED:
-            # The lease may have run out while they talked: the talk is in the order all the same.
-            for part in offers.rung(tx.connection, offer_id):
-                if part.counselor_id == ended.answered_by and part.answered_at is None:
-                    began = ended.at - timedelta(seconds=ended.talk_seconds)
-                    self._note_answered(tx, row.order_no, part, began)
-        # What time alone did is told here: no transaction but a call's own writes to its order.
-        expired = offers.ended_so(tx.connection, offer_id, ("expired",))
         changes = self.queues.offer_ended(
             tx.connection, row.call_id, offer_id, str(ended.result), ended.answered_by, ended.at
         )
         self._applied(tx, changes)
         failed = [(o.counselor_id, o.result) for o in changes.outcomes if o.result != "answered"]
-        failed += [(who, result) for who, result in expired if who != ended.answered_by]
+        for part in changes.rung:
+            who = part.counselor_id
+            if ended.result is DialResult.ANSWERED and who == ended.answered_by:
+                # The lease may have run out while they talked: the talk is in the order all the
+                # same.
+                if part.answered_at is None:
+                    began = ended.at - timedelta(seconds=ended.talk_seconds)
+                    self._note_answered(tx, row.order_no, part, began)
+            elif part.result == "expired":
+                # What time alone did is told here: no transaction but a call's own writes to
+                # its order.
+                failed.append((who, part.result))
         self._note_failed(tx, row, offer_id, failed, ended.at)
+        if changes.left:
+            tx.out_of_queue.add(row.call_id)
 
     def dial_left(self, tx: Transaction, row: CallRow, left: Dial | None, at: datetime) -> None:
         """The call has left a Dial behind without hearing of its end."""
         if left is not None and left.kind == "offer":
-            failed = offers.ended_so(tx.connection, left.target, ("abandoned", "expired"))
+            failed = [
+                (part.counselor_id, part.result)
+                for part in offers.rung(tx.connection, left.target)
+                if part.result in ("abandoned", "expired")
+            ]
             self._note_failed(tx, row, left.target, failed, at)
 
     def answered_by(self, tx: Transaction, dial: Dial) -> tuple[str, datetime] | None:
@@ -249,11 +262,11 @@ class House:
         row = sessions.load(tx.connection, call_id)
         if row is None or row.ended_at is not None:
             return
-        parts = offers.of_call(tx.connection, call_id)
+        parts = self.queues.parts_held(tx.connection, call_id)
         counselor_id = _reached(tx.connection, [part.counselor_id for part in parts], number)
         for part in parts:
             if part.counselor_id == counselor_id and part.answered_at is None:
-                changes = self.queues.note_answered(tx.connection, part.offer_id, counselor_id, at)
+                changes = self.queues.note_answered(tx.connection, parts, counselor_id, at)
                 self._applied(tx, changes)
                 self._note_answered(tx, row.order_no, part, at)
                 failed = [(o.counselor_id, o.result) for o in changes.outcomes]
@@ -282,7 +295,8 @@ class House:
     ) -> None:
         """The call is over: free whom it held and close its order. `left`: the Dial it was in,
         of whose end nothing is known."""
-        self._applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
+        if row.call_id not in tx.out_of_queue:
+            self._applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
         self.dial_left(tx, row, left, at)
         closing = Entry.closing(at, outcome, hung_up_by)
         tx.entries.setdefault(row.order_no, []).append(closing)
@@ -296,7 +310,8 @@ class House:
     def write_log(self, tx: Transaction) -> None:
         """Write what was noted: the last thing a transaction does."""
         for order_no, entries in tx.entries.items():
-            self.log.append_all(tx.connection, order_no, entries)
+            opening = tx.openings.get(order_no)
+            self.log.append_all(tx.connection, order_no, entries, opening)
 
     def _note_failed(
         self,

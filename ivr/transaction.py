@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from agents.offer_results import Alert
-from workorders.log import Entry
+from workorders.log import Entry, Opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,13 @@ class Woken:
 
 @dataclass(slots=True)
 class Transaction:
-    """`woken`: whom to wake. `alerts`: what an operator must act on. `entries`: what the orders
-    are to say, by order number; written at the end, all at once."""
+    """`woken`: whom to wake. `alerts`: what an operator must act on. `openings` and `entries`:
+    orders to open and what orders are to say, by order number; written at the end, all at once.
+    `out_of_queue`: calls that hold neither place nor counselor any more."""
 
     connection: Connection
     woken: list[Woken] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
+    openings: dict[str, Opening] = field(default_factory=dict)
     entries: dict[str, list[Entry]] = field(default_factory=dict)
+    out_of_queue: set[str] = field(default_factory=set)

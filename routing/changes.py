@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents.offer_results import Alert
+from routing.offers import Offer
 from routing.rules import FIRST_OUTER_TIER
 
 
@@ -52,10 +53,13 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What came of a change. `answer`: to the call that asked; `joined`: it is new. `woken`:
-    other calls that now hold a reservation. `outcomes`: of counselors whose offer ended."""
+    other calls that now hold a reservation. `outcomes`: of counselors whose offer ended; `rung`:
+    all whom it rang, as they were before; `left`: its call has left the queue."""
 
     answer: Reserved | Waiting | Nobody | None = None
     woken: tuple[Reserved, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     alerts: tuple[Alert, ...] = ()
     joined: bool = False
+    rung: tuple[Offer, ...] = ()
+    left: bool = False

@@ -6,7 +6,7 @@ ended, even by a mistake elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,7 +77,7 @@ o = offers.c
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One counselor's part of an offer that has not ended."""
+    """One counselor's part of an offer. `result` is None until it has ended."""
 
     offer_id: str
     counselor_id: str
@@ -90,6 +90,7 @@ class Offer:
     together: bool
     made_at: datetime
     answered_at: datetime | None
+    result: str | None = None
 
 
 _OFFER = (
@@ -104,15 +105,12 @@ _OFFER = (
     o.together,
     o.made_at,
     o.answered_at,
+    o.result,
 )
-_insert = Statement(
-    offers.insert(),
-    (*(column.name for column in _OFFER if column is not o.answered_at), "lease_until"),
-)
+_insert = Statement(offers.insert())
 _of_call = Statement(select(*_OFFER).where(o.call_id == bindparam("call"), o.ended_at.is_(None)))
 _parts = Statement(select(*_OFFER).where(o.offer_id == bindparam("offer"), o.ended_at.is_(None)))
 _rung = Statement(select(*_OFFER).where(o.offer_id == bindparam("offer")))
-_results = Statement(select(o.counselor_id, o.result).where(o.offer_id == bindparam("offer")))
 _overdue = Statement(
     select(*_OFFER)
     .where(o.ended_at.is_(None), o.answered_at.is_(None), o.lease_until <= bindparam("at"))
@@ -166,6 +164,10 @@ def add(connection: Connection, rows: Sequence[Offer], lease_until: datetime) ->
                 "together": row.together,
                 "made_at": row.made_at,
                 "lease_until": lease_until,
+                "answered_at": None,
+                "ended_at": None,
+                "result": None,
+                "talk_seconds": None,
             }
             for row in rows
         ],
@@ -184,14 +186,6 @@ def parts_of(connection: Connection, offer_id: str) -> list[Offer]:
 def rung(connection: Connection, offer_id: str) -> list[Offer]:
     """All its parts, ended ones too for as long as they are kept."""
     return [Offer(*row) for row in _rung.rows(connection, offer=offer_id)]
-
-
-def ended_so(
-    connection: Connection, offer_id: str, results: Collection[str]
-) -> list[tuple[str, str]]:
-    """Whose part of an offer ended with one of `results`, and with which."""
-    parts = _results.rows(connection, offer=offer_id)
-    return [(who, result) for who, result in parts if result in results]
 
 
 def overdue(connection: Connection, at: datetime) -> list[Offer]:

@@ -92,7 +92,7 @@ class Queues:
         place = waiting.place_of(connection, call_id)
         if place is None:
             waiting.add(connection, call)
-            return replace(self._answer(connection, call, at), joined=True)
+            return replace(self._answer(connection, call, at, somebody_waits=True), joined=True)
         wishes = replace(place.call, topic=topic, language=language, priority=priority)
         if wishes != place.call:
             waiting.change_wishes(connection, wishes)
@@ -140,13 +140,16 @@ class Queues:
             offers.extend_lease(connection, offer_id, until)
         return parts
 
-    def note_answered(
-        self, connection: Connection, offer_id: str, counselor_id: str, at: datetime
-    ) -> Changes:
-        """Somebody picked up: the others are free again. The call keeps its place until the
-        offer ends, for a telephone's pick-up isn't yet a person's."""
+    def parts_held(self, connection: Connection, call_id: str) -> list[Offer]:
+        """Who is held for a call; it stays so until the transaction ends."""
         one_at_a_time(connection, MATCHING)
-        parts = offers.parts_of(connection, offer_id)
+        return offers.of_call(connection, call_id)
+
+    def note_answered(
+        self, connection: Connection, parts: Sequence[Offer], counselor_id: str, at: datetime
+    ) -> Changes:
+        """Somebody of an offer's `parts_held` picked up: the others are free again. The call keeps
+        its place until the offer ends, for a telephone's pick-up isn't yet a person's."""
         outcomes = []
         for part in parts:
             if part.counselor_id == counselor_id:
@@ -171,19 +174,20 @@ class Queues:
         :param result: a key of OFFER_RESULTS. `answered_by`: the counselor who was bridged.
         """
         one_at_a_time(connection, MATCHING)
-        parts = [p for p in offers.parts_of(connection, offer_id) if p.call_id == call_id]
+        rung = tuple(offers.rung(connection, offer_id))
+        parts = [part for part in rung if part.result is None and part.call_id == call_id]
         if not parts:
-            return Changes()
+            return Changes(rung=rung)
+        if result not in ("answered", "abandoned"):
+            return replace(self._offer_failed(connection, parts, result, at), rung=rung)
         if result == "answered":
             winner = answered_by or _who_answered(parts)
             outcomes = [self._end_talk(connection, part, winner, at) for part in parts]
-            waiting.delete(connection, call_id)
-            return Changes(woken=self._match(connection, at), outcomes=tuple(outcomes))
-        if result == "abandoned":
+        else:
             outcomes = self._let_go(connection, parts, at)
-            waiting.delete(connection, call_id)
-            return Changes(woken=self._match(connection, at), outcomes=tuple(outcomes))
-        return self._offer_failed(connection, parts, result, at)
+        waiting.delete(connection, call_id)
+        woken = self._match(connection, at)
+        return Changes(woken=woken, outcomes=tuple(outcomes), rung=rung, left=True)
 
     def call_ended(self, connection: Connection, call_id: str, at: datetime) -> Changes:
         """The caller is gone, whatever was going on: everybody it held is freed."""
@@ -225,8 +229,14 @@ class Queues:
         people = presence.present(connection, at)
         return explain(call, people, self._rules_of(call.home), at)
 
-    def _answer(self, connection: Connection, call: WaitingCall, at: datetime) -> Changes:
-        matched = self._match(connection, at)
+    def _answer(
+        self,
+        connection: Connection,
+        call: WaitingCall,
+        at: datetime,
+        somebody_waits: bool | None = None,
+    ) -> Changes:
+        matched = self._match(connection, at, somebody_waits)
         mine = next((item for item in matched if item.call_id == call.call_id), None)
         woken = tuple(item for item in matched if item is not mine)
         if mine is not None:
@@ -246,9 +256,11 @@ class Queues:
         outer = rules.open_tiers(waited, call.urgent) > FIRST_OUTER_TIER
         return Changes(Waiting(position, expected, outer), woken)
 
-    def _match(self, connection: Connection, at: datetime) -> tuple[Reserved, ...]:
-        """Serve whoever can be served, in order."""
-        if not waiting.anybody(connection):
+    def _match(
+        self, connection: Connection, at: datetime, somebody_waits: bool | None = None
+    ) -> tuple[Reserved, ...]:
+        """Serve whoever can be served, in order. `somebody_waits`: where that is known."""
+        if not (somebody_waits or waiting.anybody(connection)):
             return ()
         free = presence.available(connection, at)
         calls = waiting.unserved(connection) if free else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,10 @@ from sqlalchemy import Connection
 from agents import presence, roster
 from agents.counselor import State
 from agents.presence import Person
-from agents.roster import Contact, Counselor, Role
+from agents.roster import MATCHING, Contact, Counselor, Role
+from config.database import one_at_a_time
+from routing import offers
+from routing.queues import Changes, Queues
 from routing.router import WaitingCall
 
 NOON = datetime(2026, 6, 8, 4, 0, tzinfo=UTC)
@@ -108,3 +111,14 @@ def log_in(connection: Connection, who: Counselor, at: datetime = NOON) -> None:
     roster.add(connection, who, at)
     if who.role is not Role.DUTY_PHONE:
         presence.log_in(connection, who.id, at)
+
+
+def picked_up(queues: Queues) -> Callable[..., Changes]:
+    """Somebody of an offer picked up, as the house tells the queue."""
+
+    def work(connection: Connection, offer_id: str, who: str, at: datetime) -> Changes:
+        one_at_a_time(connection, MATCHING)
+        parts = offers.parts_of(connection, offer_id)
+        return queues.note_answered(connection, parts, who, at)
+
+    return work

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from config.database import Store, StoreUnavailable
+from config.statements import Statement
 from tests.postgresql import PostgreSQL
 
 _tables = MetaData()
@@ -57,6 +58,17 @@ def adding(number: int, body: bytes = b"") -> Callable[[Connection], int]:
     return work
 
 
+add = Statement(insert(things))
+
+
+def adding_later(number: int) -> Callable[[Connection], int]:
+    def work(connection: Connection) -> int:
+        add.later(connection, id=number, body=b"")
+        return number
+
+    return work
+
+
 def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(things)).scalar_one()
 
@@ -77,8 +89,7 @@ class Together:
 
     def results(self, *works: Callable[[Connection], Any]) -> list[Future[Any]]:
         waiting = [self._pool.submit(self._store.write, work) for work in works]
-        writer = self._store._writer
-        while writer is not None and writer.waiting < len(works):
+        while self._store._writer.waiting < len(works):
             pass
         self._go.set()
         self._first.result()
@@ -120,12 +131,19 @@ def test_read_cannot_write(things_store: Store) -> None:
     assert things_store.read(count) == 0
 
 
-def test_neighbours_in_a_commit_are_independent(sqlite: Store) -> None:
-    one, again, two = Together(sqlite).results(adding(1), adding(1), adding(2))
+def test_neighbours_in_a_commit_are_independent(things_store: Store) -> None:
+    def gives_up(connection: Connection) -> None:
+        add.later(connection, id=7, body=b"")
+        raise LookupError
+
+    one, again, two, none = Together(things_store).results(
+        adding(1), adding(1), adding_later(2), gives_up
+    )
     outcomes = sorted(type(future.exception()).__name__ for future in (one, again))
     assert outcomes == ["IntegrityError", "NoneType"]
     assert two.result() == 2
-    assert sqlite.read(count) == 2
+    assert isinstance(none.exception(), LookupError)
+    assert things_store.read(count) == 2
 
 
 def test_failed_commit_is_told_to_every_waiter(sqlite: Store) -> None:

@@ -18,7 +18,16 @@ from config.database import Store
 from routing.offers import offers
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
 from routing.router import CRISIS
-from tests.routing_stand_in import CENTRE, HOME, NOON, PROVINCE, StandIn, counselor, log_in
+from tests.routing_stand_in import (
+    CENTRE,
+    HOME,
+    NOON,
+    PROVINCE,
+    StandIn,
+    counselor,
+    log_in,
+    picked_up,
+)
 
 
 class Desk:
@@ -91,7 +100,7 @@ def test_a_call_from_joining_to_the_next_one(desk: Desk) -> None:
     assert isinstance(desk.join("2").answer, Waiting)
     desk.store.write(lambda c: desk.queues.ringing(c, held.offer_id, desk.at))
     assert desk.state("a")[0] == State.RINGING
-    desk.do(desk.queues.note_answered, held.offer_id, "a")
+    desk.do(picked_up(desk.queues), held.offer_id, "a")
     assert desk.state("a")[0] == State.ON_CALL
     desk.pass_time(60)
     assert woken(desk.ended(held, "answered", "a")) == []
@@ -156,7 +165,8 @@ def test_rona_pauses_and_the_caller_keeps_the_place(desk: Desk) -> None:
     assert woken(changes) == ["1"]
     assert changes.woken[0].counselor_ids == ("b",)
     assert changes.alerts == ()
-    assert desk.ended(held, "no_answer") == Changes()
+    again = desk.ended(held, "no_answer")
+    assert (again.answer, again.woken, again.outcomes, again.alerts) == (None, (), (), ())
     desk.ended(changes.woken[0], "declined")
     desk.store.write(lambda c: presence.log_in(c, "a", desk.at))
     assert desk.status("1") == Nobody()
@@ -211,7 +221,7 @@ def test_an_unreachable_phone_does_not_eat_the_next_call(desk: Desk) -> None:
     desk.staff(counselor("a"), counselor("b"))
     changes = desk.ended(desk.held("1"), "unreachable")
     assert changes.woken[0].counselor_ids == ("b",)
-    desk.do(desk.queues.note_answered, changes.woken[0].offer_id, "b")
+    desk.do(picked_up(desk.queues), changes.woken[0].offer_id, "b")
     assert isinstance(desk.join("2").answer, Waiting)
     desk.pass_time(60)
     assert woken(desk.tick()) == ["2"]
@@ -231,7 +241,7 @@ def test_crisis_first_answer_wins_and_nobody_is_blamed(desk: Desk) -> None:
     assert woken(desk.ended(held, "no_answer")) == ["1"]
     again = desk.status("1")
     assert set(again.counselor_ids) == {"a", "b", "c"}
-    changes = desk.do(desk.queues.note_answered, again.offer_id, "b")
+    changes = desk.do(picked_up(desk.queues), again.offer_id, "b")
     assert {(o.counselor_id, o.result) for o in changes.outcomes} == {
         ("a", "not_first"),
         ("c", "not_first"),
@@ -247,7 +257,7 @@ def test_a_duty_phone_needs_no_wrap_up_and_is_never_paused(desk: Desk) -> None:
     held = desk.held("1", priority=CRISIS)
     desk.ended(held, "no_answer")
     held = desk.status("1")
-    desk.do(desk.queues.note_answered, held.offer_id, "duty")
+    desk.do(picked_up(desk.queues), held.offer_id, "duty")
     desk.ended(held, "answered", "duty")
     assert desk.state("duty")[0] == State.AVAILABLE
 
@@ -264,7 +274,7 @@ def test_an_urgent_call_does_not_hammer_a_dead_phone(desk: Desk) -> None:
 def test_picked_up_but_not_accepted_is_no_answer(desk: Desk) -> None:
     desk.staff(counselor("a"), counselor("b"))
     held = desk.held("1")
-    desk.do(desk.queues.note_answered, held.offer_id, "a")
+    desk.do(picked_up(desk.queues), held.offer_id, "a")
     changes = desk.ended(held, "no_answer")
     assert desk.state("a") == (State.PAUSED, "rona")
     assert changes.woken[0].counselor_ids == ("b",)
@@ -285,7 +295,7 @@ def test_an_unclaimed_reservation_runs_out_and_its_call_does_not_hold_people(des
 def test_a_talk_has_no_lease(desk: Desk) -> None:
     desk.staff(counselor("a"))
     held = desk.held("1")
-    desk.do(desk.queues.note_answered, held.offer_id, "a")
+    desk.do(picked_up(desk.queues), held.offer_id, "a")
     desk.pass_time(7200)
     desk.tick()
     assert desk.state("a")[0] == State.ON_CALL
@@ -297,14 +307,14 @@ def test_an_answer_reported_after_the_call_is_gone_holds_nobody(desk: Desk) -> N
     desk.staff(counselor("a"))
     held = desk.held("1")
     desk.do(desk.queues.call_ended, "1")
-    desk.do(desk.queues.note_answered, held.offer_id, "a")
+    desk.do(picked_up(desk.queues), held.offer_id, "a")
     assert desk.state("a")[0] == State.AVAILABLE
 
 
 def test_pausing_on_a_call_is_granted_after_wrap_up(desk: Desk) -> None:
     desk.staff(counselor("a"))
     held = desk.held("1")
-    desk.do(desk.queues.note_answered, held.offer_id, "a")
+    desk.do(picked_up(desk.queues), held.offer_id, "a")
     desk.store.write(lambda c: presence.pause(c, "a", "meal", desk.at))
     desk.ended(held, "answered", "a")
     assert desk.state("a")[0] == State.WRAP_UP
@@ -365,7 +375,7 @@ def test_many_callers_at_once(store: Store) -> None:
             assert waiting[call_id].wait(20), f"{call_id} was lost"
             answer = act(engine, desk.queues.take, call_id).answer
         who = answer.counselor_ids[0]
-        act(engine, desk.queues.note_answered, answer.offer_id, who)
+        act(engine, picked_up(desk.queues), answer.offer_id, who)
         assert desk.state(who)[0] == State.ON_CALL
         act(engine, desk.queues.offer_ended, call_id, answer.offer_id, "answered", who)
         served.append(call_id)

@@ -22,7 +22,7 @@ from routing.offers import offers
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
 from routing.waiting import waiting_calls
 from tests.postgresql import PostgreSQL
-from tests.routing_stand_in import HOME, NOON, StandIn, counselor, log_in
+from tests.routing_stand_in import HOME, NOON, StandIn, counselor, log_in, picked_up
 
 PEOPLE = [f"c{n}" for n in range(10)]
 WRAP_UP = 30
@@ -183,7 +183,7 @@ class QueueMachine(RuleBasedStateMachine):
         who = self.pick([w for w, h in self.model.busy.items() if h.until], choice)
         if who is not None:
             held = self.model.busy[who]
-            self.do(self.queues.note_answered, self.offer_of(held.caller.id), who)
+            self.do(picked_up(self.queues), self.offer_of(held.caller.id), who)
             held.until = None
 
     @rule(choice=st.integers(0, 99))

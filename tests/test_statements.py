@@ -47,7 +47,7 @@ FULL = {
 }  # fmt: skip
 
 add = Statement(insert(things))
-add_named = Statement(insert(things), ("id", "name"))
+add_named = Statement(insert(things).values(id=bindparam("id_"), name=bindparam("name_")))
 everything = Statement(select(things).order_by(things.c.id))
 of_name = Statement(select(things.c.id).where(things.c.name == bindparam("called")))
 rename = Statement(
@@ -82,7 +82,7 @@ def test_every_type_comes_back_as_it_went_in(store: Store) -> None:
 
 def test_what_is_done_later_is_done_before_what_comes_next(store: Store) -> None:
     def work(connection: Connection) -> None:
-        add_named.later(connection, id=1, name="first")
+        add_named.later(connection, id_=1, name_="first")
         assert of_name.scalar(connection, called="first") == 1
         rename.later(connection, which=1, new="second")
         assert of_name.first(connection, called="first") is None
@@ -109,9 +109,9 @@ def test_changed_rows_are_counted(store: Store) -> None:
 
 def test_a_failed_later_undoes_all_and_nothing_of_it_stays_behind(store: Store) -> None:
     def twice(connection: Connection) -> None:
-        add_named.later(connection, id=1, name="a")
-        add_named.later(connection, id=1, name="a")
-        add_named.later(connection, id=2, name="b")
+        add_named.later(connection, id_=1, name_="a")
+        add_named.later(connection, id_=1, name_="a")
+        add_named.later(connection, id_=2, name_="b")
 
     for _ in range(2):
         with pytest.raises(Exception, match=r"(?i)unique") as raised:
@@ -120,12 +120,12 @@ def test_a_failed_later_undoes_all_and_nothing_of_it_stays_behind(store: Store) 
     assert store.read(how_many.scalar) == 0
 
     def gives_up(connection: Connection) -> None:
-        add_named.later(connection, id=3, name="c")
+        add_named.later(connection, id_=3, name_="c")
         raise LookupError
 
     with pytest.raises(LookupError):
         store.write(gives_up)
-    store.write(lambda c: add_named.later(c, id=4, name="d"))
+    store.write(lambda c: add_named.later(c, id_=4, name_="d"))
     assert store.read(everything.rows) == [(4, "d", None, None, None, None, None)]
 
 

@@ -65,6 +65,19 @@ class Entry:
         return cls(kind, at, actor, {}, columns, closes=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An order that is still to be written: its row and first event, and what is kept sealed."""
+
+    row: Mapping[str, Any]
+    secrets: Mapping[str, Any]
+    event: Mapping[str, Any]
+
+    @property
+    def head(self) -> tuple[dict[str, Any], int, bytes]:
+        return dict(self.row), self.event["seq"], self.event["mac"]
+
+
 class Log:
     """Writes the log. Every function takes the connection of a running `Store.write`.
 
@@ -75,7 +88,7 @@ class Log:
         self.keys = keys
         self._fields = unified_fields()
 
-    def open_order(
+    def opening(
         self,
         connection: Connection,
         *,
@@ -86,10 +99,10 @@ class Log:
         caller_id: str | None,
         id_trust: Literal["original", "trunk", "withheld"],
         fields: Mapping[str, Any],
-    ) -> str:
-        """Open the order of a call and return its number, `20261123-000017` (Shanghai's day).
+    ) -> tuple[str, Opening | None]:
+        """The order number of a call, `20261123-000017` (Shanghai's day), and what `append_all`
+        writes to open it; None where a call with the same `call_id` has opened it.
 
-        A second call with the same `call_id` changes nothing and returns the same number.
         `caller_id` is E.164. `fields` are further columns known at once (`station_home` …).
         """
         columns = {
@@ -103,7 +116,7 @@ class Log:
         columns = _plain(columns)
         number = _TAKE_NUMBER[connection.dialect.name].scalar(connection, call_id=call_id)
         if number is None:
-            return str(_ORDER_OF_CALL.scalar(connection, call_id=call_id))
+            return str(_ORDER_OF_CALL.scalar(connection, call_id=call_id)), None
         order_no = f"{at.astimezone(SHANGHAI):%Y%m%d}-{number:06d}"
         key = OrderKey.new(order_no)
         secrets: dict[str, Any] = {"order_no": order_no, "wrapped_key": key.wrapped(self.keys)}
@@ -115,10 +128,14 @@ class Log:
         event = _event(self.keys, order_no, 1, NO_MARK, "offered", at, "system", data)
         row = dict.fromkeys(FIELDS)
         row.update(changes({}, "offered", at, "system", columns))
-        head = event["mac"]
-        _INSERT_ORDER.later(connection, **row, order_no=order_no, events=1, head=head, sealed=0)
-        _INSERT_SECRETS.later(connection, **_NO_SECRETS | secrets)
-        _INSERT_EVENT.later(connection, **event)
+        return order_no, Opening(row, _NO_SECRETS | secrets, event)
+
+    def open_order(self, connection: Connection, **call: Any) -> str:
+        """Open the order of a call, as `opening` says, and return its number. A second call with
+        the same `call_id` changes nothing and returns the same number."""
+        order_no, opening = self.opening(connection, **call)
+        if opening is not None:
+            self.append_all(connection, order_no, (), opening)
         return order_no
 
     def append(
@@ -138,14 +155,17 @@ class Log:
         """
         self.append_all(connection, order_no, [Entry(kind, at, actor, data, columns)])
 
-    def append_all(self, connection: Connection, order_no: str, entries: Iterable[Entry]) -> int:
-        """Append several events at once, as `append` does; how many were. An entry that closes
-        the order is left out where it is closed already."""
-        head = _HEAD[connection.dialect.name].first(connection, order_no=order_no)
-        if head is None:
-            raise OrderUnknown(order_no)
-        seq, before, *values = head
-        row = dict(zip(RULES_LOOK_AT, values, strict=True))
+    def append_all(
+        self,
+        connection: Connection,
+        order_no: str,
+        entries: Iterable[Entry],
+        opening: Opening | None = None,
+    ) -> int:
+        """Append several events at once, as `append` does, first opening the order where that is
+        still to be done; how many were appended. An entry that closes the order is left out where
+        it is closed already."""
+        row, seq, before = opening.head if opening else self._head(connection, order_no)
         events: list[dict[str, Any]] = []
         changed: dict[str, Any] = {}
         for entry in entries:
@@ -164,7 +184,14 @@ class Log:
             after = changes(row, kind, at, actor, columns)
             row.update(after)
             changed.update(after)
-        if events:
+        if opening is not None:
+            row = {**opening.row, **changed}
+            _INSERT_ORDER.later(
+                connection, **row, order_no=order_no, events=seq, head=before, sealed=0
+            )
+            _INSERT_SECRETS.later(connection, **opening.secrets)
+            _INSERT_EVENT.later_all(connection, [opening.event, *events])
+        elif events:
             _INSERT_EVENT.later_all(connection, events)
             _update(tuple(changed)).later(
                 connection,
@@ -230,6 +257,14 @@ class Log:
             .where(order_secrets.c.order_no == order_no)
             .values({**_NO_SECRETS, "wrapped_key": None})
         )
+
+    def _head(self, connection: Connection, order_no: str) -> tuple[dict[str, Any], int, bytes]:
+        """What the rules look at, how many events there are, and the mark of the last."""
+        head = _HEAD[connection.dialect.name].first(connection, order_no=order_no)
+        if head is None:
+            raise OrderUnknown(order_no)
+        events, mark_of_last, *values = head
+        return dict(zip(RULES_LOOK_AT, values, strict=True)), events, mark_of_last
 
     def _key(self, connection: Connection, order_no: str) -> OrderKey:
         wrapped = connection.execute(
