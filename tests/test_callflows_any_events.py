@@ -99,7 +99,8 @@ class Caller:
         session = Session.from_json(turn.session.to_json())
         assert session == turn.session
         self.session, self.turn = session, turn
-        self._in_danger_nobody_is_let_go(turn, event)
+        if before.outcome is None:
+            self._in_danger_nobody_is_let_go(turn, event)
         self._star_is_crisis(before, waiting, event)
         if session.outcome is None and session.step:
             assert (turn.dip is None) != (not turn.verbs)
