@@ -5,7 +5,12 @@ from __future__ import annotations
 
 import textwrap
 
-from callflows.proof import MOST_KEYS, MOST_SECONDS, MOST_SECONDS_IN_CRISIS
+from callflows.proof import (
+    MOST_KEYS,
+    MOST_SECONDS,
+    MOST_SECONDS_IN_CRISIS,
+    MOST_SECONDS_OF_MUSIC_IN_DANGER,
+)
 from callflows.reading import MOST_BYTES
 from callflows.schema import manual_text
 from callflows.steps import STEPS
@@ -62,10 +67,19 @@ file, line and column.
 
 Before a flow is published, for every hour of the coming year, holidays and exchanged workdays
 included: every path ends in a human, a message or an emergency line; from `*` and from key 5
-(`silent_confirmed`) only in somebody who answers, without recording notice, message or music
-alone; whoever presses nothing is connected with a human and never goes round; a human is at
-most {MOST_KEYS} keys and {MOST_SECONDS:.0f} seconds away, {MOST_SECONDS_IN_CRISIS:.0f} seconds \
-from `*`.
+(`silent_confirmed`) only in somebody who answers, without recording notice or message, and with
+a word after at most {MOST_SECONDS_OF_MUSIC_IN_DANGER} seconds of music; whoever presses nothing \
+is connected with a human and
+never goes round; a human is at most {MOST_KEYS} keys and {MOST_SECONDS:.0f} seconds away, \
+{MOST_SECONDS_IN_CRISIS:.0f} seconds from `*`.
+
+Nobody may be on duty at all. In danger, the exit `none_available` of every `queue` comes within
+{MOST_SECONDS_IN_CRISIS:.0f} seconds to a `transfer` to the duty phone or to 12356 (`psychology`), \
+and no way round leaves
+it out. `police`, `ambulance` and `fire` may stand before it: they are rung only where the
+caller's city is known.
+
+Every service that a `transfer` or a `branch` names is one of the directory's (`directory.yaml`).
 
 ## Steps
 """

@@ -1,30 +1,35 @@
 """What must hold of every published flow, at every hour of the coming year.
 
 Every path ends in a human, a voicemail, an emergency line or a callback; from `*` and from
-`silent_confirmed` only somebody who answers will do; whoever presses nothing reaches a human;
-a human is a few keys and seconds away. (That every exit leads somewhere, every step can be
-reached, every prompt exists in every language and no loop is without a wait is checked at
-every load already, by `structure`.)
+`silent_confirmed` only somebody who answers will do, and where nobody is on duty a duty phone
+or an emergency line; whoever presses nothing reaches a human; a human is a few keys and seconds
+away; every sister line named is one of the directory's. (That every exit leads somewhere, every
+step can be reached, every prompt exists in every language and no loop is without a wait is
+checked at every load already, by `structure`.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from callflows import speech
 from callflows.callflow import CRISIS, Callflow
+from callflows.errors import suggestion
 from callflows.graph import Edge, Graph, Node, find_loop, start_of
 from callflows.paths import Paths, State
 from callflows.steps.business_hours import CHINA, BusinessHoursStep
 from callflows.steps.queue import QueueStep
+from callflows.unstaffed import REACH_EVERYBODY, Unstaffed
 from callflows.workdays import CALENDAR_ENDS, WARN_BEFORE
 
 MOST_KEYS = 2
 MOST_SECONDS = 30.0
 MOST_SECONDS_IN_CRISIS = 10.0
+MOST_SECONDS_OF_MUSIC_IN_DANGER = 20
+"""The field's default flow speaks to a caller in danger at 15 s, then every 20 s."""
 SWEPT = timedelta(days=366)
 
 
@@ -37,23 +42,53 @@ class Problem:
     flow: str
     step: str
     message: str
+    key: str = ""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.severity}: step {self.step}: {self.message}"
+        key = f", {self.key}" if self.key else ""
+        return f"{self.place}: {self.severity}: step {self.step}{key}: {self.message}"
 
 
-def prove(callflow: Callflow, at: datetime) -> list[Problem]:
-    """Everything that keeps a loaded flow from being published at `at`, errors first."""
+class Finding(NamedTuple):
+    """One of a kind at a step is enough. `key`: which of the step's keys is to blame."""
+
+    kind: str
+    node: Node
+    message: str
+    key: tuple[str, ...] = ()
+
+
+def prove(callflow: Callflow, at: datetime, services: Collection[str]) -> list[Problem]:
+    """Everything that keeps a loaded flow from being published at `at`, errors first.
+
+    :param services: the sister lines that the directory knows.
+    """
     graph = Graph(callflow, start_of(callflow, callflow.name), start_of(callflow, CRISIS))
-    problems: dict[tuple[str, Node], Problem] = {}
+    problems: dict[tuple[str, str, str], Problem] = {}
     for situation, example in _situations(callflow, at).items():
-        for kind, node, message in _Situation(callflow, graph, dict(situation)).problems():
-            if (kind, node) not in problems:
+        for kind, node, message, key in _Situation(callflow, graph, dict(situation)).findings():
+            mistake = (kind, node.flow, node.step)
+            if mistake not in problems:
                 when = _when(example) if situation else ""
-                place = callflow.place(node.flow, "steps", node.step)
-                problem = Problem("error", place, node.flow, node.step, message + when)
-                problems[kind, node] = problem
-    return [*problems.values(), *_calendar_warnings(callflow, at)]
+                problem = _problem("error", callflow, node.flow, node.step, message + when, *key)
+                problems[mistake] = problem
+    return [
+        *problems.values(),
+        *_unknown_services(callflow, services),
+        *_calendar_warnings(callflow, at),
+    ]
+
+
+def _problem(
+    severity: Literal["error", "warning"],
+    callflow: Callflow,
+    flow: str,
+    step: str,
+    message: str,
+    *key: str,
+) -> Problem:
+    place = callflow.place(flow, "steps", step, *key)
+    return Problem(severity, place, flow, step, message, ".".join(key))
 
 
 Situation = tuple[tuple[tuple[str, str], str], ...]
@@ -88,6 +123,16 @@ def _when(instant: datetime) -> str:
     return f" (for example on {instant.astimezone(CHINA):%Y-%m-%d at %H:%M})"
 
 
+def _unknown_services(callflow: Callflow, services: Collection[str]) -> Iterator[Problem]:
+    for flow in callflow.flows.values():
+        for name, step in flow.steps.items():
+            for key, service in step.services():
+                if service not in services:
+                    hint = suggestion(service, services)
+                    message = f"the directory has no service {service}{hint}"
+                    yield _problem("error", callflow, flow.name, name, message, key)
+
+
 def _calendar_warnings(callflow: Callflow, at: datetime) -> Iterator[Problem]:
     if (at + WARN_BEFORE).astimezone(CHINA).date() <= CALENDAR_ENDS:
         return
@@ -98,8 +143,7 @@ def _calendar_warnings(callflow: Callflow, at: datetime) -> Iterator[Problem]:
                     f"holidays are known until {CALENDAR_ENDS} only, afterwards Monday to "
                     "Friday count as workdays: update the package chinesecalendar"
                 )
-                place = callflow.place(flow.name, "steps", name)
-                yield Problem("warning", place, flow.name, name, message)
+                yield _problem("warning", callflow, flow.name, name, message)
 
 
 class _Situation:
@@ -118,10 +162,11 @@ class _Situation:
         self._silent_call = Paths(self._unpressed, call)
         self._silent_star = Paths(self._unpressed, star)
 
-    def problems(self) -> Iterator[tuple[str, Node, str]]:
-        """(kind, node, message); one of a kind at a node is enough."""
+    def findings(self) -> Iterator[Finding]:
         yield from self._ends()
         yield from self._dangers()
+        yield from self._music_in_danger()
+        yield from self._nobody_on_duty()
         yield from self._rounds()
         yield from self._silence()
         yield from self._distance()
@@ -154,53 +199,88 @@ class _Situation:
         paths, first = (self._call, "") if state in self._call else (self._star, "* → ")
         return f": {first}{paths.way(state)}"
 
-    def _ends(self) -> Iterator[tuple[str, Node, str]]:
+    def _ends(self) -> Iterator[Finding]:
         for state in (*self._call, *self._star):
             step = self._graph.step(state.node)
             if not state.served and not self._graph.edges[state.node]:
                 message = f"{step.type} ends the call before anybody was reached"
-                yield "end", state.node, message + self._way(state)
+                yield Finding("end", state.node, message + self._way(state))
 
-    def _dangers(self) -> Iterator[tuple[str, Node, str]]:
+    def _dangers(self) -> Iterator[Finding]:
         for state in (*self._call, *self._star):
             refused = self._graph.step(state.node).refused_in_danger()
             if state.danger and not state.served and refused is not None:
                 message = f"a caller in danger must not meet {refused}"
-                yield "danger", state.node, message + self._way(state)
+                yield Finding("danger", state.node, message + self._way(state))
 
-    def _rounds(self) -> Iterator[tuple[str, Node, str]]:
-        """Ways round on which nobody is rung: in danger any, else those without a key."""
+    def _music_in_danger(self) -> Iterator[Finding]:
+        most = MOST_SECONDS_OF_MUSIC_IN_DANGER
+        for state in (*self._call, *self._star):
+            step = self._graph.step(state.node)
+            if not isinstance(step, QueueStep) or not state.danger or state.served:
+                continue
+            for key, seconds in (
+                ("first_announcement", step.first_announcement),
+                ("announce_every", step.announce_every),
+            ):
+                if seconds > most:
+                    message = f"a caller in danger hears music for {seconds} s, {most} at most"
+                    yield Finding(key, state.node, message + self._way(state), (key,))
+
+    def _nobody_on_duty(self) -> Iterator[Finding]:
+        """Then a caller in danger comes to a duty phone or an emergency line: soon, and on every
+        way round."""
+        key = ("exits", "none_available")
+        expected = f"expected a transfer to {' or '.join(REACH_EVERYBODY)}"
+        for paths in (self._call, self._star):
+            unstaffed = Unstaffed(self._graph, paths, self._steps_on, self._seconds)
+            loop = unstaffed.loop()
+            if loop is not None:
+                names = " → ".join(str(state.node) for state in (*loop, loop[0]))
+                message = (
+                    "where nobody is on duty, a caller in danger goes round and no duty phone or "
+                    f"emergency line is rung, {expected}: {names}"
+                )
+                blamed = key if unstaffed.is_queue(loop[0]) else ()
+                yield Finding("unstaffed", loop[0].node, message, blamed)
+            elif (longest := unstaffed.longest()) and longest[1] > MOST_SECONDS_IN_CRISIS:
+                state, seconds = longest
+                message = (
+                    f"where nobody is on duty, a caller in danger waits {seconds:.0f} s until a "
+                    f"duty phone or emergency line is rung, {MOST_SECONDS_IN_CRISIS:.0f} at most, "
+                    f"{expected}"
+                )
+                yield Finding("unstaffed", state.node, message + self._way(state), key)
+
+    def _rounds(self) -> Iterator[Finding]:
+        """Ways round without a key on which nobody is rung; `_nobody_on_duty` looks at danger."""
         for paths in (self._call, self._star):
             round_about = {
-                state: [
-                    following
-                    for _, following in (
-                        self._steps_on(state) if state.danger else self._unpressed(state)
-                    )
-                ]
+                state: [following for _, following in self._unpressed(state)]
                 for state in paths
-                if not state.served and not self._graph.step(state.node).REACHES_HUMAN
+                if not state.danger
+                and not state.served
+                and not self._graph.step(state.node).REACHES_HUMAN
             }
             loop = find_loop(round_about)
             if loop is not None:
                 names = " → ".join(str(state.node) for state in (*loop, loop[0]))
-                who = "a caller in danger" if loop[0].danger else "whoever presses nothing"
-                message = f"{who} goes round without anybody being rung: {names}"
-                yield "round", loop[0].node, message
+                message = f"whoever presses nothing goes round without anybody being rung: {names}"
+                yield Finding("round", loop[0].node, message)
 
-    def _silence(self) -> Iterator[tuple[str, Node, str]]:
+    def _silence(self) -> Iterator[Finding]:
         for state in self._silent_call:
             step = self._graph.step(state.node)
             way = f": {self._silent_call.way(state)}"
             if not state.rung and set(step.SERVED_EXITS) and not step.REACHES_HUMAN:
                 message = f"whoever presses nothing comes to a {step.type} before any human"
-                yield "silence", state.node, message + way
+                yield Finding("silence", state.node, message + way)
             raised = isinstance(step, QueueStep) and step.priority is not None
             if raised and not state.served:
                 message = "the priority rises by a key only, and no key was pressed"
-                yield "raised", state.node, message + way
+                yield Finding("raised", state.node, message + way)
 
-    def _distance(self) -> Iterator[tuple[str, Node, str]]:
+    def _distance(self) -> Iterator[Finding]:
         for paths, most in (
             (self._silent_call, MOST_SECONDS),
             (self._silent_star, MOST_SECONDS_IN_CRISIS),
@@ -214,10 +294,10 @@ class _Situation:
                     continue
                 if keys[state] > MOST_KEYS:
                     message = f"a human only after {keys[state]:.0f} keys, {MOST_KEYS} at most"
-                    yield "keys", state.node, message + self._way(state)
+                    yield Finding("keys", state.node, message + self._way(state))
                 if spoken[state] > most:
                     message = f"a human only after {spoken[state]:.0f} s, {most:.0f} at most"
-                    yield "seconds", state.node, message + self._way(state)
+                    yield Finding("seconds", state.node, message + self._way(state))
 
     def _keys(self, state: State, edge: Edge) -> float:
         return self._graph.step(state.node).keys_needed(edge.exit)

@@ -55,7 +55,11 @@ class Assembly:
         """Publish what stands in the flows' folder, and serve it."""
         settings = self.settings
         return Publications.open(
-            self.store, settings.flows_directory, settings.entry_flow, datetime.now(UTC)
+            self.store,
+            settings.flows_directory,
+            settings.entry_flow,
+            datetime.now(UTC),
+            self.directory.services,
         )
 
     def controller(self, engine: str, wake: Callable[[Woken], None]) -> Controller:

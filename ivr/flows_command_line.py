@@ -11,6 +11,7 @@ from callflows.errors import FlowErrors
 from callflows.loader import load_callflow
 from callflows.proof import prove
 from callflows.schema import schema_text
+from routing.directory import load_services
 
 
 @click.group("flows")
@@ -26,9 +27,10 @@ def check(context: click.Context, directory: Path | None) -> None:
     mistake in a line with its place. What holds of every path at every hour of the coming year is
     proved too. Nothing goes live by this."""
     settings = context.obj.settings
+    services = load_services(settings.sister_lines_directory)
     try:
         callflow = load_callflow(directory or settings.flows_directory, settings.entry_flow)
-        problems = prove(callflow, datetime.now(UTC))
+        problems = prove(callflow, datetime.now(UTC), services)
     except FlowErrors as errors:
         click.echo(str(errors))
         context.exit(1)

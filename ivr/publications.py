@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -34,15 +35,15 @@ WRONG_NUMBER = "wrong_number"
 """The flow for calls to a number that isn't ours."""
 
 
-def proved(directory: Path, entry: str, at: datetime) -> Callflow:
+def proved(directory: Path, entry: str, at: datetime, services: Collection[str]) -> Callflow:
     """Load a flow and prove it. Raises FlowErrors; warnings go to the log."""
     callflow = load_callflow(directory, entry)
-    problems = prove(callflow, at)
+    problems = prove(callflow, at, services)
     for problem in problems:
         if problem.severity == "warning":
             log.warning("flow_warning", problem=str(problem))
     errors = [
-        FlowError(problem.place, problem.message, f"{problem.flow}.{problem.step}")
+        FlowError(problem.place, problem.message, f"{problem.flow}.{problem.step}", problem.key)
         for problem in problems
         if problem.severity == "error"
     ]
@@ -62,15 +63,18 @@ class Publications:
         self._loading = threading.Lock()
 
     @classmethod
-    def open(cls, store: Store, directory: Path, entry: str, at: datetime) -> Publications:
-        """Publish what stands in `directory`, if it holds up to the proof.
+    def open(
+        cls, store: Store, directory: Path, entry: str, at: datetime, services: Collection[str]
+    ) -> Publications:
+        """Publish what stands in `directory`, if it holds up to the proof. `services` are the
+        sister lines it may name.
 
         If it doesn't, the line must not break for it: new calls get what was published last, or
         else the flows as shipped, and the log says why, a line for each mistake.
         """
         wrong_number = load_callflow(LIBRARY, WRONG_NUMBER)
         try:
-            current = proved(directory, entry, at)
+            current = proved(directory, entry, at, services)
         except FlowErrors as errors:
             for error in errors.errors:
                 log.error("flow_refused", problem=str(error))

@@ -76,6 +76,11 @@ class NotInDirectory(KeyError):
     """A number was asked for that the directory doesn't hold, or that nobody has verified."""
 
 
+def load_services(directory: Path) -> Mapping[str, Service]:
+    """The services alone of `directory.yaml` in a directory. Raises ConfigErrors."""
+    return YamlFile(directory / "directory.yaml").checked(_DirectoryFile).services
+
+
 class Directory:
     """The sister lines of `directory.yaml` in a directory."""
 

@@ -8,8 +8,11 @@ from callflows import speech
 from callflows.loader import LIBRARY, load_callflow, load_sources
 from callflows.proof import prove
 from callflows.workdays import CALENDAR_ENDS, is_workday
+from config.settings import CONFIG
+from routing.directory import load_services
 
 AT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+SERVICES = load_services(CONFIG)
 CRISIS = (LIBRARY / "crisis.yaml").read_text(encoding="utf-8")
 
 FLOW = """\
@@ -32,6 +35,7 @@ steps:
     type: queue
     priority: silent_confirmed
     announcement: wait
+    announce_every: 20
     exits: {answered: goodbye, none_available: duty_phone}
   duty_phone:
     type: transfer
@@ -51,14 +55,14 @@ steps:
 
 
 def errors(text, crisis=CRISIS, at=AT):
-    problems = prove(load_sources({"trial": text, "crisis": crisis}, "trial"), at)
+    problems = prove(load_sources({"trial": text, "crisis": crisis}, "trial"), at, SERVICES)
     return [str(problem) for problem in problems if problem.severity == "error"]
 
 
 @pytest.mark.parametrize("entry", ["12355", "voicemail", "after_hours"])
 def test_shipped_flows_hold(entry):
     """As entries the two others are only partly public: `*` is what must hold of them."""
-    problems = prove(load_callflow(LIBRARY, entry), AT)
+    problems = prove(load_callflow(LIBRARY, entry), AT, SERVICES)
     assert [p for p in problems if entry == "12355" or p.flow == "crisis"] == []
 
 
@@ -81,7 +85,7 @@ def test_call_that_ends_before_anybody_is_reached():
         )
     )
     assert line == (
-        "trial.yaml:33:3: error: step goodbye: hang_up ends the call before anybody was reached: "
+        "trial.yaml:34:3: error: step goodbye: hang_up ends the call before anybody was reached: "
         "trial.greeting –1→ trial.anyone –none_available→ trial.goodbye"
     )
 
@@ -117,7 +121,98 @@ def test_danger_goes_round_without_anybody_rung():
     (line,) = errors(
         changed(("exits: {no_input: silent}", 'exits: {"1": silent, no_input: pause}'))
     )
-    assert "step pause: a caller in danger goes round without anybody being rung" in line
+    assert "step pause: where nobody is on duty, a caller in danger goes round" in line
+
+
+def test_danger_goes_round_by_the_queue_while_nobody_is_on_duty():
+    (line,) = errors(
+        changed(
+            (
+                "answered: goodbye, none_available: duty_phone",
+                "answered: duty_phone, none_available: pause",
+            )
+        )
+    )
+    assert line == (
+        "trial.yaml:21:35: error: step silent, exits.none_available: where nobody is on duty, a "
+        "caller in danger goes round and no duty phone or emergency line is rung, expected a "
+        "transfer to duty_phone or psychology: trial.silent → trial.pause → trial.silent"
+    )
+
+
+def test_star_goes_round_by_the_queue_while_nobody_is_on_duty():
+    """Whichever way they came to it, one line tells it."""
+    again = CRISIS.replace("none_available: duty_phone", "none_available: is_police_known")
+    (line,) = errors(FLOW, crisis=again)
+    assert "step still_waiting, exits.none_available: where nobody is on duty" in line
+
+
+def test_a_line_that_does_not_help_in_danger_is_no_way_out():
+    (line,) = errors(changed(("service: duty_phone", "service: legal_aid")))
+    assert "step silent, exits.none_available: where nobody is on duty" in line
+
+
+@pytest.mark.parametrize("service", ["police", "ambulance", "fire"])
+def test_a_line_of_a_city_is_not_rung_where_the_city_is_unknown(service):
+    (line,) = errors(changed(("service: duty_phone", f"service: {service}")))
+    assert "step silent, exits.none_available: where nobody is on duty" in line
+    first = f"""\
+  {service}:
+    type: transfer
+    service: {service}
+    exits: {{answered: goodbye, not_answered: pause, not_in_directory: duty_phone}}
+  duty_phone:
+"""
+    text = changed(
+        ("none_available: duty_phone", f"none_available: {service}"), ("  duty_phone:\n", first)
+    )
+    assert errors(text) == []
+
+
+def test_the_duty_phone_is_rung_too_late():
+    ask = "  ask: {type: menu, prompt: wait, timeout: 12, exits: {no_input: duty_phone}}\n"
+    text = changed(
+        ("answered: goodbye, none_available: duty_phone", "answered: goodbye, none_available: ask"),
+        ("  pause:\n", f"{ask}  pause:\n"),
+    )
+    (line,) = errors(text)
+    assert line == (
+        "trial.yaml:21:32: error: step silent, exits.none_available: where nobody is on duty, a "
+        "caller in danger waits 12 s until a duty phone or emergency line is rung, 10 at most, "
+        "expected a transfer to duty_phone or psychology: trial.greeting –5→ trial.silent"
+    )
+
+
+@pytest.mark.parametrize("key", ["first_announcement", "announce_every"])
+def test_music_for_long_in_danger(key):
+    text = changed(
+        ("    announce_every: 20\n", "    first_announcement: 20\n    announce_every: 20\n")
+    )
+    (line,) = errors(changed((f"{key}: 20", f"{key}: 21"), text=text))
+    number = {"first_announcement": 20, "announce_every": 21}[key]
+    assert line == (
+        f"trial.yaml:{number}:5: error: step silent, {key}: a caller in danger hears music for "
+        "21 s, 20 at most: trial.greeting –5→ trial.silent"
+    )
+
+
+@pytest.mark.parametrize("typo", ["duty_fone", "polise"])
+def test_a_service_that_the_directory_does_not_know(typo):
+    known = """\
+  known:
+    type: branch
+    in_directory: police
+    exits: {listed: pause, otherwise: pause}
+  pause:
+"""
+    meant, place, key = {
+        "duty_fone": ("duty_phone", "24:5: error: step duty_phone", "service"),
+        "polise": ("police", "28:5: error: step known", "in_directory"),
+    }[typo]
+    text = changed(("not_answered: pause", "not_answered: known"), ("  pause:\n", known))
+    lines = errors(changed((f"{key}: {meant}", f"{key}: {typo}"), text=text))
+    expected = f"the directory has no service {typo}: did you mean {meant}?"
+    assert f"trial.yaml:{place}, {key}: {expected}" in lines
 
 
 def test_silence_goes_round():
@@ -195,8 +290,8 @@ def test_calendar_running_out_is_a_warning():
         ("  anyone:\n", HOURS.replace("message", "on_call") + ON_CALL + "  anyone:\n"),
     )
     callflow = load_sources({"trial": text, "crisis": CRISIS}, "trial")
-    assert prove(callflow, datetime(2026, 3, 2, tzinfo=UTC)) == []
-    (warning,) = prove(callflow, datetime(CALENDAR_ENDS.year, 12, 1, tzinfo=UTC))
+    assert prove(callflow, datetime(2026, 3, 2, tzinfo=UTC), SERVICES) == []
+    (warning,) = prove(callflow, datetime(CALENDAR_ENDS.year, 12, 1, tzinfo=UTC), SERVICES)
     assert warning.severity == "warning"
     assert f"holidays are known until {CALENDAR_ENDS} only" in warning.message
 

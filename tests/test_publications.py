@@ -8,7 +8,9 @@ from pathlib import Path
 
 from callflows.loader import LIBRARY
 from config.database import Store
+from config.settings import CONFIG
 from ivr.publications import Publications
+from routing.directory import load_services
 
 NOW = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)
 
@@ -26,7 +28,12 @@ def edit(folder: Path, old: str, new: str) -> None:
 
 
 def serve(store: Store, folder: Path, hour: int = 0) -> str:
-    return Publications.open(store, folder, "12355", NOW + timedelta(hours=hour)).current.version
+    return opened(store, folder, hour).current.version
+
+
+def opened(store: Store, folder: Path, hour: int = 0) -> Publications:
+    at = NOW + timedelta(hours=hour)
+    return Publications.open(store, folder, "12355", at, load_services(CONFIG))
 
 
 def test_a_broken_flow_never_reaches_a_caller(store: Store, tmp_path: Path) -> None:
@@ -47,7 +54,7 @@ def test_a_flow_that_could_strand_a_caller_is_refused(store: Store, tmp_path: Pa
 def test_broken_from_the_first_day_the_shipped_flow_serves(store: Store, tmp_path: Path) -> None:
     folder = flows(tmp_path / "flows")
     edit(folder, "start: greeting", "start: nowhere")
-    shipped = Publications.open(store, LIBRARY, "12355", NOW).current.version
+    shipped = serve(store, LIBRARY)
     assert serve(store, folder, 1) == shipped
 
 
@@ -66,12 +73,12 @@ def test_a_call_keeps_the_version_it_began_with(store: Store, tmp_path: Path) ->
     folder = flows(tmp_path / "flows")
     first = serve(store, folder)
     edit(folder, "法律请按1", "法律请按1键")
-    later = Publications.open(store, folder, "12355", NOW + timedelta(hours=1))
+    later = opened(store, folder, 1)
     kept = store.read(lambda connection: later.version(connection, first))
     assert kept.version == first != later.current.version
 
 
 def test_a_version_that_is_lost_begins_again_with_the_current(store: Store, tmp_path: Path) -> None:
-    current = Publications.open(store, flows(tmp_path / "flows"), "12355", NOW)
+    current = opened(store, flows(tmp_path / "flows"))
     found = store.read(lambda connection: current.version(connection, "0123456789abcdef"))
     assert found is current.current

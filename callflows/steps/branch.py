@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -61,3 +62,7 @@ class BranchStep(Step):
         if isinstance(event, DirectoryEntryMissing):
             return Exit("otherwise", call)
         return None
+
+    def services(self) -> Iterator[tuple[str, str]]:
+        if self.in_directory is not None:
+            yield "in_directory", self.in_directory

@@ -133,6 +133,10 @@ class Step(BaseModel):
                 if isinstance(mark, PromptField) and getattr(self, name) is not None:
                     yield name, getattr(self, name), mark.placeholders
 
+    def services(self) -> Iterator[tuple[str, str]]:
+        """(parameter, service) of each service of the directory this step names."""
+        yield from ()
+
     def refused_in_danger(self) -> str | None:
         """What a caller in danger would meet here and must not; None if nothing."""
         return None

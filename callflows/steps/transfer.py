@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -68,3 +69,6 @@ class TransferStep(Step):
                 return Exit("answered", call.changed(reached="transferred"))
             return Exit("not_answered", call)
         return None
+
+    def services(self) -> Iterator[tuple[str, str]]:
+        yield "service", self.service
