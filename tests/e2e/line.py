@@ -87,15 +87,23 @@ class Deployment:
         gone again afterwards."""
         secret = next(p.secret for p in self.store(roster.sip_accounts) if p.number == number)
         account = f"sip-{number}"
-        with self.phones.counselor(account, secret, Behaviour(**behaviour)) as phone:
-            self.presence(number, presence.log_in)
-            try:
-                yield phone
-            finally:
-                off_call = ("available", "paused", "wrap_up", "logged_out")
-                self.until(lambda: self.state(number) in off_call)
-                self.presence(number, presence.log_out)
+        with (
+            self.phones.counselor(account, secret, Behaviour(**behaviour)) as phone,
+            self.on_duty(number),
+        ):
+            yield phone
         self.phones.log_in(account, secret, phone.address, phone.port, 0)
+
+    @contextmanager
+    def on_duty(self, number: str) -> Iterator[None]:
+        """The counselor with this number is logged in; afterwards gone again."""
+        self.presence(number, presence.log_in)
+        try:
+            yield
+        finally:
+            off_call = ("available", "paused", "wrap_up", "logged_out")
+            self.until(lambda: self.state(number) in off_call)
+            self.presence(number, presence.log_out)
 
     def presence(self, number: str, change: Callable[[Connection, str, datetime], object]) -> None:
         def work(connection: Connection) -> None:

@@ -1,4 +1,5 @@
-"""RTP as a capture file for SIPp to play, and RTP counted where it arrives.
+"""RTP as a capture file for SIPp to play, RTP played by ourselves, and RTP counted where it
+arrives.
 
 A call's whole sound is one stream: a G.711 A-law tone in packets of 20 ms, in which RFC 4733
 telephone events take the tone's place while a key is down.
@@ -13,7 +14,8 @@ import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PACKET_MS = 20
@@ -24,13 +26,15 @@ EVENTS = 101
 KEYS = "0123456789*#ABCD"
 VOLUME = 10
 """Of a key, in -dBm0."""
+CALLER_HERTZ = 400
+"""What a capture sounds like."""
 
 
 def write_capture(path: Path, seconds: float, keys: Iterable[tuple[float, str]] = ()) -> None:
     """A capture of `seconds` of tone in which `keys` are pressed, each at its second."""
     pressed = sorted(keys)
     sequence = itertools.count(1)
-    tone = _tone()
+    tone = _tone(CALLER_HERTZ)
     with path.open("wb") as out:
         # https://wiki.wireshark.org/Development/LibpcapFileFormat, link type Ethernet.
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
@@ -52,20 +56,41 @@ def write_capture(path: Path, seconds: float, keys: Iterable[tuple[float, str]] 
                 repeats = 3 if ended else 1
                 down = None if ended else down
             for _ in range(repeats):
-                rtp = struct.pack(
-                    "!BBHII",
-                    0x80,
-                    kind | (0x80 if marker else 0),
-                    next(sequence) & 0xFFFF,
-                    stamp,
-                    0x12355,
-                )
-                out.write(_frame(now, rtp + payload))
+                out.write(_frame(now, _rtp(kind, marker, next(sequence), stamp, payload)))
 
 
-def _tone() -> bytes:
-    """20 ms of 400 Hz, eight whole waves."""
-    return bytes(_alaw(int(6000 * math.sin(2 * math.pi * 400 * n / 8000))) for n in range(SAMPLES))
+@contextmanager
+def playing(hertz: int, port: int, to: tuple[str, int]) -> Iterator[None]:
+    """Send a tone from this port of 127.0.0.1; what comes back is left to whoever listens."""
+    tone = _tone(hertz)
+    stopping = threading.Event()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sound:
+        sound.bind(("127.0.0.1", port))
+
+        def run() -> None:
+            number = itertools.count(1)
+            while not stopping.wait(PACKET_MS / 1000):
+                n = next(number)
+                sound.sendto(_rtp(ALAW, n == 1, n, n * SAMPLES, tone), to)
+
+        thread = threading.Thread(target=run, name="playing", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join()
+
+
+def _rtp(kind: int, marker: bool, sequence: int, stamp: int, payload: bytes) -> bytes:
+    marked = kind | (0x80 if marker else 0)
+    return struct.pack("!BBHII", 0x80, marked, sequence & 0xFFFF, stamp, 0x12355) + payload
+
+
+def _tone(hertz: int) -> bytes:
+    """20 ms, of whole waves at any multiple of 50 Hz."""
+    turn = 2 * math.pi * hertz / 8000
+    return bytes(_alaw(int(6000 * math.sin(turn * n))) for n in range(SAMPLES))
 
 
 def _alaw(sample: int) -> int:

@@ -1,5 +1,5 @@
 """A small SIP telephone in Python, for what SIPp cannot do here: TLS and WebSocket, and dialling
-as somebody who has to log in. It carries no sound.
+as somebody who has to log in. It has sound in the calls that it takes.
 
 SIP: RFC 3261, digest: RFC 7616 with MD5, WebSocket: RFC 6455 and 7118.
 """
@@ -13,9 +13,14 @@ import re
 import socket
 import ssl
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Literal, Protocol
+
+from tests.e2e.media import playing
+from tests.e2e.sipp import free_port
 
 Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
 
@@ -38,6 +43,7 @@ class Message:
 
     first: str
     headers: dict[str, str]
+    body: str
 
     @property
     def status(self) -> int:
@@ -58,7 +64,7 @@ class Link(Protocol):
 
 
 class Telephone:
-    """One account's telephone, connected until `close()`."""
+    """One account's telephone, connected until `close()`. Its sound is at `media_port`."""
 
     def __init__(
         self, account: str, secret: str, server: tuple[str, int], transport: Transport = "udp"
@@ -70,6 +76,9 @@ class Telephone:
         self._link = _connected(server, transport)
         self._cseq = 0
         self._tag = token_hex(4)
+        self._asked: set[str] = set()
+        self.address = "127.0.0.1"
+        self.media_port = free_port(self.address, even=True)
 
     def __enter__(self) -> Telephone:
         return self
@@ -86,22 +95,46 @@ class Telephone:
 
     def register(self, seconds: int = 60) -> int:
         """The final status of a log-in."""
-        contact = f"<sip:{self.account}@127.0.0.1:9;transport={self._transport}>"
-        extra = {"Contact": contact, "Expires": str(seconds)}
+        extra = {"Contact": self._contact(), "Expires": str(seconds)}
         return self._asked_with_password("REGISTER", self._server, extra).status
 
     def dial(self, number: str) -> int:
         """The final status of a call; where it is answered: wait until the server hangs up."""
-        extra = {
-            "Contact": f"<sip:{self.account}@127.0.0.1:9;transport={self._transport}>",
-            "Content-Type": "application/sdp",
-        }
+        extra = {"Contact": self._contact(), "Content-Type": "application/sdp"}
         reply = self._asked_with_password(
             "INVITE", f"{number}@{self._server}", extra, SDP.format(port=9)
         )
         if reply.status == 200:
             self._heard("BYE")
         return reply.status
+
+    def give_sign_of_life(self) -> None:
+        """Asterisk asks a telephone that has logged in for one, and calls none that gave none."""
+        while "OPTIONS" not in self._asked:
+            self._heard("OPTIONS")
+
+    @contextmanager
+    def talking(self, hertz: int) -> Iterator[None]:
+        """Answer the next call, sound a tone into it, and hang up at the end."""
+        rings = self._heard("INVITE")
+        extra = {
+            "To": f"{rings.headers['to']};tag={self._tag}",
+            "Contact": self._contact(),
+            "Content-Type": "application/sdp",
+        }
+        self._agree(rings, extra, SDP.format(port=self.media_port))
+        self._heard("ACK")
+        place = re.search(r"(?s)c=IN IP4 (\S+).*m=audio (\d+)", rings.body)
+        assert place is not None
+        with playing(hertz, self.media_port, (place[1], int(place[2]))):
+            yield
+        other = rings.headers["contact"].strip("<>").removeprefix("sip:")
+        sides = {"From": extra["To"], "To": rings.headers["from"]}
+        self._ask("BYE", other, rings.headers["call-id"], sides)
+
+    def _contact(self) -> str:
+        """Asterisk answers where the connection came from."""
+        return f"<sip:{self.account}@{self.address}:9;transport={self._transport}>"
 
     def _asked_with_password(
         self, method: str, to: str, extra: dict[str, str], body: str = ""
@@ -164,16 +197,23 @@ class Telephone:
         return reply
 
     def _heard(self, method: str) -> Message:
-        """The next message about `method`; what the server asks is agreed to."""
+        """The next message about `method`; what the server asks is agreed to, but for a call."""
         while True:
             text = self._link.receive().decode("utf-8", "replace")
-            first, *lines = text.partition("\r\n\r\n")[0].split("\r\n")
-            message = Message(first, _headers(lines))
-            if message.status == 0 and message.method != "ACK":
-                named = ("via", "from", "to", "call-id", "cseq")
-                self._send("SIP/2.0 200 OK", {name: message.headers[name] for name in named})
+            head, _, body = text.partition("\r\n\r\n")
+            first, *lines = head.split("\r\n")
+            message = Message(first, _headers(lines), body)
+            if message.status == 0:
+                self._asked.add(message.method)
+                if message.method not in ("ACK", "INVITE"):
+                    self._agree(message)
             if message.method == method:
                 return message
+
+    def _agree(self, request: Message, extra: dict[str, str] | None = None, body: str = "") -> None:
+        named = ("Via", "From", "To", "Call-ID", "CSeq")
+        headers = {name: request.headers[name.lower()] for name in named} | (extra or {})
+        self._send("SIP/2.0 200 OK", headers, body)
 
     def _send(self, first: str, headers: dict[str, str], body: str = "") -> None:
         lines = [first, *(f"{name}: {value}" for name, value in headers.items())]

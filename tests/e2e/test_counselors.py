@@ -11,7 +11,9 @@ from sqlalchemy import Connection
 
 from agents import presence, roster
 from config.settings import CONFIG
+from tests.e2e.hearing import listening
 from tests.e2e.line import GUANGZHOU, Deployment
+from tests.e2e.media import CALLER_HERTZ
 from tests.e2e.short_flow import write_short_flows
 from tests.e2e.sip_client import Telephone, Transport
 
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.e2e
 
 LAW = (1.0, "1")
 PSYCHOLOGY = (1.0, "2")
+COUNSELOR_HERTZ = 1000
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +183,28 @@ def test_a_browser_logs_in_over(line: Deployment, transport: Transport) -> None:
         assert phone.register(0) == 200
     with Telephone("browser-8001", "not-the-password", place, transport) as phone:
         assert phone.register() == 401
+
+
+@pytest.mark.parametrize("transport", ["tls", "ws", "wss"])
+def test_caller_and_counselor_hear_each_other_over(line: Deployment, transport: Transport) -> None:
+    """As a SIP telephone, with plain RTP."""
+    place = server(line, transport)
+    with Telephone("sip-8002", secret(line, "8002"), place, transport) as phone:
+        assert phone.register() == 200
+        phone.give_sign_of_life()
+        with line.on_duty("8002"):
+            call = line.phones.start_call(GUANGZHOU, "13570000106", keys=[LAW])
+            with (
+                listening(phone.address, phone.media_port) as counselor,
+                listening(call.address, call.media_port) as caller,
+                phone.talking(COUNSELOR_HERTZ),
+            ):
+                line.until(lambda: counselor.hears(CALLER_HERTZ) and caller.hears(COUNSELOR_HERTZ))
+            assert line.phones.result(call).ended_by == "line"
+            order = line.order_of("+8613570000106")
+            assert (order["outcome"], order["hung_up_by"]) == ("answered", "counselor")
+            assert order["first_responder"] == "counselor:gz-chen"
+        assert phone.register(0) == 200
 
 
 @pytest.mark.parametrize("number", ["13800138000", "+8613800138000", "110", "12355", "8002"])
