@@ -1,4 +1,4 @@
-"""What a telephone hears: its RTP taken from the wire, and the tones in it."""
+"""What a telephone hears: its RTP taken from the wire, and tones and recordings in it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import math
 import socket
 import struct
 import threading
+import wave
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import mul
+from pathlib import Path
 
 from tests.e2e.media import ALAW
 
@@ -26,6 +30,16 @@ class Ear:
     def hears(self, hertz: int) -> bool:
         """Has a pure tone of this pitch sounded for a tenth of a second?"""
         return any(_share(window, hertz) > 0.8 for window in _windows(self.samples) if any(window))
+
+    def hears_recording(self, file: Path) -> bool:
+        """Has the loudest tenth of a second of a recording sounded?"""
+        with wave.open(str(file)) as recording:
+            spoken = array("h", recording.readframes(recording.getnframes()))
+        loudest = max(_windows(spoken), key=_energy)
+        return any(
+            _likeness(loudest, self.samples[start : start + WINDOW]) > 0.95
+            for start in range(len(self.samples) - WINDOW)
+        )
 
 
 @contextmanager
@@ -68,8 +82,17 @@ def _share(samples: Sequence[int], hertz: int) -> float:
     turn = 2 * math.pi * hertz / RATE
     real = sum(sample * math.cos(turn * n) for n, sample in enumerate(samples))
     imaginary = sum(sample * math.sin(turn * n) for n, sample in enumerate(samples))
-    energy = sum(sample * sample for sample in samples)
-    return 2 * (real * real + imaginary * imaginary) / (len(samples) * energy)
+    return 2 * (real * real + imaginary * imaginary) / (len(samples) * _energy(samples))
+
+
+def _likeness(one: Sequence[int], other: Sequence[int]) -> float:
+    """1 for the same sound, however loud, 0 for sounds that have nothing in common."""
+    energies = _energy(one) * _energy(other)
+    return sum(map(mul, one, other)) / math.sqrt(energies) if energies else 0.0
+
+
+def _energy(samples: Sequence[int]) -> int:
+    return sum(map(mul, samples, samples))
 
 
 def _linear(code: int) -> int:

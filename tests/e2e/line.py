@@ -48,11 +48,10 @@ class Deployment:
         self.settings = Settings(
             data_directory=folder,
             asterisk_root=CHECKOUT / "var" / "asterisk-root",
-            trunks_file=CONFIG / "demo" / "trunks.yaml",
             sister_lines_directory=CONFIG / "demo",
             rtp_first_port=first,
             rtp_last_port=first + 400,
-            **{**ports, **settings},
+            **{"trunks_file": CONFIG / "demo" / "trunks.yaml", **ports, **settings},
         )
         self.line = Line(self.settings, CHECKOUT / "run_ivr.py", lambda text: None, callers=False)
         self.rooms = Rooms(self.settings)
