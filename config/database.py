@@ -34,6 +34,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
 from config.group_commit import Closed, GroupCommit, Outcome, Work
+from config.reserve import Reserve
 from config.statements import Statement, begin_waiting, drop_waiting, send_waiting
 from config.turns import NoTurn, Turns
 
@@ -74,10 +75,13 @@ class Store:
     `engine` is for migrations alone.
 
     :param url: `sqlite:///path/to/file.db` or `postgresql+psycopg://…`.
+    :param reserve: what is left of the disk for others when the store cannot commit. SQLite
+        writes nothing while it isn't whole; PostgreSQL may have a disk of its own.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, reserve: Reserve | None = None) -> None:
         self.url = url
+        self._reserve = reserve
         self.writes = 0
         """How many have been committed, about: shows whether they go on."""
         self.dialect: Literal["sqlite", "postgresql"] = (
@@ -111,10 +115,21 @@ class Store:
         `work` must touch nothing but its connection: it may be undone, or done twice. Raises
         what `work` raises (nothing is then written), or StoreUnavailable.
         """
-        with _unavailable_as_such():
-            result = self._writer.submit(work)
+        try:
+            result = self._write(work)
+        except StoreUnavailable:
+            if self._reserve is not None:
+                self._reserve.give()
+            raise
         self.writes += 1
         return result
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        room = self._reserve is None or self._reserve.whole()
+        if self.dialect == "sqlite" and not room:
+            raise StoreUnavailable("the disk is full: what is left of it is the spool's")
+        with _unavailable_as_such():
+            return self._writer.submit(work)
 
     def create_all(self) -> None:
         """Create every table known to `metadata` (tests); deployments migrate."""

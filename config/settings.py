@@ -187,6 +187,11 @@ class Settings(BaseSettings):
         return self.asterisk_files / "spool"
 
     @property
+    def spool_reserve(self) -> Path:
+        """Keeps room for the spool on a disk that fills."""
+        return self.spool_directory / "reserve"
+
+    @property
     def recordings_directory(self) -> Path:
         return self.data_directory / "recordings"
 

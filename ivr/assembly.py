@@ -13,6 +13,7 @@ from agents.roster_file import load_roster
 from agents.shifts import Shifts, gone
 from config.database import Store
 from config.migrate import migrate
+from config.reserve import Reserve
 from config.settings import Settings
 from config.topics import load_topics
 from config.trunks import TrunkEntry, load_trunks
@@ -47,7 +48,7 @@ class Assembly:
         directory = Directory.load(settings.sister_lines_directory, stations.regions, trunk)
         settings.data_directory.mkdir(parents=True, exist_ok=True)
         keys = Keys.load(settings.keys_directory)
-        store = Store(settings.store)
+        store = Store(settings.store, Reserve(settings.spool_reserve))
         migrate(store)
         return cls(settings, store, Log(keys), stations, directory)
 
