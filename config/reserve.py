@@ -36,6 +36,7 @@ class Reserve:
         if missing <= 0:
             return True
         try:
+            first = not self._file.exists()
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if self._free() < missing + PIECE:
                 return False
@@ -44,7 +45,8 @@ class Reserve:
         except OSError as error:
             log.error("reserve_not_made", file=str(self._file), reason=str(error))
             return False
-        log.info("reserve_made", file=str(self._file), bytes=WHOLE)
+        if not first:
+            log.warning("disk_has_room", file=str(self._file))
         return True
 
     def give(self) -> None:
