@@ -14,7 +14,8 @@ power (https://www.sqlite.org/pragma.html#pragma_synchronous).
 
 PostgreSQL: work that lost its connection or a deadlock before its commit was sent has left nothing
 behind, so it is done once more on a fresh connection: a restarted server costs no call. A
-connection lost during the commit is never retried, for it may have been heard.
+connection lost during the commit is never retried, for it may have been heard; nor is one on which
+a server that hangs was silent, for the caller has waited long enough.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
 from config.group_commit import Closed, GroupCommit, Outcome, Work
+from config.postgresql import NoAnswer, postgresql_engine
 from config.reserve import Reserve
 from config.statements import Statement, begin_waiting, drop_waiting, send_waiting
 from config.turns import NoTurn, Turns
@@ -84,6 +86,9 @@ class Store:
         self._reserve = reserve
         self.writes = 0
         """How many have been committed, about: shows whether they go on."""
+        self.answer_seconds: float | None = None
+        """How long PostgreSQL may take to answer. None: as long as it takes, for migrations and
+        reports; who serves calls sets it."""
         self.dialect: Literal["sqlite", "postgresql"] = (
             "sqlite" if url.startswith("sqlite") else "postgresql"
         )
@@ -91,7 +96,8 @@ class Store:
             self._readers: Engine = _sqlite_engine(url, "BEGIN", read_only=True)
             self.engine: Engine = _sqlite_engine(url, "BEGIN IMMEDIATE", read_only=False)
         else:
-            self.engine = _postgresql_engine(url)
+            connections = READS_AT_ONCE + 1
+            self.engine = postgresql_engine(url, connections, lambda: self.answer_seconds)
             self._readers = self.engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -178,7 +184,8 @@ def _attempt(connection: Connection, work: Callable[[Connection], T]) -> T:
             lost = _lost(connection)
             if lost:
                 connection.invalidate()
-            if (lost and not committing) or _sqlstate(error) in ("40001", "40P01"):
+            again = lost and not committing and not isinstance(_of_driver(error), NoAnswer)
+            if again or _sqlstate(error) in ("40001", "40P01"):
                 raise _Undone(error) from error
             raise
         return result
@@ -216,14 +223,14 @@ def _unavailable_as_such() -> Iterator[None]:
 
 def _is_unavailable(error: Exception) -> bool:
     """Whether the store, not the statement, is at fault."""
-    driver = error.orig if isinstance(error, DBAPIError) else error
+    driver = _of_driver(error)
     if isinstance(driver, sqlite3.Error):
         return getattr(driver, "sqlite_errorcode", 0) & 0xFF in _SQLITE_UNAVAILABLE
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     state = _sqlstate(error)
     if state is None:
-        return type(driver).__name__ in ("OperationalError", "InterfaceError")
+        return isinstance(driver, psycopg.OperationalError | psycopg.InterfaceError)
     return state[:2] in _POSTGRESQL_UNAVAILABLE or state in ("25006", "55P03")
 
 
@@ -243,9 +250,12 @@ _POSTGRESQL_UNAVAILABLE = frozenset(("08", "53", "57", "58", "40"))
 
 
 def _sqlstate(error: Exception) -> str | None:
-    driver = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(driver, "sqlstate", None)
+    state = getattr(_of_driver(error), "sqlstate", None)
     return state if isinstance(state, str) else None
+
+
+def _of_driver(error: Exception) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 def _is_mistake(error: BaseException) -> bool:
@@ -253,32 +263,6 @@ def _is_mistake(error: BaseException) -> bool:
     if isinstance(error, DBAPIError | sqlite3.Error | psycopg.Error):
         return not _is_unavailable(error)
     return isinstance(error, Exception)
-
-
-def _postgresql_engine(url: str) -> Engine:
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        pool_size=READS_AT_ONCE + 1,
-        connect_args={
-            "connect_timeout": 3,
-            # A server that vanished from the network is noticed; so are engines that did, whose
-            # open transactions would hold others up.
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 5000,
-            "options": f"-c lock_timeout={LOCK_SECONDS}s"
-            " -c idle_in_transaction_session_timeout=15s",
-        },
-    )
-
-    # What SQLAlchemy itself executes comes in its place among our own statements.
-    @event.listens_for(engine, "before_cursor_execute")
-    def _before(connection: Connection, *_about: Any) -> None:
-        send_waiting(connection)
-
-    return engine
 
 
 def _sqlite_engine(url: str, begin: str, *, read_only: bool) -> Engine:

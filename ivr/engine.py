@@ -7,6 +7,7 @@ import secrets
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
@@ -17,7 +18,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from asterisk.manager import ManagerException
 
 from agents.shifts import Shifts, end_shifts
-from config.database import StoreUnavailable
+from config.database import LOCK_SECONDS, StoreUnavailable
+from config.postgresql import ANSWER_SECONDS
 from config.yaml_file import ConfigErrors
 from ivr.assembly import Assembly
 from ivr.asterisk.ami import Ami, Headers
@@ -36,8 +38,10 @@ from workorders.seals import SealFileDiffers, seal_minute
 
 log = structlog.get_logger()
 
-HEALTHY_SECONDS = 1.0
-"""A store that neither commits nor fails for so long is hung, and so are we."""
+PROBE_SECONDS = 1.0
+SILENT_SECONDS = LOCK_SECONDS + ANSWER_SECONDS + 1.0
+"""A store that neither commits nor fails for longer is hung, and so are we: one that hangs by
+itself is given up sooner, after a turn's wait and its own."""
 SWITCH_SECONDS = 0.0005
 """A turn passes through three threads: Python's 5 ms for each hand-over would be most of it."""
 
@@ -52,6 +56,7 @@ class Engine:
     def __init__(self, assembly: Assembly, ami_secret: str) -> None:
         settings = assembly.settings
         self._assembly = assembly
+        assembly.store.answer_seconds = ANSWER_SECONDS
         self._node = settings.asterisk_name
         self.name = f"engine-{os.getpid()}-{secrets.token_hex(3)}"
         self.ami = Ami(settings.ami_address, settings.ami_user, ami_secret)
@@ -70,6 +75,7 @@ class Engine:
         )
         self._probes = ThreadPoolExecutor(1, thread_name_prefix="probe")
         self._probe: Future[bool] | None = None
+        self._probed_at = 0.0
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._reconciling = threading.Lock()
         self._reconciled = threading.Event()
@@ -119,16 +125,19 @@ class Engine:
 
     def healthy(self) -> bool:
         """Can this process still commit, or at least say that it can't? A store that is down is
-        no fault of the engine's, and a backlog is no hang while others' commits go on; one that
-        gives no answer at all is."""
+        no fault of the engine's, and a backlog is no hang while others' commits go on. An engine
+        that is killed for a hung store comes back to the same store, and its calls have lost it
+        for nothing."""
         store = self._assembly.store
         writes = store.writes
         if self._probe is None or self._probe.done():
             self._probe = self._probes.submit(self._commits)
+            self._probed_at = time.monotonic()
         try:
-            return self._probe.result(timeout=HEALTHY_SECONDS)
+            return self._probe.result(timeout=PROBE_SECONDS)
         except NotInTime:
-            return store.writes != writes
+            waited = time.monotonic() - self._probed_at
+            return waited < SILENT_SECONDS or store.writes != writes
 
     def _commits(self) -> bool:
         try:

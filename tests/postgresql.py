@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -54,6 +56,21 @@ class PostgreSQL:
     def stop(self) -> None:
         """End the server at once, cutting every connection, without losing commits."""
         self._run("pg_ctl", "stop", "--wait", "--pgdata", self._data, "--mode", "immediate")
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """The server and all its processes stand still meanwhile, their sockets open."""
+        server = int((self._data / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGSTOP)
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        processes = [*map(int, children), server]
+        try:
+            for process in processes:
+                os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     def new_database(self) -> str:
         """A fresh database's address for `Store`."""

@@ -262,6 +262,25 @@ def test_restarted_server_costs_no_call(server: PostgreSQL) -> None:
 
 
 @pytest.mark.postgresql
+def test_a_server_that_hangs_is_given_up_and_used_again(server: PostgreSQL) -> None:
+    store = Store(server.new_database())
+    _tables.create_all(store.engine)
+    store.answer_seconds = 0.5
+    store.write(adding(1))
+    with server.hung():
+        with pytest.raises(StoreUnavailable, match="has not answered"):
+            store.write(adding(2))
+        # On a new connection, which the kernel accepts for the server.
+        with pytest.raises(StoreUnavailable):
+            store.write(adding(3))
+        with pytest.raises(StoreUnavailable):
+            store.read(count)
+    store.write(adding(4))
+    assert store.read(count) == 2
+    store.close()
+
+
+@pytest.mark.postgresql
 def test_unknown_table_is_a_mistake(server: PostgreSQL) -> None:
     store = Store(server.new_database())
     with pytest.raises(ProgrammingError):

@@ -19,7 +19,7 @@ from ivr.asterisk.channel import Channel, plain
 from ivr.asterisk.dialling import read_report
 from ivr.asterisk.performer import CRISIS_KEY, House, Performer
 from ivr.controller import Controller
-from ivr.pending import OfferedCall, StaleTurn
+from ivr.pending import OfferedCall, Pending, StaleTurn
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ class CallHandler:
     def __call__(self, channel: Channel) -> None:
         call = offered_call(channel.env)
         try:
-            pending = self._controller.offered(call, self._now())
+            pending = self._offered(channel, call)
             performer = Performer(channel, self._house, self._now)
             pressed = channel.env.get("agi_arg_3") == "1"
             crisis = False
@@ -81,6 +81,14 @@ class CallHandler:
             log.info("call_taken_over", call_id=call.call_id)
         except StoreUnavailable as error:
             log.error("call_left_to_dialplan", call_id=call.call_id, reason=str(error))
+
+    def _offered(self, channel: Channel, call: OfferedCall) -> Pending:
+        try:
+            return self._controller.offered(call, self._now())
+        except StoreUnavailable:
+            # A store that hangs fails late: the dialplan must not take the wait for service.
+            channel.set_variable("REFUSED", "1")
+            raise
 
 
 class HangupHandler:

@@ -141,6 +141,24 @@ def test_the_fallback_phone_rings_when_no_engine_comes_back(
     assert said["talk_seconds"] in ("1", "2")
 
 
+@pytest.mark.usefixtures("engines")
+def test_the_wait_for_a_store_that_hangs_is_no_service(
+    asterisk: RunningAsterisk, flow: Flow, telephones: Telephones
+) -> None:
+    def refused_late(agi: Agi) -> None:
+        agi.do("ANSWER")
+        # As long as service that would earn patience anew.
+        agi.do("WAIT FOR DIGIT 6500")
+        agi.do("SET VARIABLE REFUSED 1")
+
+    flow.scripts["13570002014"] = refused_late
+    with telephones.counselor("sip-1011", secret("sip-1011"), Behaviour(talks=1.0)):
+        result = telephones.call(GUANGZHOU, "13570002014")
+    assert result.ended_by == "line"
+    said = asterisk.wait_for_spool()
+    assert (said["last_resort"], said["dial_status"]) == ("1", "ANSWER")
+
+
 def test_a_caller_in_danger_reaches_the_duty_phone_however_long_it_takes(
     asterisk: RunningAsterisk, engines: list[StubEngine], flow: Flow, telephones: Telephones
 ) -> None:
