@@ -144,16 +144,17 @@ class _Credential(click.ParamType[tuple[str, date]]):
 
 
 class _Contact(click.ParamType[dict[str, str | None]]):
-    name = "kind[:address[@trunk]]"
+    name = "kind[:address[@trunk or Asterisk]]"
 
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> dict[str, str | None]:
         kind, _, where = value.partition(":")
-        address, _, trunk = where.partition("@")
+        address, _, at = where.partition("@")
         if kind not in CONTACT_KINDS:
             self.fail(f"{kind!r}: one of {', '.join(CONTACT_KINDS)}", param, ctx)
-        return {"kind": kind, "address": address or None, "trunk": trunk or None}
+        place = "trunk" if kind == "outside" else "asterisk"
+        return {"kind": kind, "address": address or None, place: at or None}
 
 
 @counselors.command("add")

@@ -56,11 +56,24 @@ class Role(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Contact:
     """`address`: the endpoint's name for browser, sip and twilio_client, E.164 for outside.
-    `trunk`: the one an outside number is dialled on; "": the deployment's outbound trunk."""
+    `trunk`: the one an outside number is dialled on; "": the deployment's outbound trunk.
+    `asterisk`: the one of several at which a browser or SIP phone registers; "": the only one."""
 
     kind: str
     address: str
     trunk: str = ""
+    asterisk: str = ""
+
+    @property
+    def reach(self) -> str:
+        """What a call has to reach to ring it."""
+        return f"{self.kind}@{self.asterisk}" if self.asterisk else self.kind
+
+
+def reached(kinds: Iterable[str], asterisk: str) -> frozenset[str]:
+    """All that a call at this Asterisk reaches of these kinds: a telephone rings only from where
+    it registers."""
+    return frozenset(name for kind in kinds for name in (kind, f"{kind}@{asterisk}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +90,13 @@ class Counselor:
     credentials: Mapping[str, date] = field(default_factory=dict)
     contacts: tuple[Contact, ...] = ()
     kinds: frozenset[str] = field(init=False)
-    """The kinds of `contacts`."""
+    """What of `contacts` a call has to reach, any one of them."""
     _valid: dict[date, frozenset[str]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
     def __post_init__(self) -> None:
-        kinds = frozenset(contact.kind for contact in self.contacts)
+        kinds = frozenset(contact.reach for contact in self.contacts)
         object.__setattr__(self, "kinds", kinds)
 
     def valid_topics(self, day: date) -> frozenset[str]:

@@ -20,13 +20,15 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2
 
 class ContactEntry(BaseModel):
     """`address` may be left out for sip and browser: it is the counselor's number. `trunk`: a
-    centre's on another site, for an outside number that is reached only there."""
+    centre's on another site, for an outside number that is reached only there. `asterisk`: where
+    several share the store, the name of the one at which the telephone registers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["browser", "sip", "outside", "twilio_client"]
     address: Annotated[str, StringConstraints(pattern=r"^\+?[A-Za-z0-9._-]{1,40}$")] | None = None
     trunk: str | None = None
+    asterisk: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
 
     @model_validator(mode="after")
     def _outside_is_dialable(self) -> Self:
@@ -37,6 +39,8 @@ class ContactEntry(BaseModel):
             raise ValueError("a twilio_client needs its address")
         if self.kind != "outside" and self.trunk is not None:
             raise ValueError("only an outside number is dialled on a trunk")
+        if self.kind not in ("sip", "browser") and self.asterisk is not None:
+            raise ValueError("only sip and browser register at an Asterisk")
         return self
 
 
@@ -74,7 +78,8 @@ class Entry(BaseModel):
             languages=frozenset(self.languages),
             credentials=until,
             contacts=tuple(
-                Contact(c.kind, c.address or self.number, c.trunk or "") for c in self.contacts
+                Contact(c.kind, c.address or self.number, c.trunk or "", c.asterisk or "")
+                for c in self.contacts
             ),
         )
 

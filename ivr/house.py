@@ -145,7 +145,7 @@ class House:
                     language=dip.language,
                     priority=int(dip.priority),
                     home=session.values["station"],
-                    kinds=CARRIER_KINDS[row.carrier],
+                    kinds=roster.reached(CARRIER_KINDS[row.carrier], row.node),
                     node=row.node or row.carrier,
                     at=at,
                 )

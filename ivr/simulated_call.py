@@ -85,7 +85,8 @@ def simulated_call(
             assembly.import_roster(at)
             controller = assembly.controller("simulator", lambda woken: None)
             _staff(controller, at - timedelta(minutes=1))
-            call = OfferedCall("simulated", "simulator", "", access_number, caller)
+            call_id = f"{settings.asterisk_name}-simulated"
+            call = OfferedCall(call_id, "simulator", "", access_number, caller)
             Simulator(SimulatedHouse(controller, assembly), keys, tell, at).call(call)
             return _order(assembly)
         finally:

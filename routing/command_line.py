@@ -14,8 +14,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from agents.roster import PEOPLE_TIME
+from agents.roster import PEOPLE_TIME, reached
 from config.database import Store
+from config.settings import Settings
 from routing.check import check
 from routing.queues import Queues
 from routing.router import CRISIS, SILENT_CONFIRMED, WaitingCall
@@ -27,6 +28,9 @@ PRIORITIES = {"normal": 1, "silent": SILENT_CONFIRMED, "crisis": CRISIS}
 
 class Context(Protocol):
     """What this command needs of the command line's object."""
+
+    @property
+    def settings(self) -> Settings: ...
 
     @property
     def store(self) -> Store: ...
@@ -73,8 +77,8 @@ def route(
         priority=PRIORITIES[priority],
         home=home,
         enqueued_at=now - timedelta(seconds=waited),
-        node="",
-        kinds=frozenset(kinds),
+        node=house.settings.asterisk_name,
+        kinds=reached(kinds, house.settings.asterisk_name),
     )
     queues = Queues(stations)
     verdicts = house.store.read(lambda connection: queues.explain(connection, call, now))

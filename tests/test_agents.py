@@ -158,6 +158,22 @@ def test_an_outside_number_may_have_a_trunk_of_its_own(tmp_path: Path) -> None:
             load_roster(file, STATIONS, TOPICS, ["wuhan-centre"])
 
 
+def test_a_telephone_may_register_at_one_of_several_asterisks(tmp_path: Path) -> None:
+    file = tmp_path / "roster.yaml"
+    here = ELSEWHERE.replace(
+        'kind: outside, address: "+862787654321", trunk: wuhan-centre', "kind: sip, asterisk: gz"
+    )
+    file.write_text(here, encoding="utf-8")
+    (person,) = load_roster(file, STATIONS, TOPICS, ())
+    assert person.contacts == (Contact("sip", "8001", asterisk="gz"),)
+    assert person.kinds & roster.reached(["sip", "outside"], "gz")
+    assert not person.kinds & roster.reached(["sip", "outside"], "wuhan")
+    outside = 'kind: outside, address: "+8613800138000"'
+    file.write_text(here.replace("kind: sip", outside), encoding="utf-8")
+    with pytest.raises(ConfigErrors, match=r":7: .*only sip and browser register"):
+        load_roster(file, STATIONS, TOPICS, ())
+
+
 def test_sip_secrets_are_made_once_and_differ(store: Store) -> None:
     def accounts() -> dict[str, str]:
         return {a.number: a.secret for a in store.read(roster.sip_accounts)}
@@ -366,6 +382,9 @@ def test_command_line(store: Store) -> None:
     assert run(*new, "--contact", "outside:+862787654321@wuhan").exit_code == 0
     contacts = store.read(lambda c: roster.contacts_of(c, ["x"]))
     assert contacts == {"x": (Contact("outside", "+862787654321", "wuhan"),)}
+    assert run(*new, "--contact", "sip:8301@gz").exit_code == 0
+    contacts = store.read(lambda c: roster.contacts_of(c, ["x"]))
+    assert contacts == {"x": (Contact("sip", "8301", asterisk="gz"),)}
     run("login", "x")
     store.write(lambda c: presence.reserve(c, "x", "1", NOON))
     assert run("logout", "x").output == "x: reserved, as soon as the call is over\n"

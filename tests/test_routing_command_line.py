@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from agents import roster
+from agents.roster import Contact
 from agents.roster_file import load_roster
 from config.database import Store
+from config.settings import Settings
 from config.topics import load_topics
 from routing.command_line import route
 from routing.stations import Stations
@@ -23,11 +28,15 @@ def stations() -> Stations:
     return Stations.load(CONFIG)
 
 
+def empty(store: Store, stations: Stations) -> SimpleNamespace:
+    return SimpleNamespace(store=store, stations=stations, settings=Settings(asterisk_name="gz"))
+
+
 @pytest.fixture
 def house(store: Store, stations: Stations) -> SimpleNamespace:
     for who in load_roster(CONFIG / "roster.yaml", stations, load_topics(CONFIG), ()):
         store.write(lambda connection, who=who: log_in(connection, who))
-    return SimpleNamespace(store=store, stations=stations)
+    return empty(store, stations)
 
 
 def said(house: SimpleNamespace, *words: str) -> str:
@@ -45,6 +54,22 @@ def test_each_candidate_is_explained(house: SimpleNamespace) -> None:
     assert reasons["wh-tang"] == "tier any opens after 20 s"
 
 
+def test_whose_telephone_registers_at_another_asterisk_is_not_chosen(
+    house: SimpleNamespace,
+) -> None:
+    def register_at(asterisk: str) -> None:
+        phone = Contact("sip", "8002", asterisk=asterisk)
+        chen = house.store.read(lambda connection: roster.get(connection, "gz-chen"))
+        moved = replace(chen, contacts=(phone,))
+        house.store.write(lambda connection: roster.add(connection, moved, datetime.now(UTC)))
+
+    law = ("--to", "020-12355", "--topic", "law")
+    register_at("wuhan")
+    assert [line.split("│")[1].strip() for line in rows(said(house, *law))] == ["gz-huang"]
+    register_at("gz")
+    assert [line.split("│")[1].strip() for line in rows(said(house, *law))] == ["gz-chen"]
+
+
 def test_the_callers_number_is_a_hint_where_the_trunk_tells_no_place(
     house: SimpleNamespace,
 ) -> None:
@@ -59,7 +84,7 @@ def test_a_crisis_names_all_that_ring(house: SimpleNamespace) -> None:
 
 
 def test_nobody(store: Store, stations: Stations) -> None:
-    told = said(SimpleNamespace(store=store, stations=stations), "--explain")
+    told = said(empty(store, stations), "--explain")
     assert told.endswith("nobody is chosen now\n")
 
 

@@ -49,7 +49,8 @@ class Provisions:
         return self.controller.reservation_waiting(call_id)
 
     def contacts(self, call_id: str, offer_id: str) -> list[Phone]:
-        """Every phone of everybody the offer holds: all of them ring."""
+        """Every phone here of everybody the offer holds: all of them ring."""
+        here = roster.reached(roster.CONTACT_KINDS, self.assembly.settings.asterisk_name)
 
         def work(connection: Connection) -> list[Phone]:
             parts = offers.parts_of(connection, offer_id)
@@ -58,7 +59,7 @@ class Provisions:
                 Phone(part.counselor_id, contact.kind, address)
                 for part in parts
                 for contact in of.get(part.counselor_id, ())
-                if (address := self._address(contact)) is not None
+                if contact.reach in here and (address := self._address(contact)) is not None
             ]
 
         return self.assembly.store.read(work)

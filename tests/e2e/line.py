@@ -78,6 +78,13 @@ class Deployment:
         os.kill(process.pid, number)
         return process.pid
 
+    def kill(self, name: str) -> None:
+        """kill -9; its supervisor starts it again."""
+        keeper = self.keeper(name)
+        before = keeper.restarts
+        self.signal(name, signal.SIGKILL)
+        self.until(lambda: keeper.restarts > before)
+
     # Who is there.
 
     @contextmanager

@@ -10,16 +10,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
 
 from callflows.data_dips import Priority
 from config.settings import CONFIG
-from routing.offers import offers
+from tests.e2e.fairness import first_come_first_served, one_at_a_time
 from tests.e2e.hearing import listening
 from tests.e2e.line import GUANGZHOU, Deployment
 from tests.e2e.short_flow import write_short_flows
-from tests.e2e.sipp import Phone
-from workorders.views import View
 
 pytestmark = pytest.mark.e2e
 
@@ -82,30 +79,6 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     deployment.stop()
 
 
-def one_at_a_time(phone: Phone) -> bool:
-    """Did every call of a telephone end before the next one rang?"""
-    busy = False
-    for event in phone.happened:
-        if event.what == "rings":
-            if busy:
-                return False
-            busy = True
-        elif event.what in ("hung_up", "other_hung_up", "cancelled"):
-            busy = False
-    return True
-
-
-def offered_in_order(line: Deployment, orders: list[View]) -> list[str]:
-    """The calls in the order in which a counselor was found for them."""
-
-    def work(connection: Connection) -> list[str]:
-        rows = connection.execute(offers.select().order_by(offers.c.made_at)).all()
-        return [row.call_id for row in rows if row.result == "answered"]
-
-    wanted = {order["call_id"] for order in orders}
-    return [call_id for call_id in line.store(work) if call_id in wanted]
-
-
 def test_ten_counselors_serve_thirty_callers(line: Deployment) -> None:
     with ExitStack() as desks:
         phones = [desks.enter_context(line.desk(number, talks=1.0)) for number in COUNSELORS]
@@ -121,15 +94,7 @@ def test_ten_counselors_serve_thirty_callers(line: Deployment) -> None:
     assert sum(phone.count("answered") for phone in phones) == len(CALLERS)
     assert sum(phone.count("rings") for phone in phones) == len(CALLERS)
 
-    served = {call_id: n for n, call_id in enumerate(offered_in_order(line, orders))}
-    assert len(served) == len(CALLERS)
-    came = sorted(orders, key=lambda order: order["t_queue"])
-    turn = [served[order["call_id"]] for order in came]
-    found_at = [order["t_queue"] for order in came]
-    for earlier in range(len(came)):
-        for later in range(earlier + 1, len(came)):
-            # Within the same millisecond neither was first.
-            assert turn[earlier] < turn[later] or found_at[earlier] == found_at[later]
+    assert first_come_first_served(line, orders)
     assert line.log_verifies() == []
 
 

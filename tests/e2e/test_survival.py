@@ -63,16 +63,8 @@ def engine_lives(line: Deployment) -> bool:
     return ping((line.settings.bind_address, line.settings.fastagi_port), 1.5)
 
 
-def kill(line: Deployment, name: str) -> None:
-    """kill -9; its supervisor starts it again."""
-    keeper = line.keeper(name)
-    before = keeper.restarts
-    line.signal(name, signal.SIGKILL)
-    line.until(lambda: keeper.restarts > before)
-
-
 def kill_engine(line: Deployment) -> None:
-    kill(line, "engine")
+    line.kill("engine")
     line.until(lambda: engine_lives(line))
 
 
@@ -278,7 +270,7 @@ def test_asterisk_dies_and_nobody_is_held_by_a_call_that_is_gone(line: Deploymen
         line.until(lambda: line.state("8002") == "on_call")
         menu = line.phones.start_call(GUANGZHOU, "13570000122")
         menu.wait_for("answered")
-        kill(line, "asterisk")
+        line.kill("asterisk")
         for caller in ("+8613570000121", "+8613570000122"):
             order = line.order_of(caller)
             assert outcome(order) == ("failed", None)
