@@ -19,7 +19,9 @@ from sqlalchemy import Connection
 T = TypeVar("T")
 Work = Callable[[Connection], Any]
 
-WRITES_A_COMMIT = 64
+WRITES_A_COMMIT = 4
+"""More would share one wait for the disk, but each is told only when all of them are done: in a
+rush that costs more than it saves."""
 
 
 class Closed(Exception):

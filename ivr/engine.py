@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import signal
@@ -120,6 +121,9 @@ class Engine:
             signal.signal(number, lambda _number, _frame: ended.set())
         sys.setswitchinterval(SWITCH_SECONDS)
         self.start()
+        # What is here to stay is not looked through again and again while calls wait.
+        gc.collect()
+        gc.freeze()
         ended.wait()
         self.stop()
 
