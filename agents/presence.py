@@ -8,9 +8,8 @@ nothing: nobody is ever taken from a call by a late message.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, func, null, or_, select, update
 
@@ -33,8 +32,7 @@ RONA = "rona"
 """Paused because an offer rang unanswered 振铃未接."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """Somebody present, as the matcher sees them. `until`: a pause that ends by itself."""
 
     counselor: Counselor
@@ -144,11 +142,11 @@ def available(connection: Connection, at: datetime) -> list[Person]:
 
 def _people(connection: Connection, query: Statement, at: datetime) -> list[Person]:
     rows = query.rows(connection)
-    known = remembered(connection, {row[0]: row[1] for row in rows})
+    known = remembered(connection, [row[1] for row in rows])
     today = at.astimezone(PEOPLE_TIME).date()
     return [
-        Person(known[who], state, reason, until, since, calls if day == today else 0)
-        for who, _revision, state, reason, until, since, calls, day in rows
+        Person(known[revision], state, reason, until, since, calls if day == today else 0)
+        for _who, revision, state, reason, until, since, calls, day in rows
     ]
 
 

@@ -248,8 +248,8 @@ def contacts_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[C
     """What may be dialled for each of `ids`; somebody no longer in the roster is left out."""
     revisions = {who: _revision.scalar(connection, counselor=who) for who in ids}
     there = {who: revision for who, revision in revisions.items() if revision is not None}
-    known = remembered(connection, there)
-    return {who: counselor.contacts for who, counselor in known.items()}
+    known = remembered(connection, list(there.values()))
+    return {who: known[revision].contacts for who, revision in there.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,17 +279,17 @@ def sip_accounts(connection: Connection) -> list[SipAccount]:
     return [account for account in accounts if account.kinds & {"sip", "browser"}]
 
 
-def remembered(connection: Connection, revisions: Mapping[str, str]) -> dict[str, Counselor]:
-    """Profiles by counselor id. `revisions`: counselor id to revision, as just read."""
-    missing = [who for who, revision in revisions.items() if revision not in _remembered]
+def remembered(connection: Connection, revisions: Sequence[str]) -> dict[str, Counselor]:
+    """Profiles by their revisions, as just read."""
+    known = {revision: _remembered.get(revision) for revision in revisions}
+    missing = [revision for revision, counselor in known.items() if counselor is None]
     if missing:
         if len(_remembered) > REMEMBERED:
             _remembered.clear()
-            missing = list(revisions)
-        query = select(counselors.c.revision, *_PROFILE).where(counselors.c.id.in_(missing))
+        query = select(counselors.c.revision, *_PROFILE).where(counselors.c.revision.in_(missing))
         for row in connection.execute(query):
-            _remembered[row.revision] = _from_row(row)
-    return {who: _remembered[revision] for who, revision in revisions.items()}
+            known[row.revision] = _remembered[row.revision] = _from_row(row)
+    return {revision: counselor for revision, counselor in known.items() if counselor is not None}
 
 
 def _to_row(counselor: Counselor) -> dict[str, Any]:

@@ -27,7 +27,7 @@ MANY, TALK_SHORT = 80, 0.5
 """Counselors, so many that one is always free, and how long they talk at each rate."""
 FEW, CALLERS, TALK = 20, 60, 2.0
 IDEAL = FEW / TALK
-SETTLED, MEASURED = 2, 8
+SETTLED, MEASURED = 4, 12
 """Rounds of talks until everything is in step, and rounds measured after them."""
 
 

@@ -53,22 +53,32 @@ class StoreUnavailable(Exception):
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime, in both stores."""
+    """An aware UTC datetime, in both stores; in SQLite as text, as SQLAlchemy writes it."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without zone must not reach the store")
-        return value.astimezone(UTC)
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        as_text = dialect.name == "sqlite"
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        def process(value: datetime | None) -> Any:
+            if value is None:
+                return None
+            if value.tzinfo is None:
+                raise ValueError("a time without zone must not reach the store")
+            value = value.astimezone(UTC)
+            if as_text:
+                return value.replace(tzinfo=None).isoformat(" ", "microseconds")
+            return value
+
+        return process
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None]:
+        if dialect.name == "sqlite":
+            return lambda value: value and datetime.fromisoformat(value + "+00:00")
+        return lambda value: value and value.astimezone(UTC)
 
 
 class Store:

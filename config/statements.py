@@ -60,7 +60,8 @@ class _Compiled:
     def row(self, row: Row) -> Row:
         values = list(row)
         for index, process in self.results:
-            values[index] = process(values[index])
+            if values[index] is not None:
+                values[index] = process(values[index])
         return tuple(values)
 
 
