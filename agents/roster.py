@@ -40,7 +40,7 @@ before any row is touched, so that two engines never wait for each other."""
 
 PEOPLE_TIME = ZoneInfo("Asia/Shanghai")
 
-ContactKind = Literal["browser", "sip", "outside", "twilio_client"]
+ContactKind = Literal["browser", "sip", "outside", "twilio_client", "sip_uri"]
 CONTACT_KINDS: tuple[str, ...] = get_args(ContactKind)
 
 
@@ -55,7 +55,8 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """`address`: the endpoint's name for browser, sip and twilio_client, E.164 for outside.
+    """`address`: the endpoint's name for browser, sip and twilio_client, E.164 for outside,
+    `sip:chen@example.cn` for sip_uri.
     `trunk`: the one an outside number is dialled on; "": the deployment's outbound trunk.
     `asterisk`: the one of several at which a browser or SIP phone registers; "": the only one."""
 

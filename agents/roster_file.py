@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from agents.roster import Contact, Counselor, Role
+from agents.roster import Contact, ContactKind, Counselor, Role
 from config.topics import Topic
 from config.yaml_file import ConfigErrors, Key, YamlFile, suggestion
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
 Number = Annotated[str, StringConstraints(pattern=r"^\d{3,8}$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+
+
+_ADDRESS = r"^(\+?[A-Za-z0-9._-]{1,40}|sip:[A-Za-z0-9._-]{1,40}@[A-Za-z0-9.-]{1,80}(:\d{1,5})?)$"
 
 
 class ContactEntry(BaseModel):
@@ -25,8 +29,8 @@ class ContactEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["browser", "sip", "outside", "twilio_client"]
-    address: Annotated[str, StringConstraints(pattern=r"^\+?[A-Za-z0-9._-]{1,40}$")] | None = None
+    kind: ContactKind
+    address: Annotated[str, StringConstraints(pattern=_ADDRESS)] | None = None
     trunk: str | None = None
     asterisk: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
 
@@ -35,8 +39,10 @@ class ContactEntry(BaseModel):
         address = self.address or ""
         if self.kind == "outside" and not (address[:1] == "+" and address[1:].isdecimal()):
             raise ValueError("an outside number is written +86…, with its country code")
-        if self.kind == "twilio_client" and not address:
-            raise ValueError("a twilio_client needs its address")
+        if self.kind == "twilio_client" and not re.fullmatch(r"[A-Za-z0-9_]{1,40}", address):
+            raise ValueError("a twilio_client needs its address: letters, figures, _")
+        if (self.kind == "sip_uri") is not address.startswith("sip:"):
+            raise ValueError("a sip_uri, and nothing else, is written sip:name@host")
         if self.kind != "outside" and self.trunk is not None:
             raise ValueError("only an outside number is dialled on a trunk")
         if self.kind not in ("sip", "browser") and self.asterisk is not None:

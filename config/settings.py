@@ -29,6 +29,7 @@ PORTS = (
     "sip_tls_port",
     "sip_ws_port",
     "sip_wss_port",
+    "twilio_port",
 )
 
 
@@ -84,6 +85,21 @@ class Settings(BaseSettings):
     """Where a private install is; None: in the data directory. With none there, the host's own
     Asterisk."""
 
+    twilio_account_sid: str = Field(default="", pattern=r"^(AC[0-9a-f]{32})?$")
+    """Empty: Twilio is off. Its servers are abroad and so would be minors' voices: switching it on
+    in mainland use needs a recorded assessment."""
+    twilio_auth_token: SecretStr | None = None
+    """Signs Twilio's requests to us and ours to Twilio."""
+    twilio_assessment: str = ""
+    """The file number of the recorded assessment (个人信息保护影响评估) that allows it."""
+    twilio_public_address: str = ""
+    """How Twilio reaches us, `https://ivr.example.cn`, whatever proxies stand between."""
+    twilio_port: Port = 8090
+    """Where we listen for Twilio, on loopback: a proxy with a certificate stands before it."""
+    twilio_caller_id: str = Field(default="", pattern=r"^(\+[0-9]{6,15})?$")
+    """The number shown to telephones outside that Twilio rings for us; one of the account's."""
+    twilio_numbers_file: Path = CONFIG / "twilio_numbers.yaml"
+
     default_access_number: str = "12355"
     """For calls whose trunk tells none."""
     outbound_trunk: str = ""
@@ -131,6 +147,34 @@ class Settings(BaseSettings):
         if number and not number.removeprefix("+").isdecimal():
             raise ValueError("must be digits, with + before a country code, or empty")
         return number
+
+    @field_validator("twilio_public_address")
+    @classmethod
+    def _secure(cls, address: str) -> str:
+        if address and not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d+)?(/[\w./-]*[\w-])?", address):
+            raise ValueError("must be https:// with a host, and no slash at its end")
+        return address
+
+    @model_validator(mode="after")
+    def _twilio_is_whole(self) -> Self:
+        """Found at the start, not by the first caller."""
+        if not self.twilio_account_sid:
+            return self
+        missing = {
+            "IVR_TWILIO_AUTH_TOKEN": self.twilio_auth_token is None
+            or not self.twilio_auth_token.get_secret_value(),
+            "IVR_TWILIO_PUBLIC_ADDRESS": not self.twilio_public_address,
+            "IVR_TWILIO_CALLER_ID": not self.twilio_caller_id,
+        }
+        for name, is_missing in missing.items():
+            if is_missing:
+                raise ValueError(f"IVR_TWILIO_ACCOUNT_SID switches Twilio on: set {name} too")
+        if not self.twilio_assessment.strip():
+            raise ValueError(
+                "Twilio carries minors' voices and numbers abroad: set IVR_TWILIO_ASSESSMENT to "
+                "the file number of the recorded assessment that allows it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:

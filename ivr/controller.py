@@ -8,7 +8,7 @@ engines that believe they own a call one learns that it does not (StaleTurn) and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -68,6 +68,16 @@ class Controller:
         """
         return self._write(lambda tx: self._offered(tx, call, at))
 
+    def offered_once(self, call: OfferedCall, at: datetime) -> Pending:
+        """The same by a carrier that may tell it twice and keeps no engine on a call: whoever is
+        told goes on with it, and nobody takes it over. Raises StoreUnavailable."""
+
+        def work(tx: Transaction) -> Pending:
+            row = sessions.load(tx.connection, call.call_id)
+            return self._offered(tx, call, at) if row is None else _standing(row)
+
+        return self._write(work)
+
     def advanced(self, call_id: str, turn: int, event: Event) -> Pending:
         """The carrier performed the verbs of `turn` and this came of it.
 
@@ -82,6 +92,32 @@ class Controller:
             return self._advanced(tx, row, event)
 
         return self._write(work)
+
+    def heard(self, call_id: str, turn: int, hear: Callable[[Verb, bool], Event | None]) -> Pending:
+        """As `advanced`, by a carrier that remembers nothing of the turn: `hear` makes the event
+        from the turn's last verb and whether a counselor is reserved for the call; None: nothing
+        happened, the verbs stand. Raises what `hear` does."""
+
+        def work(tx: Transaction) -> Pending:
+            row = sessions.load(tx.connection, call_id)
+            if row is None or row.turn != turn or row.ended_at is not None:
+                raise StaleTurn(call_id)
+            last = sessions.verbs_from_json(row.verbs)[-1]
+            event = hear(last, self.house.reserved(tx.connection, call_id))
+            return _standing(row) if event is None else self._advanced(tx, row, event)
+
+        return self._write(work)
+
+    def standing(self, call_id: str) -> Pending | None:
+        """What a call is to perform now; Hangup where it has ended, None where it never was.
+        Raises StoreUnavailable."""
+        row = self.store.read(lambda connection: sessions.load(connection, call_id))
+        return _standing(row) if row is not None else None
+
+    def values(self, call_id: str) -> Mapping[str, str]:
+        """What the flow knows of a live call. Raises StoreUnavailable."""
+        row = self.store.read(lambda connection: sessions.load(connection, call_id))
+        return Session.from_json(row.session).values if row and row.session else {}
 
     def hung_up(
         self,
@@ -174,7 +210,19 @@ class Controller:
     def counselor_answered(self, call_id: str, number: str, at: datetime) -> None:
         """The counselor whose desk or own telephone has `number` is talking with the caller.
         Anybody else's number changes nothing."""
-        self._write(lambda tx: self.house.counselor_answered(tx, call_id, number, at))
+
+        def whose(tx: Transaction, rung: Sequence[str]) -> str | None:
+            return self.house.reached(tx, rung, number)
+
+        self._write(lambda tx: self.house.counselor_answered(tx, call_id, whose, at))
+
+    def answered_by(self, call_id: str, counselor_id: str, at: datetime) -> None:
+        """This counselor is talking with the caller, if the call rings them."""
+
+        def they(_tx: Transaction, rung: Sequence[str]) -> str | None:
+            return counselor_id if counselor_id in rung else None
+
+        self._write(lambda tx: self.house.counselor_answered(tx, call_id, they, at))
 
     def counselors_changed(self, change: Callable[[Connection], T], at: datetime) -> T:
         """Apply a change of presence or roster; whoever waits for them is served."""
@@ -239,7 +287,7 @@ class Controller:
     def _resumed(self, tx: Transaction, row: CallRow, call: OfferedCall) -> Pending:
         """Take the call over: from now on the former owner's answers are stale."""
         if row.ended_at is not None or row.session is None:
-            return Pending(row.call_id, row.turn, row.verbs_turn, row.order_no, (Hangup(),))
+            return _standing(row)
         taken = replace(row, turn=row.turn + 1, engine=self.engine, channel=call.channel)
         sessions.save(tx.connection, taken, row.turn)
         verbs = sessions.verbs_from_json(row.verbs)
@@ -347,6 +395,12 @@ def _pending(
     return Pending(
         row.call_id, row.turn, row.verbs_turn, row.order_no, verbs, crisis, resumed, star_counts
     )
+
+
+def _standing(row: CallRow) -> Pending:
+    if row.ended_at is not None or row.session is None:
+        return Pending(row.call_id, row.turn, row.verbs_turn, row.order_no, (Hangup(),))
+    return _pending(row, Session.from_json(row.session), sessions.verbs_from_json(row.verbs))
 
 
 def _ended(row: CallRow, at: datetime) -> CallRow:

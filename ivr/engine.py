@@ -34,6 +34,8 @@ from ivr.asterisk.waker import Waker
 from ivr.order_events import Note
 from ivr.sessions import node_of
 from ivr.transaction import Woken
+from ivr.twilio.calls import CARRIER as TWILIO
+from ivr.twilio.carrier import TwilioCarrier, WebhookServer
 from recordings.prompts import PromptCache
 from workorders.seals import SealFileDiffers, seal_minute
 
@@ -74,6 +76,10 @@ class Engine:
                 "ping": ping_handler(self.healthy),
             },
         )
+        self._twilio: TwilioCarrier | None = None
+        if settings.twilio_account_sid:
+            self._twilio = TwilioCarrier(assembly, self.controller, now)
+            self._webhooks = WebhookServer(self._twilio.application, settings)
         self._probes = ThreadPoolExecutor(1, thread_name_prefix="probe")
         self._probe: Future[bool] | None = None
         self._probed_at = 0.0
@@ -90,23 +96,31 @@ class Engine:
         self.ami.on_event("FullyBooted", lambda _headers: _told(self._reconcile)())
         self._waker.start()
         self.ami.start()
-        for job, seconds in (
+        jobs: list[tuple[Callable[[], None], int]] = [
             (self._tick, 1),
             (self._import_spool, 3),
             (self._reconcile, 30),
             (self._seal, 60),
             (self._end_shifts, 60),
-        ):
+        ]
+        if self._twilio is not None:
+            jobs += [(self._twilio.fetch_recordings, 15), (self._twilio.reconcile, 60)]
+        for job, seconds in jobs:
             self._scheduler.add_job(
                 _told(job), "interval", seconds=seconds, coalesce=True, max_instances=1,
                 misfire_grace_time=None,
             )  # fmt: skip
         self._scheduler.start()
         self.server.start()
+        if self._twilio is not None:
+            self._webhooks.start()
         log.info("engine_started", engine=self.name)
 
     def stop(self) -> None:
         self._scheduler.shutdown(wait=True)
+        if self._twilio is not None:
+            self._webhooks.stop()
+            self._twilio.close()
         self.server.stop()
         self._waker.stop()
         self.ami.stop()
@@ -151,8 +165,11 @@ class Engine:
         return True
 
     def _wake(self, woken: Woken) -> None:
+        node = node_of(woken.call_id)
+        if node == TWILIO and self._twilio is not None:
+            self._twilio.wake(woken)
         # A call on another machine looks for itself; here its channel's name is somebody else's.
-        if node_of(woken.call_id) != self._node:
+        if node != self._node:
             return
 
         def still_asleep() -> bool:

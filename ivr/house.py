@@ -6,7 +6,7 @@ order. The only room where queue, directory, regions and the log meet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -55,7 +55,8 @@ from workorders.log import Entry, Log
 
 CARRIER_KINDS: Mapping[str, frozenset[str]] = {
     "asterisk": frozenset({"browser", "sip", "outside"}),
-    "simulator": frozenset({"browser", "sip", "outside", "twilio_client"}),
+    "twilio": frozenset({"twilio_client", "sip_uri", "outside"}),
+    "simulator": frozenset({"browser", "sip", "outside", "twilio_client", "sip_uri"}),
 }
 """Which kinds of contact each carrier reaches."""
 
@@ -256,14 +257,24 @@ class House:
     def unanswered(self, connection: Connection, call_id: str) -> bool:
         return any(part.answered_at is None for part in offers.of_call(connection, call_id))
 
-    def counselor_answered(self, tx: Transaction, call_id: str, number: str, at: datetime) -> None:
-        """The counselor whose desk or own telephone has `number` is talking with the caller of
-        the present offer."""
+    def reached(self, tx: Transaction, rung: Sequence[str], number: str) -> str | None:
+        """Who of those rung has this desk number, or this own telephone."""
+        return _reached(tx.connection, rung, number)
+
+    def counselor_answered(
+        self,
+        tx: Transaction,
+        call_id: str,
+        who: Callable[[Transaction, Sequence[str]], str | None],
+        at: datetime,
+    ) -> None:
+        """The counselor whom `who` finds among those rung is talking with the caller of the
+        present offer."""
         row = sessions.load(tx.connection, call_id)
         if row is None or row.ended_at is not None:
             return
         parts = self.queues.parts_held(tx.connection, call_id)
-        counselor_id = _reached(tx.connection, [part.counselor_id for part in parts], number)
+        counselor_id = who(tx, [part.counselor_id for part in parts])
         for part in parts:
             if part.counselor_id == counselor_id and part.answered_at is None:
                 changes = self.queues.note_answered(tx.connection, parts, counselor_id, at)

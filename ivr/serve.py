@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from agents.roster import PEOPLE_TIME
 from callflows.callflow import all_prompts
 from config.settings import LOOPBACK, Settings
@@ -108,11 +110,12 @@ class Line:
             keeper.start()
 
     def _environment(self) -> Mapping[str, str]:
-        """Ours, with every setting spelled out: a child reads what we read."""
+        """Ours, with every setting spelled out: a child reads what we read. Secrets are where we
+        have them from."""
         own = {
             f"IVR_{name.upper()}": str(value)
             for name, value in self.settings.model_dump(exclude_none=True).items()
-            if name != "ami_secret"
+            if not isinstance(value, SecretStr)
         }
         return {**os.environ, **own}
 

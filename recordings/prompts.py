@@ -44,10 +44,28 @@ class PromptCache:
         """The audio of a prompt, without its extension. A text that cannot be spoken is silence
         and an error in the log: no call ends for it."""
         try:
-            return self._recorded(prompt, language) or self._spoken(text, language)
+            return self.recorded_file(prompt, language) or self._spoken(text, language)
         except (SpeechError, OSError) as error:
             log.error("prompt_not_spoken", prompt=prompt, language=language, reason=str(error))
             return self._silence
+
+    def recorded_file(self, prompt: str, language: str) -> Path | None:
+        """A person's recording of a prompt, without its extension; None where there is none."""
+        if self.recorded is None or not re.fullmatch(r"\w[\w.-]*", prompt):
+            return None
+        source = self.recorded / f"{prompt}.{language}.wav"
+        try:
+            about = source.stat()
+        except FileNotFoundError:
+            return None
+        name = f"{RECIPE}|{source.name}|{about.st_size}|{about.st_mtime_ns}"
+        try:
+            return self._made(
+                name, lambda: levelled(for_telephone(AudioSegment.from_wav(str(source))))
+            )
+        except Exception as error:  # whatever is wrong with a file, there is speech instead
+            log.error("recorded_prompt_unreadable", file=source.name, reason=str(error))
+            return None
 
     def prepare(
         self,
@@ -64,23 +82,6 @@ class PromptCache:
     def _spoken(self, text: str, language: str) -> Path:
         said = f"{RECIPE}|{VOICES.get(language)}|{pronounced(text, language)}"
         return self._made(said, lambda: speak(text, language))
-
-    def _recorded(self, prompt: str, language: str) -> Path | None:
-        if self.recorded is None or not re.fullmatch(r"\w[\w.-]*", prompt):
-            return None
-        source = self.recorded / f"{prompt}.{language}.wav"
-        try:
-            about = source.stat()
-        except FileNotFoundError:
-            return None
-        name = f"{RECIPE}|{source.name}|{about.st_size}|{about.st_mtime_ns}"
-        try:
-            return self._made(
-                name, lambda: levelled(for_telephone(AudioSegment.from_wav(str(source))))
-            )
-        except Exception as error:  # whatever is wrong with a file, there is speech instead
-            log.error("recorded_prompt_unreadable", file=source.name, reason=str(error))
-            return None
 
     def _made(self, what: str, make: Callable[[], AudioSegment]) -> Path:
         path = self.directory / hashlib.sha256(what.encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""The second carrier: calls that Twilio brings, performed as TwiML and told by webhooks."""

@@ -1,0 +1,78 @@
+"""Every address that Twilio is told to ask us at, below the deployment's public address.
+
+The turn stands in each, so with the CallSid it names the step: an answer to a turn that is past
+moves nothing. No key pressed and no number ever stands in one: proxies log addresses.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from urllib.parse import quote
+
+PREFIX = "/twilio"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """:param public: `https://ivr.example.cn`, as Twilio reaches us, without a slash at its end.
+    :param key: signs the addresses of sounds.
+    """
+
+    public: str
+    key: bytes
+
+    def _of(self, *parts: str | int) -> str:
+        return "/".join([self.public + PREFIX, *(quote(str(part), safe="") for part in parts)])
+
+    @property
+    def call(self) -> str:
+        """A number's voice address: a call begins."""
+        return self._of("call")
+
+    @property
+    def status(self) -> str:
+        """A number's status callback: a call is over."""
+        return self._of("status")
+
+    def turn(self, turn: int) -> str:
+        """What the turn's last verb came to."""
+        return self._of("call", turn)
+
+    def key_pressed(self, turn: int) -> str:
+        """A key while the turn's words were spoken."""
+        return self._of("call", turn, "key")
+
+    def wait(self, turn: int) -> str:
+        """What is heard in the queue, a few seconds at a time."""
+        return self._of("call", turn, "wait")
+
+    def wait_key(self, turn: int) -> str:
+        """A key in the queue."""
+        return self._of("call", turn, "wait", "key")
+
+    def wait_alone(self, turn: int, waited: int) -> str:
+        """The same for whom Twilio's queue has no place."""
+        return self._of("call", turn, "wait", "alone", waited)
+
+    def wait_alone_key(self, turn: int, waited: int) -> str:
+        return self._of("call", turn, "wait", "alone", waited, "key")
+
+    def reserved(self, turn: int) -> str:
+        """Where a waiting call is sent when somebody is reserved for it."""
+        return self._of("call", turn, "reserved")
+
+    def leg(self, turn: int, who: str) -> str:
+        """What is said to who has picked up, before they meet the caller."""
+        return self._of("leg", turn, who)
+
+    def leg_key(self, turn: int, who: str) -> str:
+        """The key by which who has picked up outside accepts."""
+        return self._of("leg", turn, who, "key")
+
+    def sound(self, name: str) -> str:
+        """A sound file of ours; its name is a digest of its content."""
+        return self._of("sound", self.signature(name), f"{name}.wav")
+
+    def signature(self, name: str) -> str:
+        return hmac.digest(self.key, b"sound\0" + name.encode(), "sha256").hex()[:32]

@@ -1,0 +1,236 @@
+"""Twilio's webhooks, each answered with the TwiML of what comes next.
+
+The store is the only memory: a turn that has moved on answers with what stands now, so a webhook
+that is repeated, late or overtaken by another moves nothing. What was answered to a step is kept
+for a while, so that the same question gets the very same words again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from callflows.events import DialEnded, DialResult, Event
+from callflows.verbs import Dial, Hold, Say, Verb
+from ivr import messages
+from ivr.controller import Controller
+from ivr.pending import OfferedCall, Pending, StaleTurn
+from ivr.twilio import forms
+from ivr.twilio.forms import BadForm, Form
+from ivr.twilio.twiml import Phone, Twiml, hang_up, leave, nothing
+
+log = structlog.get_logger()
+
+CARRIER = "twilio"
+ANSWERS_KEPT = 10_000
+
+
+class Provisions(Protocol):
+    """What performing needs of the house."""
+
+    def access_number(self, number: str) -> str:
+        """Ours that a number of Twilio's stands for."""
+
+    def phones(self, pending: Pending, dial: Dial) -> Sequence[Phone]:
+        """Every telephone that Twilio reaches of those a Dial rings."""
+
+    def whisper(self, call_id: str, order_no: str) -> Say:
+        """Who calls about what, for a counselor who has picked up."""
+
+    def accept_words(self) -> Say:
+        """How to accept, for whoever picked up outside."""
+
+    def recording_made(self, recording_sid: str, reference: str, at: datetime) -> None:
+        """A message is at Twilio's and is to be fetched. Raises StoreUnavailable."""
+
+
+class Calls:
+    """Answers for one engine. Every method may raise StoreUnavailable: then Twilio must be told
+    that we failed, for its fallback serves the caller.
+
+    :param now: gives the aware UTC time.
+    """
+
+    def __init__(
+        self, controller: Controller, provisions: Provisions, twiml: Twiml,
+        now: Callable[[], datetime],
+    ) -> None:  # fmt: skip
+        self._controller = controller
+        self._provisions = provisions
+        self._twiml = twiml
+        self._now = now
+        self._answers: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._answering = threading.Lock()
+
+    def began(self, form: Form) -> str:
+        """A call has come in."""
+        call = OfferedCall(
+            call_id=call_id(form),
+            carrier=CARRIER,
+            channel=forms.call_sid(form),
+            access_number=self._provisions.access_number(form.get("To", "")),
+            caller_id=forms.caller_number(form),
+        )
+        return self._document(self._controller.offered_once(call, self._now()))
+
+    def turn(self, turn: int, form: Form) -> str:
+        """The turn's last verb is over."""
+        call = call_id(form)
+
+        def hear(last: Verb, reserved: bool) -> Event | None:
+            if isinstance(last, Hold):
+                waited = forms.seconds(form, "QueueTime")
+                return forms.out_of_queue(last, waited, reserved, self._now())
+            return forms.event_of(last, form, messages.reference(call, turn), self._now())
+
+        if form.get("RecordingSid"):
+            sid, reference = forms.recording_sid(form), messages.reference(call, turn)
+            self._provisions.recording_made(sid, reference, self._now())
+        pending = self._heard(call, turn, hear)
+        if isinstance(pending, Pending) and pending.turn == turn:
+            # Still to wait, and Twilio's queue has let the caller go: it is full, or failed.
+            if form.get("QueueResult") == "hangup":
+                return nothing()
+            return self._twiml.wait_alone(turn, forms.seconds(form, "QueueTime"))
+        return self._answered(call, turn, pending)
+
+    def key(self, turn: int, form: Form) -> str:
+        """A key was pressed while the turn's words were spoken."""
+
+        def hear(last: Verb, _reserved: bool) -> Event | None:
+            return forms.key_pressed(last, forms.keys(form), self._now())
+
+        call = call_id(form)
+        pending = self._heard(call, turn, hear)
+        if isinstance(pending, Pending) and pending.turn == turn:
+            return self._document(pending, silent=True)
+        return self._answered(call, turn, pending)
+
+    def wait(self, turn: int, form: Form) -> str:
+        """What is heard in the queue next; out of it, where the wait is over."""
+        return self._waiting(turn, form, forms.seconds(form, "QueueTime"), "", alone=False)
+
+    def wait_key(self, turn: int, form: Form) -> str:
+        """A key was pressed in the queue."""
+        waited = forms.seconds(form, "QueueTime")
+        return self._waiting(turn, form, waited, forms.keys(form), alone=False)
+
+    def wait_alone(self, turn: int, waited: int, form: Form) -> str:
+        """The same for whom Twilio's queue had no place: there is nothing to leave."""
+        return self._waiting(turn, form, waited, "", alone=True)
+
+    def wait_alone_key(self, turn: int, waited: int, form: Form) -> str:
+        return self._waiting(turn, form, waited, forms.keys(form), alone=True)
+
+    def reserved(self, turn: int, form: Form) -> str:
+        """The caller was sent here out of the queue: somebody is reserved."""
+
+        def hear(last: Verb, reserved: bool) -> Event | None:
+            if not isinstance(last, Hold):
+                return None
+            return forms.out_of_queue(last, 0, reserved, self._now())
+
+        call = call_id(form)
+        return self._answered(call, turn, self._heard(call, turn, hear))
+
+    def picked_up(self, turn: int, who: str, form: Form) -> str:
+        """Somebody who was rung has picked up, and doesn't hear the caller yet."""
+        call, phone = self._rung(turn, who, form)
+        if phone is None:
+            return hang_up()
+        if phone.must_accept:
+            return self._twiml.whisper(turn, who, self._provisions.accept_words(), True)
+        return self._accepted(call, turn, phone)
+
+    def accepted(self, turn: int, who: str, form: Form) -> str:
+        """Who picked up outside has pressed a key."""
+        call, phone = self._rung(turn, who, form)
+        if phone is None or forms.keys(form) != "1":
+            return hang_up()
+        return self._accepted(call, turn, phone)
+
+    def status(self, form: Form) -> None:
+        """What Twilio says of a call by itself."""
+        if form.get("CallStatus") in forms.ENDED:
+            self._controller.hung_up(call_id(form), self._now())
+
+    def _accepted(self, call: Pending, turn: int, phone: Phone) -> str:
+        if not phone.counselor:
+            return nothing()
+        self._controller.answered_by(call.call_id, phone.who, self._now())
+        words = self._provisions.whisper(call.call_id, call.order_no)
+        return self._twiml.whisper(turn, phone.who, words, must_accept=False)
+
+    def _rung(self, turn: int, who: str, form: Form) -> tuple[Pending, Phone | None]:
+        """The call that this leg is of, and the telephone it rings; None where it rings no more."""
+        parent = form.get("ParentCallSid", "")
+        pending = self._controller.standing(call_id({"CallSid": parent}))
+        if pending is None:
+            raise BadForm("ParentCallSid")
+        last = pending.verbs[-1]
+        if pending.turn != turn or not isinstance(last, Dial):
+            return pending, None
+        phones = self._provisions.phones(pending, last)
+        return pending, next((phone for phone in phones if phone.who == who), None)
+
+    def _waiting(self, turn: int, form: Form, waited: int, pressed: str, *, alone: bool) -> str:
+        def hear(last: Verb, reserved: bool) -> Event | None:
+            if not isinstance(last, Hold):
+                raise BadForm("nobody waits in this turn")
+            return forms.key_while_waiting(last, pressed, self._now()) or forms.out_of_queue(
+                last, waited, reserved, self._now()
+            )
+
+        call = call_id(form)
+        pending = self._heard(call, turn, hear)
+        if isinstance(pending, Pending) and pending.turn == turn:
+            return (self._twiml.wait_alone if alone else self._twiml.wait)(turn, waited)
+        answer = self._answered(call, turn, pending)
+        return answer if alone else leave()
+
+    def _heard(
+        self, call: str, turn: int, hear: Callable[[Verb, bool], Event | None]
+    ) -> Pending | str:
+        """What the call is to do now; for a turn that is past, what was answered to it."""
+        try:
+            return self._controller.heard(call, turn, hear)
+        except StaleTurn:
+            with self._answering:
+                answer = self._answers.get((call, turn))
+            if answer is not None:
+                return answer
+            standing = self._controller.standing(call)
+            if standing is None:
+                raise BadForm("CallSid") from None
+            return self._document(standing)
+
+    def _answered(self, call: str, turn: int, now: Pending | str) -> str:
+        answer = now if isinstance(now, str) else self._document(now)
+        with self._answering:
+            answer = self._answers.setdefault((call, turn), answer)
+            while len(self._answers) > ANSWERS_KEPT:
+                self._answers.popitem(last=False)
+        return answer
+
+    def _document(self, pending: Pending, silent: bool = False) -> str:
+        """TwiML for what stands; what nobody reached by Twilio can answer is over at once."""
+        while True:
+            last = pending.verbs[-1]
+            phones = self._provisions.phones(pending, last) if isinstance(last, Dial) else ()
+            if phones or not isinstance(last, Dial):
+                return self._twiml.turn(pending, phones, silent)
+            event = DialEnded(self._now(), DialResult.UNREACHABLE)
+            says = [verb for verb in pending.verbs if isinstance(verb, Say)]
+            pending = self._controller.advanced(pending.call_id, pending.turn, event)
+            pending = replace(pending, verbs=(*says, *pending.verbs))
+
+
+def call_id(form: Mapping[str, str]) -> str:
+    """Raises BadForm."""
+    return f"{CARRIER}-{forms.call_sid(form)}"

@@ -1,0 +1,135 @@
+"""Twilio beside the engine: the server for its webhooks, wake-ups, and what is looked after."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import structlog
+from flask import Flask
+from waitress import create_server
+
+from config.settings import LOOPBACK, Settings
+from config.twilio_numbers import load_twilio_numbers
+from ivr.assembly import Assembly
+from ivr.controller import Controller
+from ivr.transaction import Woken
+from ivr.twilio.addresses import Addresses
+from ivr.twilio.calls import CARRIER, Calls
+from ivr.twilio.fetching import fetch_all
+from ivr.twilio.provisions import TwilioProvisions
+from ivr.twilio.rest import TwilioRest, TwilioUnavailable
+from ivr.twilio.signatures import Signatures
+from ivr.twilio.sounds import TwilioSounds
+from ivr.twilio.twiml import Twiml
+from ivr.twilio.webhooks import application
+from recordings.prompts import PromptCache
+
+log = structlog.get_logger()
+
+THREADS = 16
+RELEASES = 4
+"""Requests to REST at a time that send waiting calls on."""
+LOOKED_AFTER = timedelta(minutes=2)
+"""A call that is older is looked for: Twilio may have ended it and not have told."""
+
+
+class TwilioCarrier:
+    """Serves Twilio's calls for one engine. `application` is the webhooks' server.
+
+    :param rest: Twilio's REST side; None: the one of the settings' account.
+    """
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        controller: Controller,
+        now: Callable[[], datetime],
+        rest: TwilioRest | None = None,
+    ) -> None:
+        settings = assembly.settings
+        assert settings.twilio_auth_token is not None
+        token = settings.twilio_auth_token.get_secret_value()
+        self._assembly = assembly
+        self._controller = controller
+        self._now = now
+        self._rest = rest or TwilioRest(settings.twilio_account_sid, token)
+        self.addresses = Addresses(settings.twilio_public_address, assembly.log.keys.number)
+        prompts = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
+        sounds = TwilioSounds(prompts, settings.data_directory / "twilio-sounds")
+        numbers = load_twilio_numbers(settings.twilio_numbers_file, controller.house.serves)
+        calls = Calls(
+            controller,
+            TwilioProvisions(assembly, controller, numbers),
+            Twiml(self.addresses, sounds, settings.twilio_caller_id),
+            now,
+        )
+        self.application: Flask = application(
+            calls,
+            Signatures(settings.twilio_public_address, settings.twilio_account_sid, token),
+            self.addresses,
+            sounds.file,
+        )
+        self._releases = ThreadPoolExecutor(RELEASES, thread_name_prefix="twilio-release")
+
+    def wake(self, woken: Woken) -> None:
+        """Send a waiting call on. A hint: where REST fails, the call looks by itself."""
+        self._releases.submit(self.release, woken)
+
+    def release(self, woken: Woken) -> None:
+        try:
+            self._rest.redirect(woken.channel, self.addresses.reserved(woken.turn))
+        except TwilioUnavailable as error:
+            log.error("twilio_release_failed", call_id=woken.call_id, reason=str(error))
+
+    def fetch_recordings(self) -> None:
+        """Copy messages here, delete them there."""
+        try:
+            fetch_all(
+                self._assembly.store, self._rest, self._assembly.settings.recordings_directory,
+                self._now,
+            )  # fmt: skip
+        except (TwilioUnavailable, OSError) as error:
+            log.error("twilio_recordings_not_fetched", reason=str(error))
+
+    def reconcile(self) -> None:
+        """Calls that Twilio has ended and not told of are over."""
+        now = self._now()
+        for call in self._controller.open_calls():
+            if call.carrier != CARRIER or now - call.offered_at < LOOKED_AFTER:
+                continue
+            try:
+                ended = self._rest.ended(call.channel)
+            except TwilioUnavailable as error:
+                log.error("twilio_not_asked", reason=str(error))
+                return
+            if ended:
+                log.error("twilio_call_ended_untold", call_id=call.call_id)
+                self._controller.hung_up(call.call_id, now)
+
+    def close(self) -> None:
+        self._releases.shutdown(wait=False)
+
+
+class WebhookServer:
+    """Listens on loopback from `start()` to `stop()`; a proxy with a certificate stands before."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self._server = create_server(
+            app,
+            host=LOOPBACK,
+            port=settings.twilio_port,
+            threads=THREADS,
+            max_request_body_size=65_536,
+            channel_timeout=30,
+            ident=None,
+        )
+        self._thread = threading.Thread(target=self._server.run, name="twilio", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.close()

@@ -1,0 +1,106 @@
+"""Twilio's REST side, through Twilio's own client: few calls, each with a limit of time.
+
+Source: Twilio, "Call resource", "Recording resource".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from requests import RequestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http import HttpClient
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
+
+from ivr.twilio.forms import ENDED
+
+MEDIA = "https://api.twilio.com/2010-04-01"
+SECONDS = 5.0
+OK = 200
+NOT_THERE = 404
+NOT_IN_PROGRESS = 21220
+"""A call that cannot be redirected, for it is over ("Error and warning dictionary")."""
+
+
+class TwilioUnavailable(Exception):
+    """Twilio's REST side didn't answer, or refused us."""
+
+
+Download = Callable[[str, tuple[str, str]], tuple[int, bytes]]
+
+
+def download(address: str, login: tuple[str, str]) -> tuple[int, bytes]:
+    """Status and content: Twilio's client would make text of it. Raises RequestException."""
+    response = requests.get(address, auth=login, timeout=SECONDS)
+    return response.status_code, response.content
+
+
+class TwilioRest:
+    """:param http: what carries Twilio's client's requests; None: the network. `download`: what
+    fetches a file.
+    """
+
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: str,
+        http: HttpClient | None = None,
+        download: Download = download,
+    ) -> None:
+        self._client = Client(
+            account_sid, auth_token, http_client=http or TwilioHttpClient(timeout=SECONDS)
+        )
+        self._login = (account_sid, auth_token)
+        self._download = download
+
+    def redirect(self, call_sid: str, address: str) -> bool:
+        """Have a live call ask `address` for what comes next; False where it is over. Raises
+        TwilioUnavailable."""
+        try:
+            self._do(lambda: self._client.calls(call_sid).update(url=address, method="POST"))
+        except TwilioRestException as error:
+            if error.code == NOT_IN_PROGRESS or error.status == NOT_THERE:
+                return False
+            raise TwilioUnavailable(str(error.msg)) from error
+        return True
+
+    def ended(self, call_sid: str) -> bool:
+        """Is a call over, or unknown? Raises TwilioUnavailable."""
+        try:
+            call = self._do(lambda: self._client.calls(call_sid).fetch())
+        except TwilioRestException as error:
+            if error.status == NOT_THERE:
+                return True
+            raise TwilioUnavailable(str(error.msg)) from error
+        return str(call.status) in ENDED
+
+    def recording(self, recording_sid: str) -> bytes | None:
+        """The sound as WAV; None where it isn't ready or isn't there. Raises
+        TwilioUnavailable."""
+        address = f"{MEDIA}/Accounts/{self._login[0]}/Recordings/{recording_sid}.wav"
+        status, content = self._do(lambda: self._download(address, self._login))
+        if status == NOT_THERE:
+            return None
+        if status != OK:
+            raise TwilioUnavailable(f"recording: HTTP {status}")
+        return bytes(content)
+
+    def delete_recording(self, recording_sid: str) -> None:
+        """Deleting it twice is no mistake. Raises TwilioUnavailable."""
+        try:
+            self._do(lambda: self._client.recordings(recording_sid).delete())
+        except TwilioRestException as error:
+            if error.status != NOT_THERE:
+                raise TwilioUnavailable(str(error.msg)) from error
+
+    @staticmethod
+    def _do(ask: Any) -> Any:
+        try:
+            return ask()
+        except TwilioRestException:
+            raise
+        except (TwilioException, RequestException, OSError) as error:
+            raise TwilioUnavailable(type(error).__name__) from error

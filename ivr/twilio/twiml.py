@@ -1,0 +1,209 @@
+"""One turn's verbs as TwiML.
+
+Words before a verb that waits stand in a Gather of their own, for the key `*` counts while they
+are spoken; nobody is kept from what follows them by pressing nothing. Twilio hears no key while
+telephones ring: `*` is heard before and after.
+
+TwiML: https://www.twilio.com/docs/voice/twiml
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, assert_never
+
+from twilio.twiml.voice_response import Dial as DialElement
+from twilio.twiml.voice_response import VoiceResponse
+
+from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say
+from ivr.pending import Pending
+from ivr.twilio.addresses import Addresses
+from ivr.twilio.voices import voice_of
+
+LARGEST_BYTES = 64_000
+"""Twilio takes 64 kB ("TwiML for Programmable Voice", size of a response)."""
+QUEUE = "12355"
+ANY_KEY = "1234567890*#"
+MUSIC_SECONDS = 4
+"""A reservation that REST couldn't tell is noticed after this and a second of Gather's own."""
+ACCEPT_SECONDS = 4
+
+
+class TooLarge(Exception):
+    """TwiML that Twilio wouldn't take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """One thing to ring. `who`: the counselor's id, or the directory entry's. `kind`:
+    `twilio_client`, `sip_uri` or `outside`. Whoever answers has to accept where `must_accept`;
+    a `counselor` hears who is calling."""
+
+    who: str
+    kind: str
+    address: str
+    must_accept: bool = False
+    counselor: bool = True
+
+
+class Sounds(Protocol):
+    def recorded(self, prompt: str, language: str) -> str | None:
+        """The name of a person's recording of a prompt."""
+
+    def music(self, waited: int, seconds: int) -> str:
+        """The name of the waiting music's next seconds, for who has waited so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twiml:
+    """Writes documents.
+
+    :param caller_id: the number that telephones outside are shown; E.164.
+    """
+
+    addresses: Addresses
+    sounds: Sounds
+    caller_id: str
+
+    def turn(self, pending: Pending, phones: Sequence[Phone], silent: bool = False) -> str:
+        """What Twilio is to do next in a call.
+
+        :param phones: whom a Dial rings.
+        :param silent: the words before the last verb have been heard.
+        """
+        response = VoiceResponse()
+        *before, last = pending.verbs
+        says = [verb for verb in before if isinstance(verb, Say)]
+        if says and not silent and not isinstance(last, Gather):
+            gather = self._gather(response, self.addresses.key_pressed(pending.turn), 1, 1)
+            self._say_all(gather, says)
+        match last:
+            case Gather():
+                seconds = max(1, math.ceil(last.timeout_seconds))
+                action = self.addresses.turn(pending.turn)
+                gather = self._gather(
+                    response, action, last.max_digits, seconds, action_on_empty_result=True
+                )
+                self._say_all(gather, [] if silent else [*says, *last.says])
+            case Hold():
+                response.enqueue(
+                    QUEUE,
+                    action=self.addresses.turn(pending.turn),
+                    wait_url=self.addresses.wait(pending.turn),
+                )
+            case Record():
+                response.record(
+                    action=self.addresses.turn(pending.turn),
+                    max_length=last.max_seconds,
+                    timeout=last.silence_seconds,
+                    finish_on_key=ANY_KEY,
+                    play_beep=True,
+                    trim="do-not-trim",
+                )
+            case Dial():
+                self._dial(response, pending.turn, last, phones)
+            case Hangup():
+                response.hangup()
+            case Answer() | Say():
+                raise ValueError("a turn must end in a verb that waits, or in Hangup")
+            case _:
+                assert_never(last)
+        return written(response)
+
+    def wait(self, turn: int, waited: int) -> str:
+        """Music for the next seconds in the queue."""
+        return self._music(self.addresses.wait_key(turn), waited, None)
+
+    def wait_alone(self, turn: int, waited: int) -> str:
+        """The same for whom Twilio's queue has no place."""
+        again = self.addresses.wait_alone(turn, waited + MUSIC_SECONDS + 1)
+        return self._music(self.addresses.wait_alone_key(turn, waited), waited, again)
+
+    def whisper(self, turn: int, who: str, words: Say, must_accept: bool) -> str:
+        """To who has picked up, before they meet the caller."""
+        response = VoiceResponse()
+        if not must_accept:
+            self._say_all(response, [words])
+            return written(response)
+        gather = self._gather(response, self.addresses.leg_key(turn, who), 1, ACCEPT_SECONDS)
+        self._say_all(gather, [words])
+        response.hangup()
+        return written(response)
+
+    def _music(self, action: str, waited: int, again: str | None) -> str:
+        response = VoiceResponse()
+        gather = self._gather(response, action, 1, 1)
+        gather.play(self.addresses.sound(self.sounds.music(waited, MUSIC_SECONDS)))
+        if again is not None:
+            response.redirect(again)
+        return written(response)
+
+    def _gather(
+        self, parent: Any, action: str, keys: int, seconds: int, **more: Any
+    ) -> Any:  # fmt: skip
+        # No finishing key: it ends nothing that no other key came before, and is not told.
+        return parent.gather(
+            input="dtmf",
+            action=action,
+            num_digits=keys,
+            timeout=seconds,
+            finish_on_key="",
+            **more,
+        )
+
+    def _say_all(self, parent: Any, says: Sequence[Say]) -> None:
+        for say in says:
+            recorded = self.sounds.recorded(say.prompt, say.language)
+            if recorded is not None:
+                parent.play(self.addresses.sound(recorded))
+            else:
+                voice = voice_of(say.language)
+                parent.say(say.text, voice=voice.name, language=voice.language)
+
+    def _dial(
+        self, response: VoiceResponse, turn: int, verb: Dial, phones: Sequence[Phone]
+    ) -> None:
+        dial: DialElement = response.dial(
+            action=self.addresses.turn(turn),
+            timeout=verb.ring_seconds,
+            caller_id=self.caller_id,
+        )
+        for phone in phones:
+            told = {}
+            if phone.counselor or phone.must_accept:
+                told["url"] = self.addresses.leg(turn, phone.who)
+            match phone.kind:
+                case "twilio_client":
+                    dial.client(phone.address, **told)
+                case "sip_uri":
+                    dial.sip(phone.address, **told)
+                case _:
+                    dial.number(phone.address, **told)
+
+
+def leave() -> str:
+    """Out of the queue: Twilio asks the Enqueue's action for what comes next."""
+    response = VoiceResponse()
+    response.leave()
+    return written(response)
+
+
+def hang_up() -> str:
+    response = VoiceResponse()
+    response.hangup()
+    return written(response)
+
+
+def nothing() -> str:
+    """Go on as you were."""
+    return written(VoiceResponse())
+
+
+def written(response: VoiceResponse) -> str:
+    """Raises TooLarge."""
+    document = str(response.to_xml())
+    if len(document.encode()) > LARGEST_BYTES:
+        raise TooLarge(f"{len(document)} characters of TwiML")
+    return document

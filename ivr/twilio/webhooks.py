@@ -1,0 +1,154 @@
+"""The addresses that Twilio asks, as a Flask blueprint."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from flask import Blueprint, Flask, Response, abort, request, send_file
+from werkzeug.exceptions import HTTPException
+
+from config.database import StoreUnavailable
+from ivr.pending import StaleTurn
+from ivr.twilio.addresses import PREFIX, Addresses
+from ivr.twilio.calls import Calls
+from ivr.twilio.forms import BadForm, Form
+from ivr.twilio.signatures import Signatures
+
+log = structlog.get_logger()
+
+LARGEST_BODY = 64_000
+SOUND_SECONDS = 86_400
+"""A sound's name never changes its meaning: Twilio may keep it."""
+
+
+def application(
+    calls: Calls,
+    signatures: Signatures,
+    addresses: Addresses,
+    sound: Callable[[str], Path | None],
+) -> Flask:
+    """:param sound: the file behind a sound's name."""
+    app = Flask("twilio", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_FORM_PARTS"] = 200
+    app.register_blueprint(_blueprint(calls, signatures, addresses, sound), url_prefix=PREFIX)
+    return app
+
+
+def _blueprint(
+    calls: Calls,
+    signatures: Signatures,
+    addresses: Addresses,
+    sound: Callable[[str], Path | None],
+) -> Blueprint:
+    webhooks = Blueprint("twilio", __name__)
+    refused: Counter[str] = Counter()
+    counting = threading.Lock()
+
+    @webhooks.before_request
+    def only_twilio() -> None:
+        if request.endpoint == "twilio.sounds":
+            return
+        reason = signatures.refused(_target(), request.form, request.headers)
+        if reason is not None:
+            with counting:
+                refused[reason] += 1
+                count = refused[reason]
+            log.warning("twilio_request_refused", reason=reason, count=count)
+            abort(403)
+
+    def answer(document: Callable[[Form], str]) -> Response:
+        return Response(document(request.form), mimetype="text/xml")
+
+    @webhooks.post("/call")
+    def began() -> Response:
+        return answer(calls.began)
+
+    @webhooks.post("/call/<int:turn>")
+    def turn_over(turn: int) -> Response:
+        return answer(lambda form: calls.turn(turn, form))
+
+    @webhooks.post("/call/<int:turn>/key")
+    def key(turn: int) -> Response:
+        return answer(lambda form: calls.key(turn, form))
+
+    @webhooks.post("/call/<int:turn>/wait")
+    def wait(turn: int) -> Response:
+        return answer(lambda form: calls.wait(turn, form))
+
+    @webhooks.post("/call/<int:turn>/wait/key")
+    def wait_key(turn: int) -> Response:
+        return answer(lambda form: calls.wait_key(turn, form))
+
+    @webhooks.post("/call/<int:turn>/wait/alone/<int:waited>")
+    def wait_alone(turn: int, waited: int) -> Response:
+        return answer(lambda form: calls.wait_alone(turn, waited, form))
+
+    @webhooks.post("/call/<int:turn>/wait/alone/<int:waited>/key")
+    def wait_alone_key(turn: int, waited: int) -> Response:
+        return answer(lambda form: calls.wait_alone_key(turn, waited, form))
+
+    @webhooks.post("/call/<int:turn>/reserved")
+    def reserved(turn: int) -> Response:
+        return answer(lambda form: calls.reserved(turn, form))
+
+    @webhooks.post("/leg/<int:turn>/<who>")
+    def picked_up(turn: int, who: str) -> Response:
+        return answer(lambda form: calls.picked_up(turn, who, form))
+
+    @webhooks.post("/leg/<int:turn>/<who>/key")
+    def accepted(turn: int, who: str) -> Response:
+        return answer(lambda form: calls.accepted(turn, who, form))
+
+    @webhooks.post("/status")
+    def status() -> Response:
+        calls.status(request.form)
+        return Response(status=204)
+
+    @webhooks.get("/sound/<signature>/<name>.wav")
+    def sounds(signature: str, name: str) -> Response:
+        if not hmac.compare_digest(signature, addresses.signature(name)):
+            abort(403)
+        file = sound(name)
+        if file is None:
+            abort(404)
+        return send_file(file, mimetype="audio/wav", max_age=SOUND_SECONDS)
+
+    @webhooks.errorhandler(BadForm)
+    def bad_form(error: BadForm) -> Response:
+        log.error("twilio_form_not_understood", what=str(error))
+        return Response(status=400)
+
+    @webhooks.errorhandler(StoreUnavailable)
+    def unavailable(error: StoreUnavailable) -> Response:
+        # Twilio turns to the number's fallback: a static document that reaches a human.
+        log.error("call_left_to_fallback", reason=str(error))
+        return Response(status=503)
+
+    @webhooks.errorhandler(StaleTurn)
+    def overtaken(_error: StaleTurn) -> Response:
+        return Response(status=503)
+
+    @webhooks.errorhandler(Exception)
+    def failed(error: Exception) -> Response | HTTPException:
+        if isinstance(error, HTTPException):
+            return error
+        log.exception("twilio_webhook_failed")
+        return Response(status=500)
+
+    return webhooks
+
+
+def _target() -> str:
+    """Path and query exactly as they came: decoded and put together again they may differ."""
+    raw: str | None = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
+    if raw is None:
+        return request.full_path if request.query_string else request.path
+    if "://" in raw:
+        raw = "/" + raw.split("://", 1)[1].partition("/")[2]
+    return raw
