@@ -1,0 +1,157 @@
+"""Dial: rings one or several parties, connects the first that answers, reports how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lxml import etree
+
+from tests.twilio_stand_in.interpreter import Interpreter, Source
+from tests.twilio_stand_in.leg import Heard, Key, Leg
+from tests.twilio_stand_in.process import Steps, Wait
+from tests.twilio_stand_in.recording import Recording
+from tests.twilio_stand_in.twiml import Document
+from tests.twilio_stand_in.verbs.called import Answered, Ended, Noun, Ready, call, nouns
+from tests.twilio_stand_in.verbs.record import callback
+
+
+def dial(
+    interpreter: Interpreter, element: etree._Element, document: Document
+) -> Steps[Source | None]:
+    leg = interpreter.leg
+    # Dial, answerOnBridge: as the first verb it lets the caller ring until somebody answers.
+    if element.get("answerOnBridge") != "true":
+        leg.answer()
+    wanted = list(nouns(element, document))
+    # Dial, sequential: one after another; otherwise all at once.
+    groups = [[noun] for noun in wanted] if element.get("sequential") == "true" else [wanted]
+    dialling = Dialling(interpreter, element, document)
+    try:
+        for group in groups:
+            yield from dialling.ring(group)
+            if dialling.winner is not None:
+                break
+    except Exception:
+        # The caller hung up or was redirected: whoever rings or talks is let go.
+        if not leg.silent and leg.twilio.dial_action_after_hang_up and leg.ended is None:
+            dialling.report_after_hang_up()
+        raise
+    finally:
+        dialling.over()
+    if element.get("action") is None:
+        return None
+    action = document.resolve(element.get("action", ""))
+    return Source(action, element.get("method", "POST"), dialling.result())
+
+
+@dataclass
+class Dialling:
+    interpreter: Interpreter
+    element: etree._Element
+    document: Document
+    legs: list[Leg] = field(default_factory=list)
+    winner: Leg | None = None
+    bridged: datetime | None = None
+    redirected: bool = False
+    recording: Recording | None = None
+    talks: list[Heard] = field(default_factory=list)
+
+    @property
+    def leg(self) -> Leg:
+        return self.interpreter.leg
+
+    def ring(self, group: list[Noun]) -> Steps[None]:
+        """Until none of these legs is left."""
+        # Dial, timeout: 30 s of ringing; timeLimit: 4 hours of talk.
+        timeout = float(self.element.get("timeout", "30"))
+        caller_id = self.element.get("callerId") or self.leg.from_
+        ringing = Heard("ringing", self.element.get("ringTone", ""), self.leg.clock.now())
+        self.leg.heard.append(ringing)
+        self.talks.append(ringing)
+        children = [call(self.leg, noun, caller_id, timeout) for noun in group]
+        self.legs.extend(children)
+        left = set(children_sids := {child.sid for child in children})
+        limit: float | None = None
+        while left:
+            signal = yield Wait(None if limit is None else limit - self.leg.clock.elapsed)
+            match signal:
+                case Answered(child) if self.winner is None:
+                    # Number: the first to pick up is connected and the rest are hung up.
+                    self.winner = child
+                    for other in children:
+                        if other is not child:
+                            other.end("canceled")
+                case Ready(child):
+                    self._bridge(child)
+                    limit = self.leg.clock.elapsed + float(self.element.get("timeLimit", "14400"))
+                case Ended(child, redirected) if child.sid in children_sids:
+                    self.redirected = self.redirected or redirected
+                    left.discard(child.sid)
+                case Key("*") if self.element.get("hangupOnStar") == "true" and self.bridged:
+                    self._hang_up_called()
+                case None:
+                    self._hang_up_called()
+
+    def _bridge(self, child: Leg) -> None:
+        self.leg.answer()
+        self.bridged = self.leg.clock.now()
+        self.talks[-1].end = self.bridged
+        for ear, other in ((self.leg, child.to), (child, self.leg.from_)):
+            self.talks.append(Heard("talk", other, self.bridged))
+            ear.heard.append(self.talks[-1])
+        record = self.element.get("record", "do-not-record")
+        if record not in ("do-not-record", "false"):
+            self.recording = self.leg.twilio.recordings.begin(
+                self.leg,
+                "DialVerb",
+                callback(self.element, self.document),
+                2 if record.endswith("-dual") else 1,
+            )
+
+    def _hang_up_called(self) -> None:
+        assert self.winner is not None
+        self.winner.end("completed")
+
+    def over(self) -> None:
+        for child in self.legs:
+            child.end("completed" if child.answered else "canceled")
+        for heard in self.talks:
+            heard.end = heard.end or self.leg.clock.now()
+        if self.recording is not None and self.recording.status == "in-progress":
+            self.leg.twilio.recordings.finish(self.recording)
+
+    def report_after_hang_up(self) -> None:
+        action = self.element.get("action")
+        if action is None:
+            return
+        self.over()
+        self.leg.status = "completed"
+        parameters = {**self.leg.parameters(), **self.result()}
+        method = self.element.get("method", "POST")
+        self.leg.twilio.notify(self.leg, self.document.resolve(action), method, parameters)
+
+    def result(self) -> Mapping[str, str]:
+        """Dial, action: how it went, for one leg: the one answered, else the last."""
+        if not self.legs:
+            return {"DialCallStatus": "failed", "DialBridged": "false"}
+        reported = self.winner or self.legs[-1]
+        result = {
+            "DialCallStatus": reported.status if self.winner else self._unanswered(),
+            "DialCallSid": reported.sid,
+            "DialBridged": "true" if self.bridged else "false",
+        }
+        if self.winner is not None and not self.redirected:
+            result["DialCallDuration"] = str(reported.duration)
+        if self.recording is not None:
+            result["RecordingUrl"] = self.recording.url
+        return result
+
+    def _unanswered(self) -> str:
+        """Of several that failed in different ways the one that rang tells the most."""
+        statuses = {leg.status for leg in self.legs}
+        return next(status for status in UNANSWERED if status in statuses)
+
+
+UNANSWERED = ("no-answer", "busy", "failed", "canceled", "completed")
