@@ -278,4 +278,4 @@ def test_what_cannot_be_in_a_document_is_told() -> None:
     assert call.said == ["b"]
     assert {alert.code for alert in twilio.alerts} == {12200}
     with pytest.raises(AssertionError, match="Shout"):
-        twilio.expect_no_alerts()
+        twilio.expect_no_faults()

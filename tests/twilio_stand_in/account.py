@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Literal
 
 from tests.twilio_stand_in.clock import Clock
-from tests.twilio_stand_in.failures import Alert, DocumentFailed
+from tests.twilio_stand_in.failures import Alert, DocumentFailed, HungUp
 from tests.twilio_stand_in.fetching import Fetch
 from tests.twilio_stand_in.interpreter import Source
 from tests.twilio_stand_in.leg import Fallback, Leg, StatusCallback
 from tests.twilio_stand_in.live import live
 from tests.twilio_stand_in.party import Party
-from tests.twilio_stand_in.process import Process, Steps
+from tests.twilio_stand_in.process import Process, Steps, Wait
 from tests.twilio_stand_in.queue import Queue
 from tests.twilio_stand_in.recording import Recordings
 from tests.twilio_stand_in.verbs import VERBS, WAITING, WHISPER
@@ -54,6 +54,7 @@ class Twilio:
     speech_seconds: Callable[[str, str], float] = speech_seconds
     audio_seconds: Callable[[str], float] = lambda url: 10.0
     beep_seconds: float = 0.5
+    queued_seconds: float = 0.2
     # Seconds after which Enqueue's action follows the new document's request when the API
     # redirects a call in a queue; None: it goes first.
     enqueue_action_after: float | None = None
@@ -66,7 +67,9 @@ class Twilio:
     parties: dict[str, Party] = field(default_factory=dict)
     calls: dict[str, Leg] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
+    # What Twilio's debugger would show, and requests that its API's description doesn't have.
     alerts: list[Alert] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     verbs = VERBS
     waiting_verbs = WAITING
     whisper_verbs = WHISPER
@@ -142,13 +145,17 @@ class Twilio:
             leg = self.new_leg(from_, to, "outbound-api")
             leg.status_callback = status_callback
             leg.fallback = fallback
-            # Calls are queued first: the answer to the request that made them comes before.
-            self.clock.after(0.0, lambda: leg.run(self._called(leg, source, timeout)))
+            leg.run(self._called(leg, source, timeout))
         return leg
 
     def _called(self, leg: Leg, source: Source, timeout: float) -> Steps[None]:
         party = self.parties.get(leg.to) or Party(leg.to, "failed")
-        refused = yield from party.ring(leg, timeout)
+        try:
+            # Calls are queued first: the request that made one is answered before it begins.
+            yield Wait(self.queued_seconds)
+            refused = yield from party.ring(leg, timeout)
+        except HungUp as end:
+            refused = end.status or "no-answer"
         if refused is None:
             yield from live(leg, source, VERBS)
         else:
@@ -175,9 +182,11 @@ class Twilio:
 
         self.clock.after(after, Process(self.clock, again()).start)
 
-    def expect_no_alerts(self) -> None:
-        """Whatever Twilio's debugger would show is a fault of the server's."""
-        assert not self.alerts, "\n".join(f"{a.code} {a.text} ({a.url})" for a in self.alerts)
+    def expect_no_faults(self) -> None:
+        """No alert and no fault: whatever is told in either is the server's mistake."""
+        told = [f"{alert.code} {alert.text} ({alert.url})" for alert in self.alerts]
+        told += self.faults
+        assert not told, "\n".join(told)
 
     # What the parts of the stand-in need of it.
 

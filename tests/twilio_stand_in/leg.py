@@ -188,6 +188,8 @@ class Leg:
     def end(self, status: str) -> None:
         if self.ended is not None:
             return
+        # CallStatus values, canceled: a call that never left the queue ends without callbacks.
+        self.silent = self.silent or (self.status == "queued" and status == "canceled")
         self.status = status
         self.ended = self.clock.now()
         self.process.stop()
