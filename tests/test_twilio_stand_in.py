@@ -279,3 +279,38 @@ def test_what_cannot_be_in_a_document_is_told() -> None:
     assert {alert.code for alert in twilio.alerts} == {12200}
     with pytest.raises(AssertionError, match="Shout"):
         twilio.expect_no_faults()
+
+
+def test_a_number_is_called_only_with_a_caller_id_of_ours() -> None:
+    # Dial, callerId: the call's own numbers or one of the account's; error 13214 otherwise.
+    twilio, _ = calling(voice='<Dial callerId="+8610110"><Number>+8613900139000</Number></Dial>')
+    twilio.clock.run()
+    assert [alert.code for alert in twilio.alerts] == [13214]
+
+
+def test_one_after_another() -> None:
+    # Dial, sequential: the next is rung when the one before didn't answer.
+    twilio = account(
+        voice='<Dial sequential="true" timeout="10" action="/dialled">'
+        "<Client>a</Client><Client>b</Client></Dial>"
+    )
+    twilio.party("client:a", "no-answer")
+    second = twilio.party("client:b", answers_after=1, talks=5)
+    call = twilio.incoming(CALLER, NUMBER)
+    twilio.clock.run()
+    assert [h.seconds for h in call.heard] == [10.0, 1.0, 5.0]
+    assert requests(twilio, "dialled")[0].form["DialCallSid"] == second.legs[0].sid
+
+
+def test_both_sides_recorded() -> None:
+    # Dial, record: dual has a channel a side; the action has RecordingUrl.
+    twilio = account(
+        voice='<Dial record="record-from-answer-dual" recordingStatusCallback="/ready" '
+        'action="/dialled"><Client>chen</Client></Dial>'
+    )
+    twilio.party("client:chen", talks=7)
+    twilio.incoming(CALLER, NUMBER)
+    twilio.clock.run()
+    ready = requests(twilio, "ready")[0].form
+    assert (ready["RecordingDuration"], ready["RecordingChannels"]) == ("7", "2")
+    assert requests(twilio, "dialled")[0].form["RecordingUrl"] == ready["RecordingUrl"]

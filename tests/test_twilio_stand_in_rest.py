@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 import requests as http
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
+from werkzeug.serving import make_server
 
-from tests.twilio_stand_in import RealClock, Twilio, over_flask
+from tests.twilio_stand_in import RealClock, Reply, Twilio, over_flask, over_http
 from tests.twilio_stand_in.account import ACCOUNT_SID, AUTH_TOKEN
 from tests.twilio_stand_in.pages import CALLER, NUMBER, PUBLIC, Pages, requests
 from tests.twilio_stand_in.rest import (
@@ -210,11 +212,51 @@ def test_a_parameter_that_is_not_in_the_description() -> None:
         twilio.expect_no_faults()
 
 
+def test_a_called_leg_redirected(twilio: Twilio) -> None:
+    # Call resource, update: the called leg goes on alone; Dial, action: it is over for the
+    # caller, without DialCallDuration.
+    _, client = client_of(twilio)
+    pages = Pages(
+        voice='<Dial action="/dialled"><Client>chen</Client></Dial>', next="<Pause length='9'/>"
+    )
+    twilio.webhooks.fetch = over_flask(pages.app)
+    chen = twilio.party("client:chen")
+    call = twilio.incoming(CALLER, NUMBER)
+    twilio.clock.run_for(10)
+    client.calls(chen.legs[0].sid).update(url=f"{PUBLIC}/next")
+    twilio.clock.run_for(1)
+    form = requests(twilio, "dialled")[0].form
+    assert (form["DialCallStatus"], "DialCallDuration" in form) == ("completed", False)
+    assert (call.status, chen.legs[0].status) == ("completed", "in-progress")
+    twilio.clock.run()
+    assert chen.legs[0].status == "completed"
+
+
+def test_the_api_used_from_within_a_request(twilio: Twilio) -> None:
+    # A server may call the API while it answers: what it asks for comes after its answer.
+    _, client = client_of(twilio)
+    waiting = twilio.incoming(CALLER, NUMBER)
+    inner = twilio.webhooks.fetch
+
+    def fetch(method: str, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
+        if url.endswith("/voice"):
+            client.calls(waiting.sid).update(url=f"{PUBLIC}/next")
+        return inner(method, url, form, headers)
+
+    twilio.webhooks.fetch = fetch
+    twilio.incoming("+8613900139000", NUMBER)
+    twilio.clock.run_for(1)
+    asked = [e.url.removeprefix(f"{PUBLIC}/") for e in twilio.exchanges]
+    assert asked == ["voice", "wait", "voice", "wait", "left", "next"]
+
+
 def test_real_time_over_loopback() -> None:
-    # The same code with the other clock: Twilio's client over HTTP, documents from an application.
+    # The same code with the other clock: both sides speak HTTP over loopback.
     pages = Pages(voice='<Pause length="1"/><Enqueue waitUrl="">line</Enqueue>', next="<Hangup/>")
+    application = make_server("127.0.0.1", 0, pages.app, threaded=True)
+    threading.Thread(target=application.serve_forever, daemon=True).start()
     clock = RealClock()
-    twilio = Twilio(over_flask(pages.app), clock)
+    twilio = Twilio(over_http(f"http://127.0.0.1:{application.server_port}"), clock)
     twilio.number(NUMBER, f"{PUBLIC}/voice")
     with RestServer(RestApi(twilio)) as server:
         client = Client(ACCOUNT_SID, AUTH_TOKEN, http_client=LoopbackHttpClient(server.url))
@@ -225,4 +267,9 @@ def test_real_time_over_loopback() -> None:
         server.stop()
         with pytest.raises(http.exceptions.ConnectionError):
             client.calls.list()
+    application.shutdown()
+    application.server_close()
+    twilio.incoming(CALLER, NUMBER)
+    clock.run_until(lambda: len(twilio.alerts) == 1, within=5)
+    assert twilio.alerts[0].code == 11202
     clock.close()

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from tests.twilio_stand_in.clock import Clock
-from tests.twilio_stand_in.failures import Alert, DocumentFailed, HungUp
+from tests.twilio_stand_in.failures import INVALID_CONTENT_TYPE, Alert, DocumentFailed, HungUp
 from tests.twilio_stand_in.fetching import Fetch
 from tests.twilio_stand_in.interpreter import Source
 from tests.twilio_stand_in.leg import Fallback, Leg, StatusCallback
@@ -202,11 +202,16 @@ class Twilio:
         self.alerts.append(Alert(code, text, url, leg.sid, self.clock.now()))
 
     def notify(self, leg: Leg, url: str, method: str, parameters: Mapping[str, str]) -> None:
-        """A request whose answer steers nothing; it goes out beside whatever the call does."""
+        """A request whose answer steers nothing; it goes out beside whatever the call does.
+
+        TwiML for Programmable Voice, status callbacks: the answer is 204, or XML.
+        """
 
         def request() -> Steps[None]:
             try:
-                yield from self.webhooks.request(url, method, parameters, leg.requests)
+                reply = yield from self.webhooks.request(url, method, parameters, leg.requests)
+                if reply.status != 204 and "xml" not in reply.content_type:
+                    self.alert(INVALID_CONTENT_TYPE, reply.content_type, url, leg)
             except DocumentFailed as failure:
                 self.alert(failure.code, failure.text, failure.url, leg)
 

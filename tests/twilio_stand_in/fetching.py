@@ -17,6 +17,12 @@ class Reply(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def content_type(self) -> str:
+        """Names of headers are the same in any case."""
+        named = {name.lower(): value for name, value in self.headers.items()}
+        return named.get("content-type", "")
+
 
 # Raises TimeoutError when no answer comes in time, ConnectionError when there is no connection.
 Fetch = Callable[[str, str, Mapping[str, str], Mapping[str, str]], Reply]

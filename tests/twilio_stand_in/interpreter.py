@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Protocol
 from lxml import etree
 
 from tests.twilio_stand_in import twiml
-from tests.twilio_stand_in.failures import SCHEMA_WARNING
+from tests.twilio_stand_in.failures import SCHEMA_WARNING, DocumentFailed
 from tests.twilio_stand_in.leg import Leg
 from tests.twilio_stand_in.process import Steps
 from tests.twilio_stand_in.twiml import Document
 
 if TYPE_CHECKING:
     from tests.twilio_stand_in.account import Twilio
+
+# So many documents in no time at all are a circle.
+LONGEST_CHAIN = 50
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,13 @@ class Interpreter:
     ) -> Steps[None]:
         """Run this document and those that take over from it; `begin` adds to the first request."""
         more = begin()
+        chain, moment = 0, self.leg.clock.elapsed
         while source is not None:
             document = yield from self._document(source, more)
             more = {}
+            chain = chain + 1 if moment == self.leg.clock.elapsed else 0
+            moment = self.leg.clock.elapsed
+            assert chain < LONGEST_CHAIN, f"{source.url}: documents lead to each other for ever"
             source = yield from self._perform(document)
 
     def _document(self, source: Source, more: Mapping[str, str]) -> Steps[Document]:
@@ -68,8 +75,7 @@ class Interpreter:
             reply = yield from self.twilio.webhooks.request(
                 source.url, source.method, parameters, self.leg.requests
             )
-            kind = next((v for k, v in reply.headers.items() if k.lower() == "content-type"), "")
-            body = reply.body
+            body, kind = reply.body, reply.content_type
         if kind.startswith("audio/"):
             # MIME types: an audio file is played instead of a document.
             body = f"<Response><Play>{source.url}</Play></Response>".encode()
@@ -86,7 +92,11 @@ class Interpreter:
                 text = f"<{element.tag}> is not allowed here"
                 self.twilio.alert(SCHEMA_WARNING, text, document.url, self.leg)
                 continue
-            following = yield from verb(self, element, document)
+            try:
+                following = yield from verb(self, element, document)
+            except ValueError as failure:
+                text = f"<{element.tag}>: {failure}"
+                raise DocumentFailed(SCHEMA_WARNING, document.url, text) from failure
             if following is not None:
                 return following
         return None

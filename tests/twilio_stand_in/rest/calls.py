@@ -13,9 +13,16 @@ from tests.twilio_stand_in.rest.paging import in_time, page, stamp
 
 Form = MultiDict[str, str]
 
+SUPPORTED = {
+    *("To", "From", "Url", "Method", "Twiml", "Timeout", "Status"),
+    *("FallbackUrl", "FallbackMethod"),
+    *("StatusCallback", "StatusCallbackMethod", "StatusCallbackEvent"),
+}
+
 
 def create(twilio: Twilio, path: str, form: Form) -> dict[str, object]:
     """Call resource, create. There is no key against doing it twice: a repeat is a second call."""
+    _expect_supported(twilio, form)
     if not form.get("To"):
         raise ApiError(400, 21201, "No 'To' number is specified")
     if not form.get("From"):
@@ -39,6 +46,7 @@ def create(twilio: Twilio, path: str, form: Form) -> dict[str, object]:
 def update(twilio: Twilio, path: str, form: Form, sid: str) -> dict[str, object]:
     """Call resource, update: another document, or an end."""
     leg = _find(twilio, path, sid)
+    _expect_supported(twilio, form)
     wanted, source = form.get("Status"), _source(form)
     # Error dictionary, 21220: what is over can't be changed, what isn't answered not redirected.
     if leg.ended is not None or (source is not None and leg.answered is None):
@@ -108,6 +116,12 @@ def resource(leg: Leg) -> dict[str, object]:
         "uri": f"{account}/Calls/{leg.sid}.json",
         "subresource_uris": {"recordings": f"{account}/Calls/{leg.sid}/Recordings.json"},
     }
+
+
+def _expect_supported(twilio: Twilio, form: Form) -> None:
+    """What the stand-in would pass over in silence must not look as if it worked."""
+    for parameter in form.keys() - SUPPORTED:
+        twilio.faults.append(f"Calls: the stand-in does nothing with {parameter}")
 
 
 def _find(twilio: Twilio, path: str, sid: str) -> Leg:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from lxml import etree
 
+from tests.twilio_stand_in.failures import INVALID_CALLER_ID, SCHEMA_WARNING, DocumentFailed
 from tests.twilio_stand_in.interpreter import Interpreter, Source
 from tests.twilio_stand_in.leg import Heard, Key, Leg
 from tests.twilio_stand_in.process import Steps, Wait
@@ -15,6 +16,9 @@ from tests.twilio_stand_in.recording import Recording
 from tests.twilio_stand_in.twiml import Document
 from tests.twilio_stand_in.verbs.called import Answered, Ended, Noun, Ready, call, nouns
 from tests.twilio_stand_in.verbs.record import callback
+
+# Number: at most ten are dialled at once.
+MOST_NOUNS = 10
 
 
 def dial(
@@ -25,6 +29,8 @@ def dial(
     if element.get("answerOnBridge") != "true":
         leg.answer()
     wanted = list(nouns(element, document))
+    if len(wanted) > MOST_NOUNS:
+        raise DocumentFailed(SCHEMA_WARNING, document.url, f"{len(wanted)} nouns in <Dial>")
     # Dial, sequential: one after another; otherwise all at once.
     groups = [[noun] for noun in wanted] if element.get("sequential") == "true" else [wanted]
     dialling = Dialling(interpreter, element, document)
@@ -54,7 +60,7 @@ class Dialling:
     legs: list[Leg] = field(default_factory=list)
     winner: Leg | None = None
     bridged: datetime | None = None
-    redirected: bool = False
+    redirected: list[Leg] = field(default_factory=list)
     recording: Recording | None = None
     talks: list[Heard] = field(default_factory=list)
 
@@ -66,18 +72,18 @@ class Dialling:
         """Until none of these legs is left."""
         # Dial, timeout: 30 s of ringing; timeLimit: 4 hours of talk.
         timeout = float(self.element.get("timeout", "30"))
-        caller_id = self.element.get("callerId") or self.leg.from_
+        caller_id = self._caller_id(group)
         ringing = Heard("ringing", self.element.get("ringTone", ""), self.leg.clock.now())
         self.leg.heard.append(ringing)
         self.talks.append(ringing)
         children = [call(self.leg, noun, caller_id, timeout) for noun in group]
         self.legs.extend(children)
-        left = set(children_sids := {child.sid for child in children})
+        left = {child.sid for child in children}
         limit: float | None = None
         while left:
             signal = yield Wait(None if limit is None else limit - self.leg.clock.elapsed)
             match signal:
-                case Answered(child) if self.winner is None:
+                case Answered(child) if self.winner is None and child in children:
                     # Number: the first to pick up is connected and the rest are hung up.
                     self.winner = child
                     for other in children:
@@ -86,18 +92,28 @@ class Dialling:
                 case Ready(child):
                     self._bridge(child)
                     limit = self.leg.clock.elapsed + float(self.element.get("timeLimit", "14400"))
-                case Ended(child, redirected) if child.sid in children_sids:
-                    self.redirected = self.redirected or redirected
+                case Ended(child, redirected) if child.sid in left:
                     left.discard(child.sid)
+                    if redirected:
+                        self.redirected.append(child)
                 case Key("*") if self.element.get("hangupOnStar") == "true" and self.bridged:
                     self._hang_up_called()
                 case None:
                     self._hang_up_called()
+        ringing.end = ringing.end or self.leg.clock.now()
+
+    def _caller_id(self, group: list[Noun]) -> str:
+        """Dial, callerId: to the telephone network only the call's own numbers or the account's."""
+        caller_id = self.element.get("callerId") or self.leg.from_
+        allowed = {self.leg.from_, self.leg.to, *self.leg.twilio.numbers}
+        if any(noun.address.startswith("+") for noun in group) and caller_id not in allowed:
+            raise DocumentFailed(INVALID_CALLER_ID, self.document.url, f"callerId {caller_id}")
+        return caller_id
 
     def _bridge(self, child: Leg) -> None:
         self.leg.answer()
         self.bridged = self.leg.clock.now()
-        self.talks[-1].end = self.bridged
+        self.talks[-1].end = self.bridged  # the ringing
         for ear, other in ((self.leg, child.to), (child, self.leg.from_)):
             self.talks.append(Heard("talk", other, self.bridged))
             ear.heard.append(self.talks[-1])
@@ -116,6 +132,9 @@ class Dialling:
 
     def over(self) -> None:
         for child in self.legs:
+            child.silent = child.silent or self.leg.silent
+            if child in self.redirected:
+                continue
             child.end("completed" if child.answered else "canceled")
         for heard in self.talks:
             heard.end = heard.end or self.leg.clock.now()
@@ -138,7 +157,7 @@ class Dialling:
             return {"DialCallStatus": "failed", "DialBridged": "false"}
         reported = self.winner or self.legs[-1]
         result = {
-            "DialCallStatus": reported.status if self.winner else self._unanswered(),
+            "DialCallStatus": "completed" if self.winner else self._unanswered(),
             "DialCallSid": reported.sid,
             "DialBridged": "true" if self.bridged else "false",
         }

@@ -33,6 +33,7 @@ def enqueue(
         twilio.alert(failure.code, failure.text, failure.url, leg)
         result = "error"
     except (HungUp, EndOfCall):
+        leg.status = "completed"
         _notify(leg, _action(element, document, queue.left(leg, "hangup")), 0.0)
         raise
     except Redirected:
