@@ -44,7 +44,7 @@ def test_a_call_begins_ringing_and_ends_with_its_document() -> None:
 
 
 def test_say_play_and_pause_repeat_and_wait_as_written() -> None:
-    # Say, Play: loop; Play: digits, each w half a second; Pause: one second by default.
+    # Say, Play: loop; Play: digits, each w is half a second; Pause: one second by default.
     twilio, call = calling(
         voice='<Play loop="2">/a.wav</Play><Play digits="ww1"/><Pause/><Pause length="3"/>'
     )
@@ -52,7 +52,7 @@ def test_say_play_and_pause_repeat_and_wait_as_written() -> None:
     assert heard(call) == [
         ("play", "https://line.example/a.wav", 10.0),
         ("play", "https://line.example/a.wav", 10.0),
-        ("tones", "ww1", 1.5),
+        ("tones", "ww1", 1.2),
         ("silence", "", 1.0),
         ("silence", "", 3.0),
     ]
@@ -314,3 +314,23 @@ def test_both_sides_recorded() -> None:
     ready = requests(twilio, "ready")[0].form
     assert (ready["RecordingDuration"], ready["RecordingChannels"]) == ("7", "2")
     assert requests(twilio, "dialled")[0].form["RecordingUrl"] == ready["RecordingUrl"]
+
+
+def test_an_empty_document_has_the_call_answered() -> None:
+    # Reject: it is the only way not to answer; any other response has the call answered.
+    twilio, call = calling(voice="")
+    twilio.clock.run()
+    assert (call.status, call.duration) == ("completed", 0)
+
+
+def test_a_whisper_has_only_four_verbs() -> None:
+    # Number, url: Say, Play, Gather and Hangup, no others.
+    twilio = account(
+        voice='<Dial><Number url="/whisper" sendDigits="W1">+8613900139000</Number></Dial>',
+        whisper="<Redirect>/more</Redirect>",
+    )
+    counselor = twilio.party("+8613900139000")
+    twilio.incoming(CALLER, NUMBER)
+    twilio.clock.run()
+    assert [alert.code for alert in twilio.alerts] == [12200]
+    assert heard(counselor.legs[0])[0] == ("tones", "W1", 1.2)

@@ -292,3 +292,17 @@ def test_status_callbacks_are_answered_properly() -> None:
     )
     twilio.incoming(CALLER, NUMBER)
     assert [alert.code for alert in twilio.alerts] == [12300]
+
+
+def test_callbacks_out_of_order() -> None:
+    # Number, SequenceNumber: events are fired in order, their requests may not arrive so.
+    twilio = Pages(
+        voice='<Dial><Client statusCallback="/leg" statusCallbackEvent="ringing answered">chen'
+        "</Client></Dial>"
+    ).twilio()
+    twilio.party("client:chen")
+    delays = iter((9.0, 0.0))
+    twilio.callback_delay = lambda url: next(delays) if url.endswith("/leg") else 0.0
+    twilio.incoming(CALLER, NUMBER)
+    twilio.clock.run()
+    assert [e.form["SequenceNumber"] for e in requests(twilio, "leg")] == ["1", "0"]

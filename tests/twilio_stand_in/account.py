@@ -15,7 +15,7 @@ from tests.twilio_stand_in.interpreter import Source
 from tests.twilio_stand_in.leg import Fallback, Leg, StatusCallback
 from tests.twilio_stand_in.live import live
 from tests.twilio_stand_in.party import Party
-from tests.twilio_stand_in.process import Process, Steps, Wait
+from tests.twilio_stand_in.process import Process, Steps, Wait, sleep
 from tests.twilio_stand_in.queue import Queue
 from tests.twilio_stand_in.recording import Recordings
 from tests.twilio_stand_in.verbs import VERBS, WAITING, WHISPER
@@ -61,6 +61,9 @@ class Twilio:
     # Dial says that a caller's hang-up ends the session; in the field its action is requested
     # nevertheless, so a server has to bear both.
     dial_action_after_hang_up: bool = False
+    # Number, SequenceNumber: callbacks may arrive in another order than they were fired in; by
+    # its address each can be kept back so many seconds.
+    callback_delay: Callable[[str], float] = lambda url: 0.0
 
     api: str = "https://api.twilio.com/2010-04-01"
     numbers: dict[str, IncomingPhoneNumber] = field(default_factory=dict)
@@ -208,6 +211,7 @@ class Twilio:
         """
 
         def request() -> Steps[None]:
+            yield from sleep(self.callback_delay(url), self.clock)
             try:
                 reply = yield from self.webhooks.request(url, method, parameters, leg.requests)
                 if reply.status != 204 and "xml" not in reply.content_type:

@@ -22,6 +22,8 @@ def live(leg: Leg, first: Source, verbs: Mapping[str, Verb]) -> Steps[None]:
     while source is not None:
         try:
             yield from interpreter.run(source)
+            # Reject: any other response, an empty one too, has the call answered.
+            leg.answer()
             source = None
         except Redirected as redirected:
             source = redirected.source

@@ -27,5 +27,5 @@ VERBS: dict[str, Verb] = {
 WAITING = {name: VERBS[name] for name in ("Say", "Play", "Pause", "Gather", "Redirect", "Hangup")}
 WAITING["Leave"] = leave
 
-# Number, Client, url: what runs on the called leg before the parties are connected has no Dial.
-WHISPER = {name: verb for name, verb in VERBS.items() if name not in ("Dial", "Enqueue", "Reject")}
+# Number, url: what runs on the called leg before the parties are connected has only these.
+WHISPER = {name: VERBS[name] for name in ("Say", "Play", "Gather", "Hangup")}

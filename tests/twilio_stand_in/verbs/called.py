@@ -15,12 +15,14 @@ from tests.twilio_stand_in.live import live
 from tests.twilio_stand_in.party import Party
 from tests.twilio_stand_in.process import Steps
 from tests.twilio_stand_in.twiml import Document
+from tests.twilio_stand_in.verbs.speech import tones
 
 
 @dataclass(frozen=True)
 class Noun:
     address: str
     source: Source | None = None
+    send_digits: str = ""
     status_callback: StatusCallback | None = None
 
 
@@ -61,6 +63,7 @@ def _noun(element: etree._Element, document: Document) -> Noun:
     return Noun(
         content,
         Source(document.resolve(url), element.get("method", "POST")) if url else None,
+        element.get("sendDigits", ""),
         StatusCallback(
             document.resolve(address),
             element.get("statusCallbackMethod", "POST"),
@@ -87,6 +90,8 @@ def _called(child: Leg, parent: Leg, noun: Noun, timeout: float) -> Steps[None]:
         refused = yield from party.ring(child, timeout)
         if refused is None:
             parent.process.signal(Answered(child))
+            if noun.send_digits:
+                yield from child.hear(tones(noun.send_digits))
             if noun.source is not None:
                 yield from Interpreter(child.twilio, child, child.twilio.whisper_verbs).run(
                     noun.source

@@ -14,7 +14,9 @@ from tests.twilio_stand_in.twiml import Document
 def redirect(
     interpreter: Interpreter, element: etree._Element, document: Document
 ) -> Steps[Source | None]:
+    """Redirect: like every answer but Reject and Pause, it has the call answered."""
     yield from ()
+    interpreter.leg.answer()
     address = document.resolve(twiml.text(element))
     return Source(address, element.get("method", "POST"))
 

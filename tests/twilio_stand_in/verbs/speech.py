@@ -12,6 +12,8 @@ from tests.twilio_stand_in.leg import Sound
 from tests.twilio_stand_in.process import Steps
 from tests.twilio_stand_in.twiml import Document
 
+TONE_SECONDS = 0.2
+
 
 def sounds(
     interpreter: Interpreter, element: etree._Element, document: Document
@@ -37,10 +39,15 @@ def _sound(interpreter: Interpreter, element: etree._Element, document: Document
         seconds = interpreter.twilio.speech_seconds(content, language)
         return Sound("say", content, seconds, language, element.get("voice", ""))
     if digits := element.get("digits"):
-        # Play: keys are played as tones, each w is half a second of nothing.
-        return Sound("tones", digits, 0.5 * len(digits))
+        return tones(digits)
     address = document.resolve(content)
     return Sound("play", address, interpreter.twilio.audio_seconds(address))
+
+
+def tones(digits: str) -> Sound:
+    """Play, Number: keys as tones; w waits half a second, W one."""
+    seconds = sum({"w": 0.5, "W": 1.0}.get(digit, TONE_SECONDS) for digit in digits)
+    return Sound("tones", digits, seconds)
 
 
 def speak(
