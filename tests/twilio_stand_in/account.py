@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 from tests.twilio_stand_in.clock import Clock
 from tests.twilio_stand_in.failures import INVALID_CONTENT_TYPE, Alert, DocumentFailed, HungUp
@@ -14,7 +13,7 @@ from tests.twilio_stand_in.fetching import Fetch
 from tests.twilio_stand_in.interpreter import Source
 from tests.twilio_stand_in.leg import Fallback, Leg, StatusCallback
 from tests.twilio_stand_in.live import live
-from tests.twilio_stand_in.party import Party
+from tests.twilio_stand_in.party import Outcome, Party
 from tests.twilio_stand_in.process import Process, Steps, Wait, sleep
 from tests.twilio_stand_in.queue import Queue
 from tests.twilio_stand_in.recording import Recordings
@@ -45,7 +44,7 @@ class IncomingPhoneNumber:
     friendly_name: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Twilio:
     fetch: Fetch
     clock: Clock = field(default_factory=Clock)
@@ -102,7 +101,7 @@ class Twilio:
     def party(
         self,
         address: str,
-        outcome: Literal["answers", "busy", "no-answer", "failed"] = "answers",
+        outcome: Outcome = "answers",
         answers_after: float = 2.0,
         keys: Sequence[tuple[float, str]] = (),
         talks: float = 60.0,

@@ -79,7 +79,7 @@ class Fallback:
     method: str = "POST"
 
 
-@dataclass
+@dataclass(eq=False)
 class Leg:
     twilio: Twilio
     sid: str

@@ -11,6 +11,9 @@ from tests.twilio_stand_in.process import Steps, Wait, sleep
 if TYPE_CHECKING:
     from tests.twilio_stand_in.leg import Leg
 
+# Busy at once, or declined while it rings: both are busy to Twilio.
+Outcome = Literal["answers", "declines", "busy", "no-answer", "failed"]
+
 
 @dataclass
 class Party:
@@ -21,7 +24,7 @@ class Party:
     """
 
     address: str
-    outcome: Literal["answers", "busy", "no-answer", "failed"] = "answers"
+    outcome: Outcome = "answers"
     answers_after: float = 2.0
     keys: Sequence[tuple[float, str]] = ()
     talks: float = 60.0
@@ -36,10 +39,12 @@ class Party:
         if self.outcome in ("busy", "failed"):
             return self.outcome
         leg.progress("ringing")
-        answers = self.outcome == "answers" and self.answers_after < timeout
-        yield from sleep(self.answers_after if answers else timeout, leg.clock)
-        if not answers:
+        acts = self.outcome in ("answers", "declines") and self.answers_after < timeout
+        yield from sleep(self.answers_after if acts else timeout, leg.clock)
+        if not acts:
             return "no-answer"
+        if self.outcome == "declines":
+            return "busy"
         leg.answer()
         for seconds, keys in self.keys:
             leg.press(keys, after=seconds)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from lxml import etree
 
-from tests.twilio_stand_in.failures import INVALID_CALLER_ID, SCHEMA_WARNING, DocumentFailed
+from tests.twilio_stand_in.failures import INVALID_CALLER_ID, SCHEMA_WARNING, DocumentFailed, HungUp
 from tests.twilio_stand_in.interpreter import Interpreter, Source
 from tests.twilio_stand_in.leg import Heard, Key, Leg
 from tests.twilio_stand_in.process import Steps, Wait
@@ -19,6 +19,10 @@ from tests.twilio_stand_in.verbs.record import callback
 
 # Number: at most ten are dialled at once.
 MOST_NOUNS = 10
+
+# Of several that failed in different ways the first of these is reported: no page says which, and
+# the one that rang in vain tells the most.
+UNANSWERED = ("no-answer", "busy", "failed", "canceled", "completed")
 
 
 def dial(
@@ -39,12 +43,12 @@ def dial(
             yield from dialling.ring(group)
             if dialling.winner is not None:
                 break
-    except Exception:
-        # The caller hung up or was redirected: whoever rings or talks is let go.
-        if not leg.silent and leg.twilio.dial_action_after_hang_up and leg.ended is None:
+    except HungUp:
+        if leg.twilio.dial_action_after_hang_up and not leg.silent:
             dialling.report_after_hang_up()
         raise
     finally:
+        # Whatever ended it, a redirect too: whoever still rings or talks is let go.
         dialling.over()
     if element.get("action") is None:
         return None
@@ -89,7 +93,7 @@ class Dialling:
                     for other in children:
                         if other is not child:
                             other.end("canceled")
-                case Ready(child):
+                case Ready(child) if child is self.winner:
                     self._bridge(child)
                     limit = self.leg.clock.elapsed + float(self.element.get("timeLimit", "14400"))
                 case Ended(child, redirected) if child.sid in left:
@@ -168,9 +172,5 @@ class Dialling:
         return result
 
     def _unanswered(self) -> str:
-        """Of several that failed in different ways the one that rang tells the most."""
         statuses = {leg.status for leg in self.legs}
         return next(status for status in UNANSWERED if status in statuses)
-
-
-UNANSWERED = ("no-answer", "busy", "failed", "canceled", "completed")
