@@ -59,6 +59,7 @@ def test_every_call_and_leg_ends_once(
     for leg in twilio.calls.values():
         assert leg.status in FINAL
         assert leg.ended is not None
+        assert leg.ended <= (call.ended or leg.ended)
         assert all(h.end is not None and h.start <= h.end <= leg.ended for h in leg.heard)
     assert not any(queue.waiting for queue in twilio.queues.values())
     assert all(r.status == "completed" for r in twilio.recordings.kept.values())

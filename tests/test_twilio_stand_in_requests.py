@@ -306,3 +306,18 @@ def test_callbacks_out_of_order() -> None:
     twilio.incoming(CALLER, NUMBER)
     twilio.clock.run()
     assert [e.form["SequenceNumber"] for e in requests(twilio, "leg")] == ["1", "0"]
+
+
+def test_what_is_answered_after_a_call_has_ended_is_dropped() -> None:
+    twilio = Pages(voice="<Say>a</Say>").twilio()
+    inner = twilio.webhooks.fetch
+
+    def fetch(method: str, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
+        if url.endswith("/voice"):
+            twilio.calls[form["CallSid"]].hang_up()
+        return inner(method, url, form, headers)
+
+    twilio.webhooks.fetch = fetch
+    call = twilio.incoming(CALLER, NUMBER)
+    twilio.clock.run()
+    assert (call.status, call.said) == ("no-answer", [])
