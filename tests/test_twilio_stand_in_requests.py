@@ -8,8 +8,10 @@ import pytest
 from lxml import etree
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
-from tests.twilio_stand_in import Fetch, Reply, Twilio, schema
+from tests.twilio_stand_in import Clock, Fetch, Reply, Twilio, schema
+from tests.twilio_stand_in.failures import HungUp
 from tests.twilio_stand_in.pages import CALLER, NUMBER, PUBLIC, Pages, requests
+from tests.twilio_stand_in.process import Process, Steps, Wait, Work
 from tests.twilio_stand_in.twiml import ATTRIBUTES, CHILDREN
 from tests.twilio_stand_in.webhook import Exchange
 
@@ -321,3 +323,19 @@ def test_what_is_answered_after_a_call_has_ended_is_dropped() -> None:
     call = twilio.incoming(CALLER, NUMBER)
     twilio.clock.run()
     assert (call.status, call.said) == ("no-answer", [])
+
+
+def test_an_answer_that_nobody_waits_for_any_more() -> None:
+    clock, woken = Clock(), list[object]()
+
+    def steps() -> Steps[None]:
+        try:
+            yield Work(lambda: process.interrupt(HungUp()))
+        except HungUp:
+            woken.append((yield Wait(10)))
+
+    process = Process(clock, steps())
+    process.start()
+    assert woken == []
+    clock.run()
+    assert (woken, clock.elapsed) == ([None], 10)
