@@ -10,14 +10,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
 from callflows.events import DialEnded, DialResult, Event
-from callflows.verbs import Dial, Hold, Say, Verb
+from callflows.verbs import Dial, Hold, Record, Say, Verb
 from ivr import messages
 from ivr.controller import Controller
 from ivr.pending import OfferedCall, Pending, StaleTurn
@@ -157,8 +156,15 @@ class Calls:
 
     def status(self, form: Form) -> None:
         """What Twilio says of a call by itself."""
-        if form.get("CallStatus") in forms.ENDED:
-            self._controller.hung_up(call_id(form), self._now())
+        call = call_id(form)
+        if form.get("CallStatus") not in forms.ENDED:
+            return
+        standing = self._controller.standing(call)
+        if standing is not None and isinstance(standing.verbs[-1], Record):
+            # The message itself ends the call: its own request may come after this one. If it
+            # never does, the call is found over later.
+            return
+        self._controller.hung_up(call, self._now())
 
     def _accepted(self, call: Pending, turn: int, phone: Phone) -> str:
         if not phone.counselor:
@@ -219,16 +225,15 @@ class Calls:
         return answer
 
     def _document(self, pending: Pending, silent: bool = False) -> str:
-        """TwiML for what stands; what nobody reached by Twilio can answer is over at once."""
+        """TwiML for what stands. What nobody reached by Twilio can answer is over at once, and
+        its words, which promise somebody, are not spoken."""
         while True:
             last = pending.verbs[-1]
             phones = self._provisions.phones(pending, last) if isinstance(last, Dial) else ()
             if phones or not isinstance(last, Dial):
                 return self._twiml.turn(pending, phones, silent)
             event = DialEnded(self._now(), DialResult.UNREACHABLE)
-            says = [verb for verb in pending.verbs if isinstance(verb, Say)]
             pending = self._controller.advanced(pending.call_id, pending.turn, event)
-            pending = replace(pending, verbs=(*says, *pending.verbs))
 
 
 def call_id(form: Mapping[str, str]) -> str:

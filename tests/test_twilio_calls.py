@@ -1,0 +1,88 @@
+"""Calls on Twilio from the first word to the order, the shipped flows behind the stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.twilio_line import CALLER, NUMBER, TwilioLine, kinds
+
+GREETING = "你好，这里是12355青少年服务台"
+
+
+@pytest.fixture
+def line(tmp_path: Path, store_url: str) -> Iterator[TwilioLine]:
+    line = TwilioLine(tmp_path, store_url)
+    yield line
+    line.close()
+
+
+def test_a_key_a_counselor_and_an_order(line: TwilioLine) -> None:
+    line.logs_in("gz-chen")
+    chen = line.twilio.party("client:chen", answers_after=2, talks=60)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    line.clock.run_until(lambda: call.has_heard(GREETING), within=5)
+    call.press("1", after=0.5)
+    line.clock.run_until(lambda: line.state("gz-chen") == "on_call", within=30)
+    line.clock.run_until(lambda: bool(call.status == "completed"), within=120)
+    [order] = line.orders()
+    assert order["channel"] == "twilio"
+    assert order["outcome"] == "answered"
+    assert order["topic"] == "law"
+    assert order["first_responder"] == "counselor:gz-chen"
+    assert order["caller"] == "135****1234"
+    assert kinds(order)[0] == "offered"
+    assert kinds(order)[-1] == "ended"
+    assert [leg.said for leg in chen.legs] == [
+        [f"广东省广州市，法律，工单{order['order_no'][-4:]}"]
+    ]
+    assert line.state("gz-chen") == "wrap_up"
+
+
+def test_silence_reaches_a_human(line: TwilioLine) -> None:
+    line.logs_in("gz-lin")
+    line.twilio.party("client:lin", answers_after=2, talks=30)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    line.clock.run_until(lambda: bool(call.status == "completed"), within=120)
+    [order] = line.orders()
+    assert (order["outcome"], order["topic"]) == ("answered", "unknown")
+
+
+def test_the_crisis_key_is_heard_while_words_are_spoken(line: TwilioLine) -> None:
+    line.logs_in("gz-chen", "gz-lin")
+    line.twilio.party("client:chen", "no-answer")
+    lin = line.twilio.party("client:lin", answers_after=3, talks=30)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    line.clock.run_until(lambda: call.has_heard(GREETING), within=5)
+    call.press("*", after=0.2)
+    line.clock.run_until(lambda: bool(lin.legs), within=30)
+    line.clock.run_until(
+        lambda: call.status == "completed" or call.has_heard("通话断开了"), within=90
+    )
+    [order] = line.orders()
+    assert order["priority"] == 4
+    assert order["first_responder"] == "counselor:gz-lin"
+    call.hang_up()
+    line.clock.run_for(2)
+    assert line.orders()[0]["outcome"] == "answered"
+
+
+@pytest.mark.parametrize("wakes", [True, False])
+def test_who_waits_is_released_by_rest_or_looks_by_itself(line: TwilioLine, wakes: bool) -> None:
+    line.wakes = wakes
+    line.logs_in("gz-chen")
+    line.twilio.party("client:chen", answers_after=1, talks=20)
+    first = line.twilio.incoming(CALLER, NUMBER)
+    first.press("1", after=5)
+    line.clock.run_until(lambda: line.state("gz-chen") == "on_call", within=30)
+    second = line.twilio.incoming("+8613570009999", NUMBER)
+    second.press("1", after=5)
+    line.clock.run_until(lambda: second.has_heard("music"), within=30)
+    line.clock.run_until(lambda: line.state("gz-chen") == "wrap_up", within=60)
+    line.clock.run_until(lambda: line.state("gz-chen") == "ringing", within=60)
+    line.clock.run_until(lambda: bool(second.status == "completed"), within=120)
+    assert [order["outcome"] for order in line.orders()] == ["answered", "answered"]
+    # Whoever looks by itself does so every five seconds.
+    assert kinds(line.orders()[1]).count("offer_made") == 1
