@@ -9,7 +9,8 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class FlowError:
-    """`place` is `file:line:column`; `step` and `key` are empty where there is none."""
+    """`place` is `file:line:column`; `step` and `key` are empty where there is none. Told in one
+    line, whatever line ends stand in names that people write."""
 
     place: str
     message: str
@@ -19,7 +20,8 @@ class FlowError:
     def __str__(self) -> str:
         names = [f"step {self.step}"] if self.step else []
         names += [self.key] if self.key else []
-        return ": ".join([self.place, *([", ".join(names)] if names else []), self.message])
+        line = ": ".join([self.place, *([", ".join(names)] if names else []), self.message])
+        return " ".join(line.splitlines())
 
 
 class FlowErrors(Exception):

@@ -1,7 +1,7 @@
 """What a flow author is told: every error at once, one line each, with its place."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from callflows.errors import FlowErrors
@@ -267,6 +267,8 @@ ODDITIES = [
 ]
 
 
+# A key over two lines.
+@example(changes=[(44, 6, "~"), (44, 20, "\n")])
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
