@@ -33,6 +33,7 @@ from ivr.serve import CannotServe, Line
 from ivr.serve import serve as keep_line
 from ivr.simulated_call import simulated_call
 from ivr.simulator import Line as Said
+from ivr.twilio.command_line import twilio
 from routing.command_line import route, stations
 from workorders.command_line import workorders
 from workorders.keys import KeysUnusable
@@ -72,6 +73,7 @@ main.add_command(counselors)
 main.add_command(flows)
 main.add_command(route)
 main.add_command(stations)
+main.add_command(twilio)
 main.add_command(workorders)
 
 

@@ -1,0 +1,88 @@
+"""`run_ivr.py twilio …`: point numbers at us, and what is wrong with it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from twilio.base.exceptions import TwilioException
+from twilio.rest import Client
+
+from config.settings import Settings
+from config.twilio_numbers import load_twilio_numbers
+from ivr.rooms import Rooms
+from ivr.twilio.account import point, wrong
+from ivr.twilio.addresses import Addresses
+from ivr.twilio.fallback import NobodyToRing
+from ivr.twilio.fallback import fallback as document
+
+
+@click.group("twilio")
+def twilio() -> None:
+    """Twilio: the second carrier, off unless IVR_TWILIO_ACCOUNT_SID is set."""
+
+
+@twilio.command("check")
+@click.pass_obj
+def check(rooms: Rooms) -> None:
+    """Say what is wrong with account, numbers and addresses."""
+    settings = _on(rooms.settings)
+    stations = rooms.stations
+    numbers = load_twilio_numbers(
+        settings.twilio_numbers_file,
+        lambda number: stations.serves(number, settings.default_access_number),
+    )
+    lines = list(
+        wrong(
+            _client(settings), settings.twilio_account_sid, _addresses(rooms),
+            settings.twilio_caller_id, numbers,
+        )
+    )  # fmt: skip
+    for line in lines:
+        click.echo(line)
+    if lines:
+        sys.exit(1)
+    click.echo(f"{len(numbers)} numbers reach this server.")
+
+
+@twilio.command("setup")
+@click.argument("number")
+@click.option("--fallback", help="Where Twilio finds what `twilio fallback` prints, https://…")
+@click.pass_obj
+def setup(rooms: Rooms, number: str, fallback: str | None) -> None:
+    """Point NUMBER (+86…), one of the account's, at this server."""
+    settings = _on(rooms.settings)
+    try:
+        there = point(_client(settings), _addresses(rooms), number, fallback)
+    except TwilioException as error:
+        raise click.ClickException(f"Twilio refused: {getattr(error, 'msg', error)}") from None
+    if not there:
+        raise click.ClickException(f"{number} is no number of this account")
+    click.echo(f"{number} reaches this server.")
+
+
+@twilio.command("fallback")
+@click.pass_obj
+def fallback(rooms: Rooms) -> None:
+    """Print the document for a TwiML Bin: it serves callers when this server can't."""
+    settings = rooms.settings
+    numbers = (settings.crisis_last_resort_number, settings.last_resort_number)
+    try:
+        click.echo(document(numbers, settings.twilio_caller_id))
+    except NobodyToRing as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _on(settings: Settings) -> Settings:
+    if not settings.twilio_account_sid:
+        raise click.ClickException("Twilio is off: set IVR_TWILIO_ACCOUNT_SID")
+    return settings
+
+
+def _client(settings: Settings) -> Client:
+    assert settings.twilio_auth_token is not None
+    return Client(settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
+
+
+def _addresses(rooms: Rooms) -> Addresses:
+    return Addresses(rooms.settings.twilio_public_address, rooms.log.keys.number)
