@@ -5,6 +5,8 @@
 .PHONY: help run test check lint bench clean
 
 PYTHON := .venv/bin/python
+# Nearly all of the time is waiting for calls: two files of tests at a time, each in its own process.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 RUN_PACKAGES := python3-venv espeak-ng mmdebstrap
 TEST_PACKAGES := $(RUN_PACKAGES) sip-tester postgresql
 
@@ -36,10 +38,10 @@ run: .venv/installed
 
 test: .venv/installed var/packages-test
 	@$(MAKE) --no-print-directory lint
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest $(SIDE_BY_SIDE)
 
 check: .venv/installed lint
-	@$(PYTHON) -m pytest -m "not e2e and not postgresql"
+	@$(PYTHON) -m pytest -m "not e2e and not postgresql" $(SIDE_BY_SIDE)
 
 lint: .venv/installed
 	@.venv/bin/ruff check .

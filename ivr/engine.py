@@ -29,7 +29,7 @@ from ivr.asterisk.codes import CodeHandler
 from ivr.asterisk.dialling import phone_number, phone_of_channel
 from ivr.asterisk.provisions import Provisions
 from ivr.asterisk.server import FastAgiServer, ping_handler
-from ivr.asterisk.spool import Report, import_spool
+from ivr.asterisk.spool import Report, import_spool, unread
 from ivr.asterisk.waker import Waker
 from ivr.order_events import Note
 from ivr.sessions import node_of
@@ -255,8 +255,10 @@ class Engine:
             except ManagerException:
                 return
             self._import_spool()
+            # A report that the store couldn't take yet tells better than we what became of a call.
+            known = live.keys() | unread(self._assembly.settings.spool_directory)
             for call in open_calls.values():
-                if call.call_id not in live and self.controller.lost(call.call_id, began):
+                if call.call_id not in known and self.controller.lost(call.call_id, began):
                     log.error("call_lost", call_id=call.call_id, order_no=call.order_no)
             for leg in live.values():
                 caller = live.get(leg.call_id)

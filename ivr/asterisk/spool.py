@@ -77,6 +77,11 @@ def import_spool(directory: Path, recordings: Path, tell: Callable[[Report], Non
     return told
 
 
+def unread(directory: Path) -> set[str]:
+    """The ids of calls whose reports are still to be told."""
+    return {file.stem for file, _ in _files(directory / "calls")}
+
+
 def _files(directory: Path) -> list[tuple[Path, float]]:
     """The reports that are there, and when each was written, oldest first."""
     found = []
