@@ -11,6 +11,7 @@ The file's size is the only state: every process that opens the store sees the s
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -44,19 +45,23 @@ class Reserve:
                 os.posix_fallocate(file.fileno(), 0, WHOLE)
         except OSError as error:
             log.error("reserve_not_made", file=str(self._file), reason=str(error))
-            return False
+            # Only want of room keeps the store from writing; anything else is an operator's.
+            return error.errno != errno.ENOSPC
         if not first:
             log.warning("disk_has_room", file=str(self._file))
         return True
 
     def give(self) -> None:
         """The store could not commit: where the disk is full, free a piece."""
-        size = self._size()
-        if size and self._free() < PIECE / 2:
-            left = max(0, size - PIECE)
-            os.truncate(self._file, left)
-            # Said only now: the log may be on the same disk.
-            log.error("disk_full", file=str(self._file), reserve_left=left)
+        try:
+            size = self._size()
+            if size and self._free() < PIECE / 2:
+                left = max(0, size - PIECE)
+                os.truncate(self._file, left)
+                # Said only now: the log may be on the same disk.
+                log.error("disk_full", file=str(self._file), reserve_left=left)
+        except OSError as error:
+            log.error("reserve_not_given", file=str(self._file), reason=str(error))
 
     def _size(self) -> int:
         try:

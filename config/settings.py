@@ -148,6 +148,13 @@ class Settings(BaseSettings):
             raise ValueError("must be digits, with + before a country code, or empty")
         return number
 
+    @field_validator("asterisk_name")
+    @classmethod
+    def _not_the_other_carrier(cls, name: str) -> str:
+        if name == "twilio":
+            raise ValueError("its calls would look like Twilio's: choose another name")
+        return name
+
     @field_validator("twilio_public_address")
     @classmethod
     def _secure(cls, address: str) -> str:

@@ -120,8 +120,9 @@ class Engine:
         self._scheduler.shutdown(wait=True)
         if self._twilio is not None:
             self._webhooks.stop()
-            self._twilio.close()
         self.server.stop()
+        if self._twilio is not None:
+            self._twilio.close()
         self._waker.stop()
         self.ami.stop()
         self._probes.shutdown(wait=False)

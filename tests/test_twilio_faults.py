@@ -152,6 +152,8 @@ def test_a_call_that_twilio_ends_without_telling_is_closed(line: TwilioLine) -> 
     assert line.orders()[0]["outcome"] is None
     line.clock.run_for(150)
     line.carrier.reconcile()
+    assert line.orders()[0]["outcome"] is None  # what it said last may be on its way
+    line.carrier.reconcile()
     [order] = line.orders()
     assert order["outcome"] is not None
     assert line.state("gz-chen") != "ringing"
@@ -216,3 +218,73 @@ def test_an_unreachable_browser_is_no_end(line: TwilioLine) -> None:
     ended(line, call)
     [order] = line.orders()
     assert order["first_responder"] == "counselor:gz-sip"
+
+
+def test_a_counselor_who_frees_during_a_menu_takes_the_caller(line: TwilioLine) -> None:
+    line.logs_in("gz-lin")
+    line.twilio.party("client:lin", answers_after=1, talks=24)
+    first = line.twilio.incoming(CALLER, NUMBER)
+    first.press("2", after=4)
+    line.clock.run_until(lambda: line.state("gz-lin") == "on_call", within=30)
+    second = line.twilio.incoming("+8613570009999", NUMBER)
+    line.clock.run_until(lambda: second.has_heard("不方便说话请按5"), within=40)
+    line.presence("gz-lin", available=True)
+    ended(line, second)
+    assert [order["outcome"] for order in line.orders()] == ["answered", "answered"]
+    assert second.said.count(next(s for s in second.said if "请按5" in s)) == 1
+
+
+# Record: of an empty recording the action isn't asked, and the document goes on.
+def test_a_caller_who_says_nothing_is_not_cut_off(line: TwilioLine) -> None:
+    call = line.twilio.incoming(CALLER, NUMBER)
+    line.clock.run_until(lambda: call.has_heard("请按9"), within=60)
+    call.press("9", after=1)
+    line.clock.run_until(lambda: any(h.kind == "beep" for h in call.heard), within=60)
+    beep = next(n for n, h in enumerate(call.heard) if h.kind == "beep")
+    ended(line, call)
+    assert any(h.kind == "say" for h in call.heard[beep:])
+    assert line.orders()[0]["outcome"] is not None
+
+
+# Dial, nouns: the first to pick up is connected, all others stop ringing.
+def test_a_mobiles_voicemail_silences_no_other_telephone(line: TwilioLine) -> None:
+    line.logs_in("gz-chen", "gz-fang")
+    mobile = line.twilio.party("+8613900001111", answers_after=1)
+    line.twilio.party("client:chen", answers_after=3, talks=20)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    call.press("*", after=4)
+    line.clock.run_until(lambda: line.state("gz-chen") == "on_call", within=60)
+    assert mobile.legs == []
+    call.hang_up()
+    line.clock.run_for(3)
+    assert line.orders()[0]["first_responder"] == "counselor:gz-chen"
+
+
+def test_who_leaves_while_it_rings_blames_nobody(line: TwilioLine) -> None:
+    line.logs_in("gz-chen")
+    line.twilio.party("client:chen", "no-answer")
+    call = line.twilio.incoming(CALLER, NUMBER)
+    call.press("1", after=4)
+    line.clock.run_until(lambda: line.state("gz-chen") == "ringing", within=60)
+    call.hang_up(after=2)
+    line.clock.run_for(30)
+    assert line.state("gz-chen") == "available"
+    [order] = line.orders()
+    assert (order["outcome"], order["hung_up_by"]) == ("abandoned_in_queue", "caller")
+
+
+def test_a_call_that_the_fallback_served_has_an_order(
+    line: TwilioLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_about: object) -> None:
+        raise StoreUnavailable("gone")
+
+    monkeypatch.setattr(line.controller, "offered_once", down)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    ended(line, call, within=60)
+    monkeypatch.undo()
+    line.clock.run_for(2)
+    [order] = line.orders()
+    assert (order["outcome"], order["channel"]) == ("failed", "twilio")
+    assert "last_resort" in kinds(order)
+    line.twilio.alerts.clear()

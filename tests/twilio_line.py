@@ -90,6 +90,12 @@ class TwilioLine:
 
         self.controller.counselors_changed(work, self.clock.now())
 
+    def presence(self, who: str, *, available: bool) -> None:
+        """The counselor comes, or goes."""
+        change = presence.log_in if available else presence.log_out
+        now = self.clock.now()
+        self.controller.counselors_changed(lambda c: change(c, who, now), now)
+
     def state(self, who: str) -> str:
         def work(connection: Connection) -> str:
             row = connection.execute(

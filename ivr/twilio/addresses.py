@@ -62,13 +62,14 @@ class Addresses:
         """Where a waiting call is sent when somebody is reserved for it."""
         return self._of("call", turn, "reserved")
 
-    def leg(self, turn: int, who: str) -> str:
-        """What is said to who has picked up, before they meet the caller."""
-        return self._of("leg", turn, who)
+    def leg(self, turn: int, index: int) -> str:
+        """What is said to who has picked up, before they meet the caller; `index`: which of the
+        telephones that the turn rings."""
+        return self._of("leg", turn, index)
 
-    def leg_key(self, turn: int, who: str) -> str:
+    def leg_key(self, turn: int, index: int) -> str:
         """The key by which who has picked up outside accepts."""
-        return self._of("leg", turn, who, "key")
+        return self._of("leg", turn, index, "key")
 
     def sound(self, name: str) -> str:
         """A sound file of ours; its name is a digest of its content."""

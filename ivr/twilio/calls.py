@@ -15,10 +15,11 @@ from typing import Protocol
 
 import structlog
 
-from callflows.events import DialEnded, DialResult, Event
-from callflows.verbs import Dial, Hold, Record, Say, Verb
+from callflows.events import DialEnded, DialResult, Event, ReservationNoticed
+from callflows.verbs import Dial, Gather, Hold, Record, Say, Verb
 from ivr import messages
 from ivr.controller import Controller
+from ivr.order_events import Note
 from ivr.pending import OfferedCall, Pending, StaleTurn
 from ivr.twilio import forms
 from ivr.twilio.forms import BadForm, Form
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 
 CARRIER = "twilio"
 ANSWERS_KEPT = 10_000
+MOST_PHONES = 10
 
 
 class Provisions(Protocol):
@@ -69,14 +71,7 @@ class Calls:
 
     def began(self, form: Form) -> str:
         """A call has come in."""
-        call = OfferedCall(
-            call_id=call_id(form),
-            carrier=CARRIER,
-            channel=forms.call_sid(form),
-            access_number=self._provisions.access_number(form.get("To", "")),
-            caller_id=forms.caller_number(form),
-        )
-        return self._document(self._controller.offered_once(call, self._now()))
+        return self._document(self._controller.offered_once(self._call(form), self._now()))
 
     def turn(self, turn: int, form: Form) -> str:
         """The turn's last verb is over."""
@@ -91,6 +86,9 @@ class Calls:
         if form.get("RecordingSid"):
             sid, reference = forms.recording_sid(form), messages.reference(call, turn)
             self._provisions.recording_made(sid, reference, self._now())
+        if form.get("DialCallStatus") and form.get("CallStatus") in forms.ENDED:
+            self._left_dial(call, turn, form)
+            return nothing()
         pending = self._heard(call, turn, hear)
         if isinstance(pending, Pending) and pending.turn == turn:
             # Still to wait, and Twilio's queue has let the caller go: it is full, or failed.
@@ -131,28 +129,28 @@ class Calls:
         """The caller was sent here out of the queue: somebody is reserved."""
 
         def hear(last: Verb, reserved: bool) -> Event | None:
-            if not isinstance(last, Hold):
-                return None
-            return forms.out_of_queue(last, 0, reserved, self._now())
+            # In a menu, too: a counselor may have been reserved while the caller hears it.
+            waits = isinstance(last, Hold | Gather | Record)
+            return ReservationNoticed(self._now()) if waits and reserved else None
 
         call = call_id(form)
         return self._answered(call, turn, self._heard(call, turn, hear))
 
-    def picked_up(self, turn: int, who: str, form: Form) -> str:
+    def picked_up(self, turn: int, index: int, form: Form) -> str:
         """Somebody who was rung has picked up, and doesn't hear the caller yet."""
-        call, phone = self._rung(turn, who, form)
+        call, phone = self._rung(turn, index, form)
         if phone is None:
             return hang_up()
         if phone.must_accept:
-            return self._twiml.whisper(turn, who, self._provisions.accept_words(), True)
-        return self._accepted(call, turn, phone)
+            return self._twiml.accept(turn, index, self._provisions.accept_words())
+        return self._accepted(call, phone)
 
-    def accepted(self, turn: int, who: str, form: Form) -> str:
+    def accepted(self, turn: int, index: int, form: Form) -> str:
         """Who picked up outside has pressed a key."""
-        call, phone = self._rung(turn, who, form)
+        call, phone = self._rung(turn, index, form)
         if phone is None or forms.keys(form) != "1":
             return hang_up()
-        return self._accepted(call, turn, phone)
+        return self._accepted(call, phone)
 
     def status(self, form: Form) -> None:
         """What Twilio says of a call by itself."""
@@ -164,16 +162,36 @@ class Calls:
             # The message itself ends the call: its own request may come after this one. If it
             # never does, the call is found over later.
             return
-        self._controller.hung_up(call, self._now())
+        if not self._controller.hung_up(call, self._now()):
+            # The number's fallback served it while we could not.
+            served = Note("last_resort", CARRIER, {})
+            self._controller.served_without_us(self._call(form), self._now(), None, [served])
 
-    def _accepted(self, call: Pending, turn: int, phone: Phone) -> str:
+    def _left_dial(self, call: str, turn: int, form: Form) -> None:
+        """The caller was gone when the Dial ended: whoever rang in vain is not to blame."""
+        result = forms.dial_result(form)
+        if result is not DialResult.ANSWERED:
+            result = DialResult.ABANDONED
+        talked = forms.seconds(form, "DialCallDuration")
+        self._controller.hung_up(call, self._now(), result, turn, talked)
+
+    def _call(self, form: Form) -> OfferedCall:
+        return OfferedCall(
+            call_id=call_id(form),
+            carrier=CARRIER,
+            channel=forms.call_sid(form),
+            access_number=self._provisions.access_number(form.get("To", "")),
+            caller_id=forms.caller_number(form),
+        )
+
+    def _accepted(self, call: Pending, phone: Phone) -> str:
         if not phone.counselor:
             return nothing()
         self._controller.answered_by(call.call_id, phone.who, self._now())
         words = self._provisions.whisper(call.call_id, call.order_no)
-        return self._twiml.whisper(turn, phone.who, words, must_accept=False)
+        return self._twiml.whisper(words)
 
-    def _rung(self, turn: int, who: str, form: Form) -> tuple[Pending, Phone | None]:
+    def _rung(self, turn: int, index: int, form: Form) -> tuple[Pending, Phone | None]:
         """The call that this leg is of, and the telephone it rings; None where it rings no more."""
         parent = form.get("ParentCallSid", "")
         pending = self._controller.standing(call_id({"CallSid": parent}))
@@ -182,8 +200,16 @@ class Calls:
         last = pending.verbs[-1]
         if pending.turn != turn or not isinstance(last, Dial):
             return pending, None
-        phones = self._provisions.phones(pending, last)
-        return pending, next((phone for phone in phones if phone.who == who), None)
+        phones = self._phones(pending, last)
+        return pending, phones[index] if index < len(phones) else None
+
+    def _phones(self, pending: Pending, dial: Dial) -> Sequence[Phone]:
+        """Whom a Dial rings. The first to pick up silences all others, so a mobile, whose
+        voicemail may be the first, rings only where nobody else does; and Twilio rings ten at the
+        most ("TwiML Voice: Dial")."""
+        phones = self._provisions.phones(pending, dial)
+        sure = [phone for phone in phones if not phone.must_accept]
+        return (sure or phones)[:MOST_PHONES]
 
     def _waiting(self, turn: int, form: Form, waited: int, pressed: str, *, alone: bool) -> str:
         def hear(last: Verb, reserved: bool) -> Event | None:
@@ -218,6 +244,8 @@ class Calls:
 
     def _answered(self, call: str, turn: int, now: Pending | str) -> str:
         answer = now if isinstance(now, str) else self._document(now)
+        if isinstance(now, Pending) and now.turn == turn:
+            return answer  # it isn't over: something else will be answered to it
         with self._answering:
             answer = self._answers.setdefault((call, turn), answer)
             while len(self._answers) > ANSWERS_KEPT:
@@ -228,12 +256,19 @@ class Calls:
         """TwiML for what stands. What nobody reached by Twilio can answer is over at once, and
         its words, which promise somebody, are not spoken."""
         while True:
+            if not pending.verbs:
+                return hang_up()  # the call is over
             last = pending.verbs[-1]
-            phones = self._provisions.phones(pending, last) if isinstance(last, Dial) else ()
-            if phones or not isinstance(last, Dial):
+            if not isinstance(last, Dial):
+                return self._twiml.turn(pending, (), silent)
+            phones = self._phones(pending, last)
+            if phones:
                 return self._twiml.turn(pending, phones, silent)
             event = DialEnded(self._now(), DialResult.UNREACHABLE)
-            pending = self._controller.advanced(pending.call_id, pending.turn, event)
+            try:
+                pending = self._controller.advanced(pending.call_id, pending.turn, event)
+            except StaleTurn:  # another request was first
+                pending = self._controller.standing(pending.call_id) or pending
 
 
 def call_id(form: Mapping[str, str]) -> str:

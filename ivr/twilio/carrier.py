@@ -11,6 +11,7 @@ import structlog
 from flask import Flask
 from waitress import create_server
 
+from config.database import StoreUnavailable
 from config.settings import LOOPBACK, Settings
 from config.twilio_numbers import load_twilio_numbers
 from ivr.assembly import Assembly
@@ -72,6 +73,8 @@ class TwilioCarrier:
             self.addresses,
             sounds.file,
         )
+        self._seen_ended: set[tuple[str, int]] = set()
+        """Calls that were over at the last look, and the turn they stood in."""
         self._releases = ThreadPoolExecutor(RELEASES, thread_name_prefix="twilio-release")
 
     def wake(self, woken: Woken) -> None:
@@ -80,23 +83,22 @@ class TwilioCarrier:
 
     def release(self, woken: Woken) -> None:
         try:
+            # It may have looked by itself: what it does now must not be torn down.
+            if not self._controller.slept_on(woken):
+                return
             self._rest.redirect(woken.channel, self.addresses.reserved(woken.turn))
-        except TwilioUnavailable as error:
+        except (TwilioUnavailable, StoreUnavailable) as error:
             log.error("twilio_release_failed", call_id=woken.call_id, reason=str(error))
 
     def fetch_recordings(self) -> None:
         """Copy messages here, delete them there."""
-        try:
-            fetch_all(
-                self._assembly.store, self._rest, self._assembly.settings.recordings_directory,
-                self._now,
-            )  # fmt: skip
-        except (TwilioUnavailable, OSError) as error:
-            log.error("twilio_recordings_not_fetched", reason=str(error))
+        folder = self._assembly.settings.recordings_directory
+        fetch_all(self._assembly.store, self._rest, folder, self._now)
 
     def reconcile(self) -> None:
         """Calls that Twilio has ended and not told of are over."""
         now = self._now()
+        seen: set[tuple[str, int]] = set()
         for call in self._controller.open_calls():
             if call.carrier != CARRIER or now - call.offered_at < LOOKED_AFTER:
                 continue
@@ -105,9 +107,13 @@ class TwilioCarrier:
             except TwilioUnavailable as error:
                 log.error("twilio_not_asked", reason=str(error))
                 return
-            if ended:
+            if ended and (call.call_id, call.turn) not in self._seen_ended:
+                # Its last request may be on its way: a message's, above all.
+                seen.add((call.call_id, call.turn))
+            elif ended:
                 log.error("twilio_call_ended_untold", call_id=call.call_id)
                 self._controller.hung_up(call.call_id, now)
+        self._seen_ended = seen
 
     def close(self) -> None:
         self._releases.shutdown(wait=False)

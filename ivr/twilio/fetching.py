@@ -1,7 +1,7 @@
 """Messages that are at Twilio's: each is copied here, then deleted there.
 
 A row is written before the call goes on, so a message is fetched even if we die in between. It is
-deleted there only once its copy is whole and on the disk; a crash in between fetches it again.
+deleted there only once its copy is whole and on the disk; after a crash in between the copy counts.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, select
 
 from config.database import Instant, Store, metadata
 from config.statements import Statement
+from ivr.twilio.rest import TwilioUnavailable
 
 log = structlog.get_logger()
 
@@ -76,29 +77,40 @@ def recording_made(store: Store, recording_sid: str, reference: str, at: datetim
 def fetch_all(
     store: Store, there: RecordingsThere, folder: Path, now: Callable[[], datetime]
 ) -> int:
-    """Fetch what can be fetched; how many were. Raises StoreUnavailable, TwilioUnavailable."""
+    """Fetch what can be fetched; how many were. Raises StoreUnavailable."""
     fetched = 0
     for sid, reference in store.read(_there.rows):
-        sound = there.recording(sid)
-        if sound is None:
+        try:
+            if not _fetch(there, sid, folder / f"{reference}.wav"):
+                continue
+        except (TwilioUnavailable, OSError) as error:  # the others must not wait for this one
+            log.error("twilio_recording_not_fetched", recording=reference, reason=str(error))
             continue
-        _keep(folder, reference, sound)
-        there.delete_recording(sid)
         store.write(partial(_fetched.later, sid=sid, at=now()))
         fetched += 1
     return fetched
 
 
-def _keep(folder: Path, reference: str, sound: bytes) -> None:
+def _fetch(there: RecordingsThere, sid: str, file: Path) -> bool:
+    """Is it here, and there no more? A crash may have come after its deletion there."""
+    sound = there.recording(sid)
+    if sound is None:
+        return file.exists()
+    _keep(file, sound)
+    there.delete_recording(sid)
+    return True
+
+
+def _keep(kept: Path, sound: bytes) -> None:
     """Whole or not at all, and safe from the power."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=kept.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(sound)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, folder / f"{reference}.wav")
+        os.replace(temporary, kept)
     except BaseException:
         os.unlink(temporary)
         raise

@@ -83,8 +83,7 @@ def event_of(verb: Verb, form: Form, reference: str, at: datetime) -> Event:
         case Record():
             return _recorded(form, reference, at)
         case Dial():
-            result = _dial_result(form)
-            return DialEnded(at, result, None, seconds(form, "DialCallDuration"))
+            return DialEnded(at, dial_result(form), None, seconds(form, "DialCallDuration"))
         case _:
             raise BadForm(f"nothing waits for an answer to {type(verb).__name__}")
 
@@ -129,7 +128,7 @@ def _recorded(form: Form, reference: str, at: datetime) -> RecordingFinished:
     return RecordingFinished(at, reference if length else "", length, key, hung_up)
 
 
-def _dial_result(form: Form) -> DialResult:
+def dial_result(form: Form) -> DialResult:
     """Answered means bridged: `completed` is also said of who picked up and didn't accept
     ("TwiML Voice: Dial", DialCallStatus, DialBridged)."""
     match form.get("DialCallStatus", ""):
@@ -138,9 +137,7 @@ def _dial_result(form: Form) -> DialResult:
             return DialResult.ANSWERED if bridged else DialResult.NO_ANSWER
         case "busy":
             return DialResult.BUSY
-        case "no-answer":
+        case "no-answer" | "canceled":
             return DialResult.NO_ANSWER
-        case "canceled":
-            return DialResult.ABANDONED
         case _:
             return DialResult.UNREACHABLE

@@ -102,6 +102,8 @@ class Twiml:
                     play_beep=True,
                     trim="do-not-trim",
                 )
+                # Of an empty recording Twilio doesn't ask the action, and goes on here.
+                response.redirect(self.addresses.turn(pending.turn))
             case Dial():
                 self._dial(response, pending.turn, last, phones)
             case Hangup():
@@ -121,13 +123,16 @@ class Twiml:
         again = self.addresses.wait_alone(turn, waited + MUSIC_SECONDS + 1)
         return self._music(self.addresses.wait_alone_key(turn, waited), waited, again)
 
-    def whisper(self, turn: int, who: str, words: Say, must_accept: bool) -> str:
+    def whisper(self, words: Say) -> str:
         """To who has picked up, before they meet the caller."""
         response = VoiceResponse()
-        if not must_accept:
-            self._say_all(response, [words])
-            return written(response)
-        gather = self._gather(response, self.addresses.leg_key(turn, who), 1, ACCEPT_SECONDS)
+        self._say_all(response, [words])
+        return written(response)
+
+    def accept(self, turn: int, index: int, words: Say) -> str:
+        """To who has picked up outside: a person presses 1, a voicemail doesn't."""
+        response = VoiceResponse()
+        gather = self._gather(response, self.addresses.leg_key(turn, index), 1, ACCEPT_SECONDS)
         self._say_all(gather, [words])
         response.hangup()
         return written(response)
@@ -170,10 +175,10 @@ class Twiml:
             timeout=verb.ring_seconds,
             caller_id=self.caller_id,
         )
-        for phone in phones:
+        for index, phone in enumerate(phones):
             told = {}
             if phone.counselor or phone.must_accept:
-                told["url"] = self.addresses.leg(turn, phone.who)
+                told["url"] = self.addresses.leg(turn, index)
             match phone.kind:
                 case "twilio_client":
                     dial.client(phone.address, **told)

@@ -17,7 +17,7 @@ class Voice(NamedTuple):
 _VOICES = {
     "zh-CN": Voice("Polly.Zhiyu", "cmn-CN"),
     "en": Voice("Polly.Joanna", "en-US"),
-    "yue": Voice("Polly.Hiujin", "yue-CN"),
+    "yue": Voice("Polly.Hiujin-Neural", "yue-CN"),
 }
 
 

@@ -97,13 +97,13 @@ def _blueprint(
     def reserved(turn: int) -> Response:
         return answer(lambda form: calls.reserved(turn, form))
 
-    @webhooks.post("/leg/<int:turn>/<who>")
-    def picked_up(turn: int, who: str) -> Response:
-        return answer(lambda form: calls.picked_up(turn, who, form))
+    @webhooks.post("/leg/<int:turn>/<int:index>")
+    def picked_up(turn: int, index: int) -> Response:
+        return answer(lambda form: calls.picked_up(turn, index, form))
 
-    @webhooks.post("/leg/<int:turn>/<who>/key")
-    def accepted(turn: int, who: str) -> Response:
-        return answer(lambda form: calls.accepted(turn, who, form))
+    @webhooks.post("/leg/<int:turn>/<int:index>/key")
+    def accepted(turn: int, index: int) -> Response:
+        return answer(lambda form: calls.accepted(turn, index, form))
 
     @webhooks.post("/status")
     def status() -> Response:

@@ -36,7 +36,12 @@ def record(
             leg.status = "completed"
             twilio.notify(leg, action, method, {**leg.parameters(), **parameters})
         raise
-    return Source(action, method, _finish(leg, recording, element, digit))
+    parameters = _finish(leg, recording, element, digit)
+    # Record: of an empty recording the action isn't asked, and the document goes on.
+    silence = int(element.get("timeout", "5"))
+    if not digit and leg.speaks_until <= recording.began and recording.raw_seconds == silence:
+        return None
+    return Source(action, method, parameters)
 
 
 def _listen(leg: Leg, element: etree._Element) -> Steps[str]:
