@@ -15,7 +15,6 @@ from sqlalchemy import Connection, bindparam, case, func, null, or_, select, upd
 
 from agents.counselor import HELD, Happening, OutOfPlace, State, after, states_before
 from agents.roster import (
-    MATCHING,
     PEOPLE_TIME,
     Counselor,
     Role,
@@ -23,7 +22,7 @@ from agents.roster import (
     counselors,
     remembered,
 )
-from config.database import one_at_a_time
+from config.database import MATCHING, one_at_a_time
 from config.statements import Statement
 
 c = counselors.c

@@ -31,12 +31,8 @@ from sqlalchemy import (
 )
 
 from agents.counselor import HELD, State
-from config.database import Instant, metadata, one_at_a_time
+from config.database import MATCHING, Instant, metadata, one_at_a_time
 from config.statements import Statement
-
-MATCHING = 1
-"""What `one_at_a_time` holds whenever a counselor's presence or the queue changes. It is taken
-before any row is touched, so that two engines never wait for each other."""
 
 PEOPLE_TIME = ZoneInfo("Asia/Shanghai")
 

@@ -28,6 +28,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
@@ -46,6 +47,9 @@ metadata = MetaData()
 
 LOCK_SECONDS = 5
 READS_AT_ONCE = 8
+MATCHING = 1
+"""What `one_at_a_time` holds whenever a counselor's presence or the queue changes. It is taken
+before any row is touched, so that two engines never wait for each other."""
 
 
 class StoreUnavailable(Exception):
@@ -209,6 +213,16 @@ def _lost(connection: Connection) -> bool:
     return isinstance(driver, psycopg.Connection) and driver.closed
 
 
+def _idle(connection: Connection) -> bool:
+    """Is no transaction open on it?"""
+    if connection.closed or connection.invalidated:
+        return False
+    driver: Any = connection.connection.dbapi_connection
+    if isinstance(driver, psycopg.Connection):
+        return driver.info.transaction_status == TransactionStatus.IDLE
+    return not driver.in_transaction
+
+
 class _Undone(Exception):
     """A transaction that left nothing behind, through no fault of its work."""
 
@@ -338,9 +352,10 @@ class _Writer:
             self._connection = self._engine.connect()
         try:
             return _attempt(self._connection, partial(_all_of, works))
-        except BaseException:
+        except BaseException as error:
             # Whether the transaction is still open depends on what failed, and how.
-            self._give_up()
+            if not (_is_mistake(error) and _idle(self._connection)):
+                self._give_up()
             raise
 
     def _give_up(self) -> None:
@@ -358,6 +373,8 @@ _release_savepoint = Statement(text("RELEASE SAVEPOINT one"))
 def _all_of(works: list[Work], connection: Connection) -> list[Outcome]:
     if len(works) == 1:
         return [Outcome(works[0](connection))]
+    # Before any row, as each alone would: the second of them may match, too.
+    one_at_a_time(connection, MATCHING)
     return [_in_savepoint(connection, work) for work in works]
 
 

@@ -30,8 +30,7 @@ from agents.offer_results import (
     node_is_failing,
 )
 from agents.presence import Person
-from agents.roster import MATCHING
-from config.database import one_at_a_time
+from config.database import MATCHING, one_at_a_time
 from routing import offers, waiting
 from routing.changes import Changes, Nobody, Outcome, Reserved, Waiting
 from routing.offers import Offer

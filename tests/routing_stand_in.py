@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from agents import presence, roster
 from agents.counselor import State
 from agents.presence import Person
-from agents.roster import MATCHING, Contact, Counselor, Role
-from config.database import one_at_a_time
+from agents.roster import Contact, Counselor, Role
+from config.database import MATCHING, one_at_a_time
 from routing import offers
 from routing.queues import Changes, Queues
 from routing.router import WaitingCall
