@@ -28,7 +28,8 @@ class NobodyToRing(Exception):
 
 
 def fallback(numbers: Sequence[str], caller_id: str) -> str:
-    """The document. `numbers`: who is rung, all at once; E.164. Raises NobodyToRing."""
+    """The document. `numbers`: who is rung, all at once; E.164. `caller_id`: empty: the caller's
+    own number is shown. Raises NobodyToRing."""
     reachable = [number for number in dict.fromkeys(numbers) if number.startswith("+")]
     if not reachable:
         raise NobodyToRing(
@@ -40,7 +41,7 @@ def fallback(numbers: Sequence[str], caller_id: str) -> str:
     for number in range(ROUNDS):
         words = STAY if number else FIRST
         response.say(words, voice=voice.name, language=voice.language)
-        dial = response.dial(timeout=RING_SECONDS, caller_id=caller_id)
+        dial = response.dial(timeout=RING_SECONDS, caller_id=caller_id or None)
         for address in reachable:
             dial.number(address)
     response.say(LAST, voice=voice.name, language=voice.language)
