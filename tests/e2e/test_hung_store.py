@@ -48,11 +48,11 @@ def test_a_store_that_hangs_costs_no_caller_and_no_order(
         talk = line.phones.start_call(GUANGZHOU, "13570000351", keys=LAW)
         desk.wait_for("answered")
         line.until(lambda: line.state("8002") == "on_call")
-        queued = line.phones.start_call(GUANGZHOU, "13570000352", keys=LAW, talks=42.0)
+        queued = line.phones.start_call(GUANGZHOU, "13570000352", keys=LAW, talks=60.0)
         line.until(lambda: bool(line.store(waiting.unserved)))
         orders = line.orders()
         with postgresql.hung():
-            new = [line.phones.start_call(GUANGZHOU, caller, talks=42.0) for caller in CALLERS]
+            new = [line.phones.start_call(GUANGZHOU, caller, talks=60.0) for caller in CALLERS]
             danger = line.phones.start_call(
                 GUANGZHOU, "13570000353", keys=[(s, "*") for s in (1.0, 2.5, 4.0, 5.5)]
             )
