@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import audioop
 import os
-import tempfile
 import warnings
 from pathlib import Path
+
+from recordings.whole_file import whole_file
 
 with warnings.catch_warnings():
     # It warns of a missing ffmpeg, which WAV needs not, and of its own regular expressions.
@@ -36,17 +37,10 @@ def levelled(sound: AudioSegment, dbfs: float = SPEECH_DBFS) -> AudioSegment:
 
 
 def write(sound: AudioSegment, path: Path) -> None:
-    """Write a WAV file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            sound.export(file, format="wav")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Write a WAV file that appears whole or not at all, and that Asterisk may read."""
+    with whole_file(path) as file:
+        sound.export(file, format="wav")
+        os.fchmod(file.fileno(), 0o644)
 
 
 def _softened(samples: bytes) -> bytes:

@@ -5,23 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-from sqlalchemy import Connection
-
 from agents import roster
 from agents.roster import Contact
-from ivr import messages
+from ivr import messages, rung
 from ivr.assembly import Assembly
 from ivr.asterisk.performer import RecordingPlace
 from ivr.controller import Controller
 from recordings.prompts import PromptCache
-from routing import offers
-from routing.directory import NotInDirectory
-
-log = structlog.get_logger()
-
-DUTY_PHONE = "duty_phone"
-"""The directory's service whose lines are our own people's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +42,20 @@ class Provisions:
         """Every phone here of everybody the offer holds: all of them ring."""
         here = roster.reached(roster.CONTACT_KINDS, self.assembly.settings.asterisk_name)
 
-        def work(connection: Connection) -> list[Phone]:
-            parts = offers.parts_of(connection, offer_id)
-            of = roster.contacts_of(connection, [part.counselor_id for part in parts])
-            return [
-                Phone(part.counselor_id, contact.kind, address)
-                for part in parts
-                for contact in of.get(part.counselor_id, ())
-                if contact.reach in here and (address := self._address(contact)) is not None
-            ]
-
-        return self.assembly.store.read(work)
+        found = self.assembly.store.read(lambda c: rung.contacts(c, offer_id, here))
+        return [
+            Phone(counselor_id, contact.kind, address)
+            for counselor_id, contact in found
+            if (address := self._address(contact)) is not None
+        ]
 
     def directory_line(self, entry_id: str) -> Phone | None:
-        try:
-            entry = self.assembly.directory.entry(entry_id)
-        except NotInDirectory:
-            log.error("directory_entry_withdrawn", entry=entry_id)
+        entry = rung.directory_entry(self.assembly.directory, entry_id)
+        if entry is None:
             return None
         if entry.local:
             return Phone(entry_id, "sip", f"sip-{entry.number}")
-        # A duty phone is a mobile of ours, with a voicemail that "answers" too.
-        kind = "outside" if entry.service == DUTY_PHONE else "sister_line"
+        kind = "outside" if entry.service == rung.DUTY_PHONE else "sister_line"
         return Phone(entry_id, kind, f"{entry.number}@{self.assembly.settings.outbound_trunk}")
 
     def recording_place(self, call_id: str, verbs_turn: int) -> RecordingPlace:

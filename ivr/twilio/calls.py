@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-import structlog
-
 from callflows.events import DialEnded, DialResult, Event, ReservationNoticed
 from callflows.verbs import Dial, Gather, Hold, Record, Say, Verb
 from ivr import messages
@@ -24,8 +22,6 @@ from ivr.pending import OfferedCall, Pending, StaleTurn
 from ivr.twilio import forms
 from ivr.twilio.forms import BadForm, Form
 from ivr.twilio.twiml import Phone, Twiml, hang_up, leave, nothing
-
-log = structlog.get_logger()
 
 CARRIER = "twilio"
 ANSWERS_KEPT = 10_000
@@ -38,7 +34,7 @@ class Provisions(Protocol):
     def access_number(self, number: str) -> str:
         """Ours that a number of Twilio's stands for."""
 
-    def phones(self, pending: Pending, dial: Dial) -> Sequence[Phone]:
+    def phones(self, dial: Dial) -> Sequence[Phone]:
         """Every telephone that Twilio reaches of those a Dial rings."""
 
     def whisper(self, call_id: str, order_no: str) -> Say:
@@ -200,14 +196,14 @@ class Calls:
         last = pending.verbs[-1]
         if pending.turn != turn or not isinstance(last, Dial):
             return pending, None
-        phones = self._phones(pending, last)
+        phones = self._phones(last)
         return pending, phones[index] if index < len(phones) else None
 
-    def _phones(self, pending: Pending, dial: Dial) -> Sequence[Phone]:
+    def _phones(self, dial: Dial) -> Sequence[Phone]:
         """Whom a Dial rings. The first to pick up silences all others, so a mobile, whose
         voicemail may be the first, rings only where nobody else does; and Twilio rings ten at the
         most ("TwiML Voice: Dial")."""
-        phones = self._provisions.phones(pending, dial)
+        phones = self._provisions.phones(dial)
         sure = [phone for phone in phones if not phone.must_accept]
         return (sure or phones)[:MOST_PHONES]
 
@@ -261,7 +257,7 @@ class Calls:
             last = pending.verbs[-1]
             if not isinstance(last, Dial):
                 return self._twiml.turn(pending, (), silent)
-            phones = self._phones(pending, last)
+            phones = self._phones(last)
             if phones:
                 return self._twiml.turn(pending, phones, silent)
             event = DialEnded(self._now(), DialResult.UNREACHABLE)

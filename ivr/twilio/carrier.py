@@ -13,6 +13,7 @@ from waitress import create_server
 
 from config.database import StoreUnavailable
 from config.settings import LOOPBACK, Settings
+from config.topics import load_topics
 from config.twilio_numbers import load_twilio_numbers
 from ivr.assembly import Assembly
 from ivr.controller import Controller
@@ -63,7 +64,9 @@ class TwilioCarrier:
         numbers = load_twilio_numbers(settings.twilio_numbers_file, controller.house.serves)
         calls = Calls(
             controller,
-            TwilioProvisions(assembly, controller, numbers),
+            TwilioProvisions(
+                assembly, controller, numbers, load_topics(settings.stations_directory)
+            ),
             Twiml(self.addresses, sounds, settings.twilio_caller_id),
             now,
         )

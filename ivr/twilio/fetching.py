@@ -7,7 +7,6 @@ deleted there only once its copy is whole and on the disk; after a crash in betw
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -20,6 +19,7 @@ from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, select
 from config.database import Instant, Store, metadata
 from config.statements import Statement
 from ivr.twilio.rest import TwilioUnavailable
+from recordings.whole_file import whole_file
 
 log = structlog.get_logger()
 
@@ -96,21 +96,9 @@ def _fetch(there: RecordingsThere, sid: str, file: Path) -> bool:
     sound = there.recording(sid)
     if sound is None:
         return file.exists()
-    _keep(file, sound)
+    with whole_file(file) as kept:
+        kept.write(sound)
+        kept.flush()
+        os.fsync(kept.fileno())
     there.delete_recording(sid)
     return True
-
-
-def _keep(kept: Path, sound: bytes) -> None:
-    """Whole or not at all, and safe from the power."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=kept.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(sound)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, kept)
-    except BaseException:
-        os.unlink(temporary)
-        raise

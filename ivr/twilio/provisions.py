@@ -6,26 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-from sqlalchemy import Connection
-
-from agents import roster
-from agents.roster import Contact
 from callflows.verbs import Dial, Say
-from config.topics import load_topics
+from config.topics import NOT_CHOSEN, Topic
+from ivr import rung
 from ivr.assembly import Assembly
 from ivr.controller import Controller
 from ivr.house import CARRIER_KINDS
-from ivr.pending import Pending
 from ivr.twilio.fetching import recording_made
 from ivr.twilio.twiml import Phone
-from routing import offers
-from routing.directory import NotInDirectory
 
-log = structlog.get_logger()
-
-DUTY_PHONE = "duty_phone"
-"""The directory's service whose lines are our own people's."""
 LANGUAGE = "zh-CN"
 """Of our own people."""
 ACCEPT = "12355来电，接听请按1。"
@@ -41,31 +30,30 @@ class TwilioProvisions:
     assembly: Assembly
     controller: Controller
     numbers: Mapping[str, str]
+    topics: Mapping[str, Topic]
 
     def access_number(self, number: str) -> str:
         return self.numbers.get(number, number)
 
-    def phones(self, pending: Pending, dial: Dial) -> list[Phone]:
+    def phones(self, dial: Dial) -> list[Phone]:
         if dial.kind == "directory":
             return self._line(dial.target)
 
-        def work(connection: Connection) -> list[Phone]:
-            parts = offers.parts_of(connection, dial.target)
-            of = roster.contacts_of(connection, [part.counselor_id for part in parts])
-            return [
-                Phone(part.counselor_id, contact.kind, contact.address, _must_accept(contact))
-                for part in parts
-                for contact in of.get(part.counselor_id, ())
-                if contact.kind in CARRIER_KINDS["twilio"]
-            ]
-
-        return self.assembly.store.read(work)
+        reached = CARRIER_KINDS["twilio"]
+        found = self.assembly.store.read(lambda c: rung.contacts(c, dial.target, reached))
+        return [
+            Phone(counselor_id, contact.kind, contact.address, contact.kind == "outside")
+            for counselor_id, contact in found
+        ]
 
     def whisper(self, call_id: str, order_no: str) -> Say:
         values = self.controller.values(call_id)
-        topics = load_topics(self.assembly.settings.stations_directory)
-        topic = topics.get(values.get("topic", "unknown"), topics["unknown"]).name(LANGUAGE)
-        words = (values.get("region_name", "地区不详"), topic, f"工单{order_no[-4:]}")
+        topic = self.topics.get(values.get("topic", NOT_CHOSEN), self.topics[NOT_CHOSEN])
+        words = (
+            values.get("region_name", "地区不详"),
+            topic.name(LANGUAGE),
+            f"工单{order_no[-4:]}",
+        )
         return Say("，".join(words), LANGUAGE, "whisper")
 
     def accept_words(self) -> Say:
@@ -75,17 +63,9 @@ class TwilioProvisions:
         recording_made(self.assembly.store, recording_sid, reference, at)
 
     def _line(self, entry_id: str) -> list[Phone]:
-        try:
-            entry = self.assembly.directory.entry(entry_id)
-        except NotInDirectory:
-            log.error("directory_entry_withdrawn", entry=entry_id)
-            return []
-        if entry.local or not entry.number.startswith("+"):
+        entry = rung.directory_entry(self.assembly.directory, entry_id)
+        if entry is None or entry.local or not entry.number.startswith("+"):
             # A phone of Asterisk's, or a short code, which means something else abroad.
             return []
-        must_accept = entry.service == DUTY_PHONE
+        must_accept = entry.service == rung.DUTY_PHONE
         return [Phone(entry_id, "outside", entry.number, must_accept, counselor=False)]
-
-
-def _must_accept(contact: Contact) -> bool:
-    return contact.kind == "outside"
