@@ -210,19 +210,13 @@ class Controller:
     def counselor_answered(self, call_id: str, number: str, at: datetime) -> None:
         """The counselor whose desk or own telephone has `number` is talking with the caller.
         Anybody else's number changes nothing."""
-
-        def whose(tx: Transaction, rung: Sequence[str]) -> str | None:
-            return self.house.reached(tx, rung, number)
-
-        self._write(lambda tx: self.house.counselor_answered(tx, call_id, whose, at))
+        self._write(lambda tx: self.house.counselor_answered(tx, call_id, at, number=number))
 
     def answered_by(self, call_id: str, counselor_id: str, at: datetime) -> None:
         """This counselor is talking with the caller, if the call rings them."""
-
-        def they(_tx: Transaction, rung: Sequence[str]) -> str | None:
-            return counselor_id if counselor_id in rung else None
-
-        self._write(lambda tx: self.house.counselor_answered(tx, call_id, they, at))
+        self._write(
+            lambda tx: self.house.counselor_answered(tx, call_id, at, counselor_id=counselor_id)
+        )
 
     def counselors_changed(self, change: Callable[[Connection], T], at: datetime) -> T:
         """Apply a change of presence or roster; whoever waits for them is served."""

@@ -6,7 +6,7 @@ order. The only room where queue, directory, regions and the log meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -257,24 +257,24 @@ class House:
     def unanswered(self, connection: Connection, call_id: str) -> bool:
         return any(part.answered_at is None for part in offers.of_call(connection, call_id))
 
-    def reached(self, tx: Transaction, rung: Sequence[str], number: str) -> str | None:
-        """Who of those rung has this desk number, or this own telephone."""
-        return _reached(tx.connection, rung, number)
-
     def counselor_answered(
         self,
         tx: Transaction,
         call_id: str,
-        who: Callable[[Transaction, Sequence[str]], str | None],
         at: datetime,
+        *,
+        counselor_id: str | None = None,
+        number: str = "",
     ) -> None:
-        """The counselor whom `who` finds among those rung is talking with the caller of the
-        present offer."""
+        """The counselor of this id, or else whose desk or own telephone has `number`, is talking
+        with the caller of the present offer, if it rings them."""
         row = sessions.load(tx.connection, call_id)
         if row is None or row.ended_at is not None:
             return
         parts = self.queues.parts_held(tx.connection, call_id)
-        counselor_id = who(tx, [part.counselor_id for part in parts])
+        if counselor_id is None:
+            rung = [part.counselor_id for part in parts]
+            counselor_id = _reached(tx.connection, rung, number)
         for part in parts:
             if part.counselor_id == counselor_id and part.answered_at is None:
                 changes = self.queues.note_answered(tx.connection, parts, counselor_id, at)

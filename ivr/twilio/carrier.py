@@ -26,7 +26,7 @@ from ivr.twilio.rest import TwilioRest, TwilioUnavailable
 from ivr.twilio.signatures import Signatures
 from ivr.twilio.sounds import TwilioSounds
 from ivr.twilio.twiml import Twiml
-from ivr.twilio.webhooks import application
+from ivr.twilio.webhooks import LARGEST_BODY, application
 from recordings.prompts import PromptCache
 
 log = structlog.get_logger()
@@ -131,7 +131,7 @@ class WebhookServer:
             host=LOOPBACK,
             port=settings.twilio_port,
             threads=THREADS,
-            max_request_body_size=65_536,
+            max_request_body_size=LARGEST_BODY,
             channel_timeout=30,
             ident=None,
         )

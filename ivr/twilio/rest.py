@@ -56,16 +56,14 @@ class TwilioRest:
         self._login = (account_sid, auth_token)
         self._download = download
 
-    def redirect(self, call_sid: str, address: str) -> bool:
-        """Have a live call ask `address` for what comes next; False where it is over. Raises
-        TwilioUnavailable."""
+    def redirect(self, call_sid: str, address: str) -> None:
+        """Have a live call ask `address` for what comes next; one that is over is left alone.
+        Raises TwilioUnavailable."""
         try:
             self._do(lambda: self._client.calls(call_sid).update(url=address, method="POST"))
         except TwilioRestException as error:
-            if error.code == NOT_IN_PROGRESS or error.status == NOT_THERE:
-                return False
-            raise TwilioUnavailable(str(error.msg)) from error
-        return True
+            if error.code != NOT_IN_PROGRESS and error.status != NOT_THERE:
+                raise TwilioUnavailable(str(error.msg)) from error
 
     def ended(self, call_sid: str) -> bool:
         """Is a call over, or unknown? Raises TwilioUnavailable."""

@@ -145,9 +145,7 @@ class Twiml:
             response.redirect(again)
         return written(response)
 
-    def _gather(
-        self, parent: Any, action: str, keys: int, seconds: int, **more: Any
-    ) -> Any:  # fmt: skip
+    def _gather(self, parent: Any, action: str, keys: int, seconds: int, **more: Any) -> Any:
         # No finishing key: it ends nothing that no other key came before, and is not told.
         return parent.gather(
             input="dtmf",
