@@ -113,6 +113,7 @@ class Engine:
         self._scheduler.start()
         self.server.start()
         if self._twilio is not None:
+            self._twilio.prepare()
             self._webhooks.start()
         log.info("engine_started", engine=self.name)
 

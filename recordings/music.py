@@ -21,6 +21,7 @@ CHORDS = (
     (196.0, 246.9, 293.7, 440.0),
 )
 """C major 7, A minor 7, F, G with a ninth; in Hz."""
+LOOP_MS = (CHORD_MS - OVERLAP_MS) * len(CHORDS)
 
 
 def write_tones(sounds: Path, music: Path) -> None:
@@ -35,7 +36,7 @@ def write_tones(sounds: Path, music: Path) -> None:
 def hold_music() -> AudioSegment:
     """Soft slow chords that flow into each other; its end flows into its beginning."""
     size = CHORD_MS - OVERLAP_MS
-    loop = AudioSegment.silent(duration=size * len(CHORDS), frame_rate=TELEPHONE_HZ)
+    loop = AudioSegment.silent(duration=LOOP_MS, frame_rate=TELEPHONE_HZ)
     for number, chord in enumerate(CHORDS):
         sound = _chord(chord)
         loop = loop.overlay(sound, position=number * size)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.twilio_line import CALLER, NUMBER, TwilioLine, kinds
+from tests.twilio_line import CALLER, NUMBER, PUBLIC, TwilioLine, kinds
 
 GREETING = "你好，这里是12355青少年服务台"
 
@@ -86,3 +86,15 @@ def test_who_waits_is_released_by_rest_or_looks_by_itself(line: TwilioLine, wake
     assert [order["outcome"] for order in line.orders()] == ["answered", "answered"]
     # Whoever looks by itself does so every five seconds.
     assert kinds(line.orders()[1]).count("offer_made") == 1
+
+
+def test_the_music_is_there_before_anybody_waits(line: TwilioLine) -> None:
+    line.carrier.prepare()
+    twiml = line.carrier.addresses
+    client = line.carrier.application.test_client()
+    address = twiml.sound("music-3-4").removeprefix(PUBLIC)
+    answer = client.get(address)
+    assert (answer.status_code, answer.mimetype) == (200, "audio/wav")
+    assert len(answer.data) > 4 * 16_000
+    assert client.get(address.replace("music-3-4", "music-4-4")).status_code == 403
+    assert client.get(twiml.sound("../secret").removeprefix(PUBLIC)).status_code == 404

@@ -60,25 +60,29 @@ class TwilioCarrier:
         self._rest = rest or TwilioRest(settings.twilio_account_sid, token)
         self.addresses = Addresses(settings.twilio_public_address, assembly.log.keys.number)
         prompts = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
-        sounds = TwilioSounds(prompts, settings.data_directory / "twilio-sounds")
+        self._sounds = TwilioSounds(prompts, settings.data_directory / "twilio-sounds")
         numbers = load_twilio_numbers(settings.twilio_numbers_file, controller.house.serves)
         calls = Calls(
             controller,
             TwilioProvisions(
                 assembly, controller, numbers, load_topics(settings.stations_directory)
             ),
-            Twiml(self.addresses, sounds, settings.twilio_caller_id),
+            Twiml(self.addresses, self._sounds, settings.twilio_caller_id),
             now,
         )
         self.application: Flask = application(
             calls,
             Signatures(settings.twilio_public_address, settings.twilio_account_sid, token),
             self.addresses,
-            sounds.file,
+            self._sounds.file,
         )
         self._seen_ended: set[tuple[str, int]] = set()
         """Calls that were over at the last look, and the turn they stood in."""
         self._releases = ThreadPoolExecutor(RELEASES, thread_name_prefix="twilio-release")
+
+    def prepare(self) -> None:
+        """Before the first call."""
+        self._sounds.prepare()
 
     def wake(self, woken: Woken) -> None:
         """Send a waiting call on. A hint: where REST fails, the call looks by itself."""

@@ -7,12 +7,16 @@ of its content or of how it was made, so its address never changes its meaning.
 from __future__ import annotations
 
 import re
-import threading
 from pathlib import Path
 
-from recordings.audio import AudioSegment, write
-from recordings.music import hold_music
+from recordings.audio import write
+from recordings.music import LOOP_MS, hold_music
 from recordings.prompts import PromptCache
+
+MUSIC_SECONDS = 4
+"""A piece: a reservation that REST couldn't tell is noticed after it and a second of Gather's."""
+BEGINNINGS = range(LOOP_MS // 1000 - MUSIC_SECONDS + 1)
+"""Seconds of the loop at which a piece may begin."""
 
 _NAME = re.compile(r"[a-z0-9-]{1,64}\Z")
 
@@ -23,27 +27,24 @@ class TwilioSounds:
     def __init__(self, prompts: PromptCache, directory: Path) -> None:
         self._prompts = prompts
         self._directory = directory
-        self._music: AudioSegment | None = None
-        self._making = threading.Lock()
 
     def recorded(self, prompt: str, language: str) -> str | None:
         """The name of a person's recording of a prompt."""
         path = self._prompts.recorded_file(prompt, language)
         return path.name if path is not None else None
 
-    def music(self, waited: int, seconds: int) -> str:
-        """The name of the next `seconds` of music for who has waited so long."""
-        with self._making:
-            if self._music is None:
-                self._music = hold_music()
-            begin = waited * 1000 % (len(self._music) - seconds * 1000 + 1)
-            begin -= begin % 1000
-            name = f"music-{begin // 1000}-{seconds}"
-            file = self._directory / f"{name}.wav"
-            if not file.exists():
-                self._directory.mkdir(parents=True, exist_ok=True)
-                write(self._music[begin : begin + seconds * 1000], file)
-            return name
+    def prepare(self) -> None:
+        """Make the pieces of music that aren't there: no caller waits for them. The first time
+        takes a second or two."""
+        missing = [begin for begin in BEGINNINGS if not self._piece(begin).exists()]
+        if missing:
+            music = hold_music()
+            for begin in missing:
+                write(music[begin * 1000 : (begin + MUSIC_SECONDS) * 1000], self._piece(begin))
+
+    def music(self, waited: int) -> str:
+        """The name of the music's next piece, for who has waited so many seconds."""
+        return self._piece(waited % len(BEGINNINGS)).stem
 
     def file(self, name: str) -> Path | None:
         """The file behind a name; None for a name that we never gave."""
@@ -54,3 +55,6 @@ class TwilioSounds:
             if file.exists():
                 return file
         return None
+
+    def _piece(self, begin: int) -> Path:
+        return self._directory / f"music-{begin}-{MUSIC_SECONDS}.wav"

@@ -20,14 +20,13 @@ from twilio.twiml.voice_response import VoiceResponse
 from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say
 from ivr.pending import Pending
 from ivr.twilio.addresses import Addresses
+from ivr.twilio.sounds import MUSIC_SECONDS
 from ivr.twilio.voices import voice_of
 
 LARGEST_BYTES = 64_000
 """Twilio takes 64 kB ("TwiML for Programmable Voice", size of a response)."""
 QUEUE = "12355"
 ANY_KEY = "1234567890*#"
-MUSIC_SECONDS = 4
-"""A reservation that REST couldn't tell is noticed after this and a second of Gather's own."""
 ACCEPT_SECONDS = 4
 
 
@@ -52,8 +51,8 @@ class Sounds(Protocol):
     def recorded(self, prompt: str, language: str) -> str | None:
         """The name of a person's recording of a prompt."""
 
-    def music(self, waited: int, seconds: int) -> str:
-        """The name of the waiting music's next seconds, for who has waited so long."""
+    def music(self, waited: int) -> str:
+        """The name of the waiting music's next piece, for who has waited so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ class Twiml:
     def _music(self, action: str, waited: int, again: str | None) -> str:
         response = VoiceResponse()
         gather = self._gather(response, action, 1, 1)
-        gather.play(self.addresses.sound(self.sounds.music(waited, MUSIC_SECONDS)))
+        gather.play(self.addresses.sound(self.sounds.music(waited)))
         if again is not None:
             response.redirect(again)
         return written(response)
