@@ -26,7 +26,7 @@ from callflows.events import (
 from callflows.session import Frame, Session, Turn
 from callflows.steps.queue import called_back
 from callflows.steps.step import Enter, Exit
-from callflows.verbs import Answer, Dial, Gather, Hangup, Record, Verb
+from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Record, Verb
 
 Waiting = tuple[Verb, ...] | DataDip
 
@@ -53,7 +53,7 @@ def advance(callflow: Callflow, session: Session, event: Event) -> Turn:
     if isinstance(event, CallerHungUp) or _abandoned(event):
         return Turn(replace(call.session, outcome=_outcome(call.session, waiting)))
     # An answer to what a lost version asked says nothing here; `*` does.
-    heard = _hear(call, event, waiting) if not lost or "*" in keys_of(event) else None
+    heard = _hear(call, event, waiting) if not lost or CRISIS_KEY in keys_of(event) else None
     if heard is None:
         if keys_of(event) and isinstance(waiting, tuple) and _rings_counselor(waiting):
             # Impatience: the words before the ringing are not begun again.
@@ -76,7 +76,7 @@ def _not_begun(call: Call, event: Event) -> Turn:
 def _hear(call: Call, event: Event, waiting: Waiting) -> Call | None:
     """The call as the event leaves it, None where it is out of place."""
     keys = keys_of(event)
-    if "*" in keys:
+    if CRISIS_KEY in keys:
         if call.session.priority is Priority.CRISIS:
             return None
         return _to_crisis(call.changed(keys_pressed=True))

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+CRISIS_KEY = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

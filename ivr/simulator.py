@@ -23,7 +23,7 @@ from callflows.events import (
     RecordingFinished,
     ReservationNoticed,
 )
-from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say
+from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Hold, Record, Say
 from ivr.pending import OfferedCall, Pending
 
 ANSWER_SECONDS = 3
@@ -129,8 +129,8 @@ class Simulator:
             return NoInput(self.at)
         self._tell("caller", f"presses {keys}")
         self._pass(len(keys) * 0.5)
-        if "*" in keys:
-            return DigitsCollected(self.at, keys[: keys.index("*") + 1])
+        if CRISIS_KEY in keys:
+            return DigitsCollected(self.at, keys[: keys.index(CRISIS_KEY) + 1])
         return DigitsCollected(self.at, keys[: verb.max_digits].rstrip(verb.finish_on or None))
 
     def _hold(self, call_id: str, verb: Hold) -> Event:
@@ -142,16 +142,16 @@ class Simulator:
                 return ReservationNoticed(self.at)
             self._pass(min(1.0, (ends - self.at).total_seconds()))
             self.house.tick(self.at)
-            if key and key in verb.keys + "*":
+            if key and key in verb.keys + CRISIS_KEY:
                 self._tell("caller", f"presses {key}")
                 return HoldEnded(self.at, "key", key)
         return HoldEnded(self.at, "elapsed")
 
     def _record(self, verb: Record) -> Event:
         key = next(self.keys, "")
-        if key == "*":
+        if key == CRISIS_KEY:
             self._tell("caller", "presses *")
-            return RecordingFinished(self.at, "", 0, "*")
+            return RecordingFinished(self.at, "", 0, CRISIS_KEY)
         seconds = min(MESSAGE_SECONDS, verb.max_seconds)
         self._tell("caller", f"leaves a message of {seconds} s and hangs up")
         self._pass(seconds)

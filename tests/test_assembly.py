@@ -14,6 +14,7 @@ from config.settings import Settings
 from config.yaml_file import ConfigErrors
 from ivr.assembly import Assembly
 from ivr.serve import nobody_left
+from tests.orders import open_order
 from workorders.views import order_view
 
 TRUNK = '  - {name: %s, access_number: "%s", sources: [192.0.2.1], peer: "192.0.2.1:5060"}\n'
@@ -49,8 +50,9 @@ def test_when_a_shift_is_over_its_orders_are_the_duty_leads(tmp_path: Path) -> N
     shifts = assembly.shifts()
 
     def answered(connection: Connection, call_id: str, who: str, **columns: object) -> str:
-        order_no = log.open_order(
-            connection, call_id=call_id, at=evening, channel="asterisk", access_number="020-12355",
+        order_no = open_order(
+            log, connection, call_id=call_id, at=evening, channel="asterisk",
+            access_number="020-12355",
             caller_id=None, id_trust="withheld", fields={"station_home": "440100"},
         )  # fmt: skip
         log.append(connection, order_no, "answered", evening, f"counselor:{who}", {}, **columns)

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Connection, text
 
 from config.database import Store
+from tests.orders import open_order
 from workorders.command_line import workorders
 from workorders.log import Log
 from workorders.seals import seal_minute
@@ -37,7 +38,8 @@ def command(store: Store, log: Log, tmp_path: Path) -> Command:
     def call(connection: Connection) -> None:
         for number, days in enumerate((0, 1)):
             at = AT + timedelta(days=days)
-            order_no = log.open_order(
+            order_no = open_order(
+                log,
                 connection,
                 call_id=f"call-{number}",
                 at=at,

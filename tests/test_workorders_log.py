@@ -18,6 +18,7 @@ from sqlalchemy import select as sql_select
 from sqlalchemy.exc import DatabaseError
 
 from config.database import Store
+from tests.orders import open_order
 from workorders.keys import Keys
 from workorders.log import Log, OrderForgotten, OrderUnknown
 from workorders.order import order_events, orders, rebuild
@@ -33,7 +34,8 @@ NUMBER = "+8613570001234"
 def opening(
     log: Log, call_id: str = "call", caller_id: str | None = NUMBER, **fields: Any
 ) -> Callable[[Connection], str]:
-    return lambda connection: log.open_order(
+    return lambda connection: open_order(
+        log,
         connection,
         call_id=call_id,
         at=AT,
@@ -308,13 +310,14 @@ import sys, threading
 from datetime import UTC, datetime
 from pathlib import Path
 from config.database import Store
+from tests.orders import open_order
 from workorders.keys import Keys
 from workorders.log import Log
 store, log = Store(sys.argv[1]), Log(Keys.load(Path(sys.argv[2])))
 def write(thread):
     for number in range(1000):
         def call(c):
-            order_no = log.open_order(c, call_id=f"{thread}-{number}", at=datetime.now(UTC),
+            order_no = open_order(log, c, call_id=f"{thread}-{number}", at=datetime.now(UTC),
                 channel="phone", access_number="1", caller_id=None, id_trust="withheld", fields={})
             log.append(c, order_no, "queued", datetime.now(UTC), "engine", {})
             return order_no

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, text
 
 from config.database import Store
 from config.tables import load_tables
+from tests.orders import open_order
 from workorders.log import Log
 from workorders.seals import SealFileDiffers, seal_minute
 from workorders.verify import verify
@@ -32,7 +33,8 @@ def fill(store: Store, log: Log, seal_file: Path) -> None:
 
     def calls(connection: Connection) -> None:
         for name in ("a", "b", "c"):
-            order_no = log.open_order(
+            order_no = open_order(
+                log,
                 connection,
                 call_id=name,
                 at=AT,

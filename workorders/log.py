@@ -3,7 +3,7 @@
 Each event is marked with an HMAC-SHA256 over its content and the mark of the one before, with a
 key that isn't in the database. Kinds are past tense (`offered queued offer_made answered ended`);
 those that `order.changes` knows also change the order's row by rule. `data` is for operators and
-never holds personal data: that goes through `open_order` and `fill_in`, encrypted, and leaves
+never holds personal data: that goes through `opening` and `fill_in`, encrypted, and leaves
 only keyed digests here.
 """
 
@@ -129,14 +129,6 @@ class Log:
         row = dict.fromkeys(FIELDS)
         row.update(changes({}, "offered", at, "system", columns))
         return order_no, Opening(row, _NO_SECRETS | secrets, event)
-
-    def open_order(self, connection: Connection, **call: Any) -> str:
-        """Open the order of a call, as `opening` says, and return its number. A second call with
-        the same `call_id` changes nothing and returns the same number."""
-        order_no, opening = self.opening(connection, **call)
-        if opening is not None:
-            self.append_all(connection, order_no, (), opening)
-        return order_no
 
     def append(
         self,

@@ -13,11 +13,11 @@ from datetime import datetime
 import structlog
 
 from callflows.events import DialEnded, DialResult, DigitsCollected, Event, keys_of
-from callflows.verbs import Hangup
+from callflows.verbs import CRISIS_KEY, Hangup
 from config.database import StoreUnavailable
 from ivr.asterisk.channel import Channel, plain
 from ivr.asterisk.dialling import read_report
-from ivr.asterisk.performer import CRISIS_KEY, House, Performer
+from ivr.asterisk.performer import House, Performer
 from ivr.controller import Controller
 from ivr.pending import OfferedCall, Pending, StaleTurn
 

@@ -24,7 +24,7 @@ from callflows.events import (
     RecordingFinished,
     ReservationNoticed,
 )
-from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say, Verb
+from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Hold, Record, Say, Verb
 from ivr import messages
 from ivr.asterisk.channel import Channel, Recorded
 from ivr.asterisk.dialling import DialReport, begin_report, dial_string, read_report
@@ -33,7 +33,6 @@ from ivr.pending import Pending
 
 log = structlog.get_logger()
 
-CRISIS_KEY = "*"
 LONGEST_WAIT = timedelta(seconds=5)
 """A wake-up may be lost: a waiting call looks at its reservation by itself this often."""
 

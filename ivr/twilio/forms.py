@@ -21,9 +21,8 @@ from callflows.events import (
     RecordingFinished,
     ReservationNoticed,
 )
-from callflows.verbs import Dial, Gather, Hold, Record, Verb
+from callflows.verbs import CRISIS_KEY, Dial, Gather, Hold, Record, Verb
 
-CRISIS_KEY = "*"
 Form = Mapping[str, str]
 
 _CALL_SID = re.compile(r"CA[0-9a-f]{32}\Z")
