@@ -74,11 +74,8 @@ def test_who_waits_is_released_by_rest_or_looks_by_itself(line: TwilioLine, wake
     line.wakes = wakes
     line.logs_in("gz-chen")
     line.twilio.party("client:chen", answers_after=1, talks=20)
-    first = line.twilio.incoming(CALLER, NUMBER)
-    first.press("1", after=5)
-    line.clock.run_until(lambda: line.state("gz-chen") == "on_call", within=30)
-    second = line.twilio.incoming("+8613570009999", NUMBER)
-    second.press("1", after=5)
+    line.busy("gz-chen")
+    second = line.behind()
     line.clock.run_until(lambda: second.has_heard("music"), within=30)
     line.clock.run_until(lambda: line.state("gz-chen") == "wrap_up", within=60)
     line.clock.run_until(lambda: line.state("gz-chen") == "ringing", within=60)

@@ -10,6 +10,7 @@ import pytest
 
 from config.database import StoreUnavailable
 from tests.twilio_line import CALLER, NUMBER, PUBLIC, TwilioLine, kinds
+from tests.twilio_stand_in.leg import Leg
 
 GREETING = "你好，这里是12355青少年服务台"
 
@@ -21,8 +22,17 @@ def line(tmp_path: Path) -> Iterator[TwilioLine]:
     line.close()
 
 
-def ended(line: TwilioLine, call: object, within: float = 300) -> None:
-    line.clock.run_until(lambda: getattr(call, "status") == "completed", within=within)  # noqa: B009
+def ended(line: TwilioLine, call: Leg, within: float = 300) -> None:
+    line.clock.run_until(lambda: call.status == "completed", within=within)
+
+
+def at_the_beep(line: TwilioLine) -> Leg:
+    """A caller about to leave a message: nobody is there."""
+    call = line.twilio.incoming(CALLER, NUMBER)
+    line.clock.run_until(lambda: call.has_heard("请按9"), within=60)
+    call.press("9", after=1)
+    line.clock.run_until(lambda: any(h.kind == "beep" for h in call.heard), within=60)
+    return call
 
 
 # Nothing identifies a repeated request but what stands in it (Webhooks: connection overrides,
@@ -107,10 +117,7 @@ def test_with_the_store_down_the_fallback_serves_the_caller(
 
 
 def test_a_message_is_copied_here_then_deleted_there(line: TwilioLine) -> None:
-    call = line.twilio.incoming(CALLER, NUMBER)
-    line.clock.run_until(lambda: call.has_heard("请按9"), within=60)
-    call.press("9", after=1)
-    line.clock.run_until(lambda: any(h.kind == "beep" for h in call.heard), within=60)
+    call = at_the_beep(line)
     call.speak(20)
     call.hang_up(after=21)
     ended(line, call)
@@ -129,10 +136,7 @@ def test_a_message_is_copied_here_then_deleted_there(line: TwilioLine) -> None:
 
 # Nothing says in which order the callbacks of a call's end arrive.
 def test_a_message_whose_call_is_told_over_first_is_kept(line: TwilioLine) -> None:
-    call = line.twilio.incoming(CALLER, NUMBER)
-    line.clock.run_until(lambda: call.has_heard("请按9"), within=60)
-    call.press("9", after=1)
-    line.clock.run_until(lambda: any(h.kind == "beep" for h in call.heard), within=60)
+    call = at_the_beep(line)
     line.post("/twilio/status", dict(line.twilio.exchanges[-1].form) | {"CallStatus": "completed"})
     assert line.orders()[0]["outcome"] is None
     call.speak(20)
@@ -162,11 +166,8 @@ def test_a_call_that_twilio_ends_without_telling_is_closed(line: TwilioLine) -> 
 def test_rest_down_loses_nobody(line: TwilioLine) -> None:
     line.logs_in("gz-chen")
     line.twilio.party("client:chen", answers_after=1, talks=20)
-    first = line.twilio.incoming(CALLER, NUMBER)
-    first.press("1", after=4)
-    line.clock.run_until(lambda: line.state("gz-chen") == "on_call", within=30)
-    second = line.twilio.incoming("+8613570009999", NUMBER)
-    second.press("1", after=4)
+    line.busy("gz-chen")
+    second = line.behind()
     line.clock.run_for(10)
     line.api.goes_down("refused", 600)
     ended(line, second)
@@ -178,11 +179,8 @@ def test_a_full_queue_keeps_nobody_from_waiting(line: TwilioLine) -> None:
     line.twilio.queue("12355").largest = 0
     line.logs_in("gz-chen")
     line.twilio.party("client:chen", answers_after=1, talks=20)
-    first = line.twilio.incoming(CALLER, NUMBER)
-    first.press("1", after=4)
-    line.clock.run_until(lambda: line.state("gz-chen") == "on_call", within=30)
-    second = line.twilio.incoming("+8613570009999", NUMBER)
-    second.press("1", after=4)
+    line.busy("gz-chen")
+    second = line.behind()
     ended(line, second)
     assert [order["outcome"] for order in line.orders()] == ["answered", "answered"]
 
@@ -223,10 +221,8 @@ def test_an_unreachable_browser_is_no_end(line: TwilioLine) -> None:
 def test_a_counselor_who_frees_during_a_menu_takes_the_caller(line: TwilioLine) -> None:
     line.logs_in("gz-lin")
     line.twilio.party("client:lin", answers_after=1, talks=24)
-    first = line.twilio.incoming(CALLER, NUMBER)
-    first.press("2", after=4)
-    line.clock.run_until(lambda: line.state("gz-lin") == "on_call", within=30)
-    second = line.twilio.incoming("+8613570009999", NUMBER)
+    line.busy("gz-lin", "2")
+    second = line.behind("")
     line.clock.run_until(lambda: second.has_heard("不方便说话请按5"), within=40)
     line.presence("gz-lin", available=True)
     ended(line, second)
@@ -236,10 +232,7 @@ def test_a_counselor_who_frees_during_a_menu_takes_the_caller(line: TwilioLine) 
 
 # Record: of an empty recording the action isn't asked, and the document goes on.
 def test_a_caller_who_says_nothing_is_not_cut_off(line: TwilioLine) -> None:
-    call = line.twilio.incoming(CALLER, NUMBER)
-    line.clock.run_until(lambda: call.has_heard("请按9"), within=60)
-    call.press("9", after=1)
-    line.clock.run_until(lambda: any(h.kind == "beep" for h in call.heard), within=60)
+    call = at_the_beep(line)
     beep = next(n for n, h in enumerate(call.heard) if h.kind == "beep")
     ended(line, call)
     assert any(h.kind == "say" for h in call.heard[beep:])

@@ -19,6 +19,7 @@ from ivr.twilio.carrier import TwilioCarrier
 from ivr.twilio.rest import TwilioRest
 from tests.twilio_stand_in import Clock, Twilio, over_flask
 from tests.twilio_stand_in.fetching import Reply
+from tests.twilio_stand_in.leg import Leg
 from tests.twilio_stand_in.rest import InProcessHttpClient, RestApi
 from workorders.verify import verify
 from workorders.views import View, order_view, orders_of
@@ -104,6 +105,20 @@ class TwilioLine:
             return str(row.state)
 
         return self.assembly.store.read(work)
+
+    def busy(self, who: str, key: str = "1") -> Leg:
+        """The one counselor who is there talks with a caller; the caller's call."""
+        call = self.twilio.incoming(CALLER, NUMBER)
+        call.press(key, after=4)
+        self.clock.run_until(lambda: self.state(who) == "on_call", within=30)
+        return call
+
+    def behind(self, key: str = "1") -> Leg:
+        """Somebody else calls."""
+        call = self.twilio.incoming("+8613570009999", NUMBER)
+        if key:
+            call.press(key, after=4)
+        return call
 
     def orders(self) -> list[View]:
         """Whole, oldest first."""

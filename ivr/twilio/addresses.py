@@ -44,19 +44,12 @@ class Addresses:
         return self._of("call", turn, "key")
 
     def wait(self, turn: int) -> str:
-        """What is heard in the queue, a few seconds at a time."""
+        """What is heard in the queue, a few seconds at a time; a key pressed there, too."""
         return self._of("call", turn, "wait")
-
-    def wait_key(self, turn: int) -> str:
-        """A key in the queue."""
-        return self._of("call", turn, "wait", "key")
 
     def wait_alone(self, turn: int, waited: int) -> str:
         """The same for whom Twilio's queue has no place."""
         return self._of("call", turn, "wait", "alone", waited)
-
-    def wait_alone_key(self, turn: int, waited: int) -> str:
-        return self._of("call", turn, "wait", "alone", waited, "key")
 
     def reserved(self, turn: int) -> str:
         """Where a waiting call is sent when somebody is reserved for it."""

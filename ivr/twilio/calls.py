@@ -106,20 +106,12 @@ class Calls:
         return self._answered(call, turn, pending)
 
     def wait(self, turn: int, form: Form) -> str:
-        """What is heard in the queue next; out of it, where the wait is over."""
-        return self._waiting(turn, form, forms.seconds(form, "QueueTime"), "", alone=False)
-
-    def wait_key(self, turn: int, form: Form) -> str:
-        """A key was pressed in the queue."""
-        waited = forms.seconds(form, "QueueTime")
-        return self._waiting(turn, form, waited, forms.keys(form), alone=False)
+        """What is heard in the queue next; out of it, where the wait is over or a key ends it."""
+        return self._waiting(turn, form, forms.seconds(form, "QueueTime"), alone=False)
 
     def wait_alone(self, turn: int, waited: int, form: Form) -> str:
         """The same for whom Twilio's queue had no place: there is nothing to leave."""
-        return self._waiting(turn, form, waited, "", alone=True)
-
-    def wait_alone_key(self, turn: int, waited: int, form: Form) -> str:
-        return self._waiting(turn, form, waited, forms.keys(form), alone=True)
+        return self._waiting(turn, form, waited, alone=True)
 
     def reserved(self, turn: int, form: Form) -> str:
         """The caller was sent here out of the queue: somebody is reserved."""
@@ -207,13 +199,13 @@ class Calls:
         sure = [phone for phone in phones if not phone.must_accept]
         return (sure or phones)[:MOST_PHONES]
 
-    def _waiting(self, turn: int, form: Form, waited: int, pressed: str, *, alone: bool) -> str:
+    def _waiting(self, turn: int, form: Form, waited: int, *, alone: bool) -> str:
         def hear(last: Verb, reserved: bool) -> Event | None:
             if not isinstance(last, Hold):
                 raise BadForm("nobody waits in this turn")
-            return forms.key_while_waiting(last, pressed, self._now()) or forms.out_of_queue(
-                last, waited, reserved, self._now()
-            )
+            return forms.key_while_waiting(
+                last, forms.keys(form), self._now()
+            ) or forms.out_of_queue(last, waited, reserved, self._now())
 
         call = call_id(form)
         pending = self._heard(call, turn, hear)

@@ -115,12 +115,12 @@ class Twiml:
 
     def wait(self, turn: int, waited: int) -> str:
         """Music for the next seconds in the queue."""
-        return self._music(self.addresses.wait_key(turn), waited, None)
+        return self._music(self.addresses.wait(turn), waited, None)
 
     def wait_alone(self, turn: int, waited: int) -> str:
         """The same for whom Twilio's queue has no place."""
         again = self.addresses.wait_alone(turn, waited + MUSIC_SECONDS + 1)
-        return self._music(self.addresses.wait_alone_key(turn, waited), waited, again)
+        return self._music(self.addresses.wait_alone(turn, waited), waited, again)
 
     def whisper(self, words: Say) -> str:
         """To who has picked up, before they meet the caller."""

@@ -81,17 +81,9 @@ def _blueprint(
     def wait(turn: int) -> Response:
         return answer(lambda form: calls.wait(turn, form))
 
-    @webhooks.post("/call/<int:turn>/wait/key")
-    def wait_key(turn: int) -> Response:
-        return answer(lambda form: calls.wait_key(turn, form))
-
     @webhooks.post("/call/<int:turn>/wait/alone/<int:waited>")
     def wait_alone(turn: int, waited: int) -> Response:
         return answer(lambda form: calls.wait_alone(turn, waited, form))
-
-    @webhooks.post("/call/<int:turn>/wait/alone/<int:waited>/key")
-    def wait_alone_key(turn: int, waited: int) -> Response:
-        return answer(lambda form: calls.wait_alone_key(turn, waited, form))
 
     @webhooks.post("/call/<int:turn>/reserved")
     def reserved(turn: int) -> Response:
