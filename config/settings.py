@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     in mainland use needs a recorded assessment."""
     twilio_auth_token: SecretStr | None = None
     """Signs Twilio's requests to us and ours to Twilio."""
+    twilio_shared_key: SecretStr | None = None
+    """The secret that signs Twilio's requests to us instead, where the account is so set."""
     twilio_assessment: str = ""
     """The file number of the recorded assessment (个人信息保护影响评估) that allows it."""
     twilio_public_address: str = ""

@@ -27,7 +27,7 @@ from callflows.events import (
 from callflows.interpreter import advance, new_session
 from callflows.session import Session
 from callflows.verbs import Dial, Hangup, Record, Verb
-from config.database import Store
+from config.database import MATCHING, Store, one_at_a_time
 from ivr import sessions
 from ivr.house import House
 from ivr.order_events import Note, notes_of_change, notes_of_event, notes_of_verbs
@@ -73,6 +73,8 @@ class Controller:
         told goes on with it, and nobody takes it over. Raises StoreUnavailable."""
 
         def work(tx: Transaction) -> Pending:
+            # Two engines may be told at the same moment: the second finds what the first did.
+            one_at_a_time(tx.connection, MATCHING)
             row = sessions.load(tx.connection, call.call_id)
             return self._offered(tx, call, at) if row is None else _standing(row)
 

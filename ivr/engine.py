@@ -104,7 +104,11 @@ class Engine:
             (self._end_shifts, 60),
         ]
         if self._twilio is not None:
-            jobs += [(self._twilio.fetch_recordings, 15), (self._twilio.reconcile, 60)]
+            jobs += [
+                (self._twilio.tick, 1),
+                (self._twilio.fetch_recordings, 15),
+                (self._twilio.reconcile, 60),
+            ]
         for job, seconds in jobs:
             self._scheduler.add_job(
                 _told(job), "interval", seconds=seconds, coalesce=True, max_instances=1,

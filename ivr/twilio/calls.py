@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
 
+from callflows import speech
 from callflows.events import DialEnded, DialResult, Event, ReservationNoticed
 from callflows.verbs import Dial, Gather, Hold, Record, Say, Verb
 from ivr import messages
@@ -47,6 +48,14 @@ class Provisions(Protocol):
         """A message is at Twilio's and is to be fetched. Raises StoreUnavailable."""
 
 
+class Meeting(NamedTuple):
+    """When a counselor who has picked up meets the caller."""
+
+    at: datetime
+    call_id: str
+    who: str
+
+
 class Calls:
     """Answers for one engine. Every method may raise StoreUnavailable: then Twilio must be told
     that we failed, for its fallback serves the caller.
@@ -63,6 +72,8 @@ class Calls:
         self._twiml = twiml
         self._now = now
         self._answers: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._meetings: list[Meeting] = []
+        self._told: OrderedDict[str, int] = OrderedDict()
         self._answering = threading.Lock()
 
     def began(self, form: Form) -> str:
@@ -140,6 +151,27 @@ class Calls:
             return hang_up()
         return self._accepted(call, phone)
 
+    def met(self) -> None:
+        """Time has passed: who has heard what is said to them before it has met the caller by
+        now. Twilio tells nobody of that moment. A caller who is gone by then was not answered."""
+        now = self._now()
+        with self._answering:
+            due = [meeting for meeting in self._meetings if meeting.at <= now]
+            self._meetings = [meeting for meeting in self._meetings if meeting.at > now]
+        for meeting in due:
+            self._controller.answered_by(meeting.call_id, meeting.who, meeting.at)
+
+    def told(self, call_id: str, turn: int) -> bool:
+        """Is Twilio doing what this engine told it in this turn? If not it may be that its
+        fallback serves the caller: then nothing may reach into the call."""
+        with self._answering:
+            return self._told.get(call_id) == turn
+
+    def failed(self, form: Form) -> None:
+        """We answered with an error."""
+        with self._answering:
+            self._told.pop(f"{CARRIER}-{form.get('CallSid', '')}", None)
+
     def status(self, form: Form) -> None:
         """What Twilio says of a call by itself."""
         call = call_id(form)
@@ -175,8 +207,11 @@ class Calls:
     def _accepted(self, call: Pending, phone: Phone) -> str:
         if not phone.counselor:
             return nothing()
-        self._controller.answered_by(call.call_id, phone.who, self._now())
         words = self._provisions.whisper(call.call_id, call.order_no)
+        seconds = speech.seconds(words.text, words.language)
+        meeting = Meeting(self._now() + timedelta(seconds=seconds), call.call_id, phone.who)
+        with self._answering:
+            self._meetings.append(meeting)
         return self._twiml.whisper(words)
 
     def _rung(self, turn: int, index: int, form: Form) -> tuple[Pending, Phone | None]:
@@ -240,6 +275,13 @@ class Calls:
                 self._answers.popitem(last=False)
         return answer
 
+    def _tell(self, pending: Pending) -> None:
+        with self._answering:
+            self._told[pending.call_id] = pending.turn
+            self._told.move_to_end(pending.call_id)
+            while len(self._told) > ANSWERS_KEPT:
+                self._told.popitem(last=False)
+
     def _document(self, pending: Pending, silent: bool = False) -> str:
         """TwiML for what stands. What nobody reached by Twilio can answer is over at once, and
         its words, which promise somebody, are not spoken."""
@@ -248,6 +290,7 @@ class Calls:
                 return hang_up()  # the call is over
             last = pending.verbs[-1]
             if not isinstance(last, Dial):
+                self._tell(pending)
                 return self._twiml.turn(pending, (), silent)
             phones = self._phones(last)
             if phones:

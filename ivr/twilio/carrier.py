@@ -19,13 +19,13 @@ from ivr.assembly import Assembly
 from ivr.controller import Controller
 from ivr.transaction import Woken
 from ivr.twilio.addresses import Addresses
-from ivr.twilio.calls import CARRIER, Calls
+from ivr.twilio.calls import CARRIER, Calls, call_id
 from ivr.twilio.fetching import fetch_all
 from ivr.twilio.provisions import TwilioProvisions
 from ivr.twilio.rest import TwilioRest, TwilioUnavailable
 from ivr.twilio.signatures import Signatures
 from ivr.twilio.sounds import TwilioSounds
-from ivr.twilio.twiml import Twiml
+from ivr.twilio.twiml import QUEUE, Twiml
 from ivr.twilio.webhooks import LARGEST_BODY, application
 from recordings.prompts import PromptCache
 
@@ -36,6 +36,10 @@ RELEASES = 4
 """Requests to REST at a time that send waiting calls on."""
 LOOKED_AFTER = timedelta(minutes=2)
 """A call that is older is looked for: Twilio may have ended it and not have told."""
+FIRST_LOOK = timedelta(days=1)
+"""How far back calls are looked for that came while we were down."""
+OVERLAP = timedelta(minutes=5)
+"""Twilio's list may be late with a call."""
 
 
 class TwilioCarrier:
@@ -54,6 +58,8 @@ class TwilioCarrier:
         settings = assembly.settings
         assert settings.twilio_auth_token is not None
         token = settings.twilio_auth_token.get_secret_value()
+        secret = settings.twilio_shared_key
+        shared_key = secret.get_secret_value() if secret else ""
         self._assembly = assembly
         self._controller = controller
         self._now = now
@@ -62,7 +68,8 @@ class TwilioCarrier:
         prompts = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
         self._sounds = TwilioSounds(prompts, settings.data_directory / "twilio-sounds")
         numbers = load_twilio_numbers(settings.twilio_numbers_file, controller.house.serves)
-        calls = Calls(
+        self._numbers = numbers
+        self._calls = Calls(
             controller,
             TwilioProvisions(
                 assembly, controller, numbers, load_topics(settings.stations_directory)
@@ -71,11 +78,14 @@ class TwilioCarrier:
             now,
         )
         self.application: Flask = application(
-            calls,
-            Signatures(settings.twilio_public_address, settings.twilio_account_sid, token),
+            self._calls,
+            Signatures(
+                settings.twilio_public_address, settings.twilio_account_sid, token, shared_key
+            ),
             self.addresses,
             self._sounds.file,
         )
+        self._looked_until = now() - FIRST_LOOK
         self._seen_ended: set[tuple[str, int]] = set()
         """Calls that were over at the last look, and the turn they stood in."""
         self._releases = ThreadPoolExecutor(RELEASES, thread_name_prefix="twilio-release")
@@ -89,13 +99,23 @@ class TwilioCarrier:
         self._releases.submit(self.release, woken)
 
     def release(self, woken: Woken) -> None:
+        """Out of the queue, or out of the words before it. Whoever has looked by themselves, or
+        is served by the fallback, must not be torn from what they hear now: a call that isn't in
+        the queue is left alone unless it does what we told it."""
+        address = self.addresses.reserved(woken.turn)
         try:
-            # It may have looked by itself: what it does now must not be torn down.
             if not self._controller.slept_on(woken):
                 return
-            self._rest.redirect(woken.channel, self.addresses.reserved(woken.turn))
+            if self._rest.dequeue(woken.channel, QUEUE, address):
+                return
+            if self._calls.told(woken.call_id, woken.turn) and self._controller.slept_on(woken):
+                self._rest.redirect(woken.channel, address)
         except (TwilioUnavailable, StoreUnavailable) as error:
             log.error("twilio_release_failed", call_id=woken.call_id, reason=str(error))
+
+    def tick(self) -> None:
+        """Time has passed."""
+        self._calls.met()
 
     def fetch_recordings(self) -> None:
         """Copy messages here, delete them there."""
@@ -103,17 +123,32 @@ class TwilioCarrier:
         fetch_all(self._assembly.store, self._rest, folder, self._now)
 
     def reconcile(self) -> None:
-        """Calls that Twilio has ended and not told of are over."""
+        """Calls that Twilio has ended and not told of are over; those that the fallback served
+        and that never reached us have an order."""
+        try:
+            self._end_untold()
+            self._open_unheard()
+        except TwilioUnavailable as error:
+            log.error("twilio_not_asked", reason=str(error))
+
+    def _open_unheard(self) -> None:
+        now = self._now()
+        for call in self._rest.ended_since(self._looked_until - OVERLAP):
+            told = {
+                "CallSid": call.sid, "From": call.from_, "To": call.to, "CallStatus": call.status
+            }  # fmt: skip
+            if call.to in self._numbers and self._controller.standing(call_id(told)) is None:
+                log.error("twilio_call_unheard", call_id=call_id(told))
+                self._calls.status(told)
+        self._looked_until = now
+
+    def _end_untold(self) -> None:
         now = self._now()
         seen: set[tuple[str, int]] = set()
         for call in self._controller.open_calls():
             if call.carrier != CARRIER or now - call.offered_at < LOOKED_AFTER:
                 continue
-            try:
-                ended = self._rest.ended(call.channel)
-            except TwilioUnavailable as error:
-                log.error("twilio_not_asked", reason=str(error))
-                return
+            ended = self._rest.ended(call.channel)
             if ended and (call.call_id, call.turn) not in self._seen_ended:
                 # Its last request may be on its way: a message's, above all.
                 seen.add((call.call_id, call.turn))

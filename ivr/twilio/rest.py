@@ -1,12 +1,13 @@
 """Twilio's REST side, through Twilio's own client: few calls, each with a limit of time.
 
-Source: Twilio, "Call resource", "Recording resource".
+Source: Twilio, "Call resource", "Member resource", "Recording resource".
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import requests
 from requests import RequestException
@@ -21,12 +22,23 @@ MEDIA = "https://api.twilio.com/2010-04-01"
 SECONDS = 5.0
 OK = 200
 NOT_THERE = 404
+NOT_IN_THE_QUEUE = (400, 404)
+"""To whom asks for a call that has left its queue ("Member resource")."""
 NOT_IN_PROGRESS = 21220
 """A call that cannot be redirected, for it is over ("Error and warning dictionary")."""
 
 
 class TwilioUnavailable(Exception):
     """Twilio's REST side didn't answer, or refused us."""
+
+
+class EndedCall(NamedTuple):
+    """A call that came to us and is over, in the words of a webhook."""
+
+    sid: str
+    from_: str
+    to: str
+    status: str
 
 
 Download = Callable[[str, tuple[str, str]], tuple[int, bytes]]
@@ -54,6 +66,7 @@ class TwilioRest:
             account_sid, auth_token, http_client=http or TwilioHttpClient(timeout=SECONDS)
         )
         self._login = (account_sid, auth_token)
+        self._queues: dict[str, str] = {}
         self._download = download
 
     def redirect(self, call_sid: str, address: str) -> None:
@@ -64,6 +77,39 @@ class TwilioRest:
         except TwilioRestException as error:
             if error.code != NOT_IN_PROGRESS and error.status != NOT_THERE:
                 raise TwilioUnavailable(str(error.msg)) from error
+
+    def dequeue(self, call_sid: str, queue: str, address: str) -> bool:
+        """Have a call that waits in the queue of this name ask `address` for what comes next.
+        False: it doesn't wait there, and was left alone. Raises TwilioUnavailable."""
+        try:
+            sid = self._queue_sid(queue)
+            if sid is None:
+                return False
+            member = self._client.queues(sid).members(call_sid)
+            self._do(lambda: member.update(url=address, method="POST"))
+        except TwilioRestException as error:
+            if error.status in NOT_IN_THE_QUEUE:
+                return False
+            raise TwilioUnavailable(str(error.msg)) from error
+        return True
+
+    def _queue_sid(self, name: str) -> str | None:
+        if name not in self._queues:
+            for queue in self._do(self._client.queues.list):
+                self._queues[queue.friendly_name] = queue.sid
+        return self._queues.get(name)
+
+    def ended_since(self, since: datetime) -> list[EndedCall]:
+        """Calls to us that were over at `since` or later. Raises TwilioUnavailable."""
+        try:
+            calls = self._do(lambda: self._client.calls.list(end_time_after=since))
+        except TwilioRestException as error:
+            raise TwilioUnavailable(str(error.msg)) from error
+        return [
+            EndedCall(call.sid, call._from, call.to, str(call.status))
+            for call in calls
+            if call.direction == "inbound" and str(call.status) in ENDED
+        ]
 
     def ended(self, call_sid: str) -> bool:
         """Is a call over, or unknown? Raises TwilioUnavailable."""

@@ -2,7 +2,8 @@
 
 The address that Twilio signed is the public one it asked, not what a proxy made of it: so it is put
 together from the configured address and the path and query exactly as they came. Twilio's own
-validator knows both ways of writing the port, and SHA-1 and SHA-256.
+validator knows both ways of writing the port, and SHA-1 (by the account's token) and SHA-256 (by a
+shared key, which a header of its own tells).
 
 Source: Twilio, "Webhooks security".
 """
@@ -21,12 +22,17 @@ from werkzeug.datastructures import Headers
 
 
 class Signatures:
-    """:param public: as Twilio reaches us, `https://ivr.example.cn`, without a slash at its end."""
+    """:param public: as Twilio reaches us, `https://ivr.example.cn`, without a slash at its end.
+    :param shared_key: signs instead of the token where the account says so; empty: it doesn't.
+    """
 
-    def __init__(self, public: str, account_sid: str, auth_token: str) -> None:
+    def __init__(
+        self, public: str, account_sid: str, auth_token: str, shared_key: str = ""
+    ) -> None:
         self._public = public
         self._account_sid = account_sid
-        self._validator = RequestValidator(auth_token)
+        self._by_token = RequestValidator(auth_token)
+        self._by_shared_key = RequestValidator(shared_key) if shared_key else None
 
     def refused(self, target: str, form: Any, headers: Headers) -> str | None:
         """Why a request is refused; None: it is Twilio's.
@@ -36,8 +42,13 @@ class Signatures:
         signature = headers.get(SIGNATURE_HEADER, "")
         if not signature:
             return "unsigned"
-        algorithm = get_signature_algorithm(headers.get(SIGNATURE_SETTINGS_HEADER, ""))
-        if not self._validator.validate(self._public + target, form, signature, algorithm):
+        validator, algorithm = self._by_token, None
+        settings = headers.get(SIGNATURE_SETTINGS_HEADER, "")
+        if settings:
+            if self._by_shared_key is None:
+                return "shared key unknown"
+            validator, algorithm = self._by_shared_key, get_signature_algorithm(settings)
+        if not validator.validate(self._public + target, form, signature, algorithm):
             return "signature"
         account = form.get("AccountSid")
         return None if account in (None, self._account_sid) else "account"

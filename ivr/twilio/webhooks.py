@@ -120,10 +120,12 @@ def _blueprint(
     def unavailable(error: StoreUnavailable) -> Response:
         # Twilio turns to the number's fallback: a static document that reaches a human.
         log.error("call_left_to_fallback", reason=str(error))
+        calls.failed(request.form)
         return Response(status=503)
 
     @webhooks.errorhandler(StaleTurn)
     def overtaken(_error: StaleTurn) -> Response:
+        calls.failed(request.form)
         return Response(status=503)
 
     @webhooks.errorhandler(Exception)
@@ -131,6 +133,7 @@ def _blueprint(
         if isinstance(error, HTTPException):
             return error
         log.exception("twilio_webhook_failed")
+        calls.failed(request.form)
         return Response(status=500)
 
     return webhooks

@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, request
 
 from tests.twilio_stand_in.account import Twilio
 from tests.twilio_stand_in.leg import API_VERSION
-from tests.twilio_stand_in.rest import calls, openapi, phone_numbers, recordings
+from tests.twilio_stand_in.rest import calls, openapi, phone_numbers, queues, recordings
 from tests.twilio_stand_in.rest.errors import ApiError, not_found
 
 Answer = dict[str, object] | Response | None
@@ -71,6 +71,13 @@ class RestApi:
             "POST",
             "/IncomingPhoneNumbers/<sid>.json",
             lambda path, sid: phone_numbers.update(twilio, path, request.form, sid),
+        )
+
+        self._route("GET", "/Queues.json", lambda path: queues.read(twilio, path, request.args))
+        self._route(
+            "POST",
+            "/Queues/<queue>/Members/<call>.json",
+            lambda path, queue, call: queues.dequeue(twilio, path, request.form, queue, call),
         )
 
     def goes_down(self, how: Literal["refused", "503"], seconds: float) -> None:

@@ -1,0 +1,223 @@
+"""Two things at one moment: who rings is not cut off, who talks is not torn away."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from config.database import StoreUnavailable
+from ivr.pending import OfferedCall
+from tests.postgresql import PostgreSQL
+from tests.twilio_line import CALLER, NUMBER, PUBLIC, TwilioLine, kinds
+from tests.twilio_stand_in.leg import Leg
+
+BIN = f"{PUBLIC}/bin"
+DUTY = "+8613900002222"
+RINGS_DUTY = f"<Response><Dial callerId='{NUMBER}'>{DUTY}</Dial></Response>"
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[TwilioLine]:
+    line = TwilioLine(tmp_path)
+    yield line
+    line.close()
+
+
+def ended(line: TwilioLine, call: Leg, within: float = 300) -> None:
+    line.clock.run_until(lambda: call.status == "completed", within=within)
+
+
+def serve_fallback(line: TwilioLine) -> None:
+    """The number's fallback is somewhere else, and rings a duty phone."""
+    inside = line._inside
+
+    def fetch(method, url, form, headers):  # type: ignore[no-untyped-def]
+        answer = inside(method, url, form, headers)
+        if not url.endswith("/bin"):
+            return answer
+        body = RINGS_DUTY.encode()
+        return answer._replace(status=200, body=body, headers={"Content-Type": "text/xml"})
+
+    line._inside = fetch
+    number = line.twilio.numbers[NUMBER]
+    line.twilio.numbers[NUMBER] = replace(number, voice_fallback_url=BIN)
+
+
+# Dial, DialBridged: a caller who has gone while something was said to the called was never
+# connected.
+def test_who_leaves_during_the_whisper_was_not_answered(line: TwilioLine) -> None:
+    line.logs_in("gz-chen")
+    chen = line.twilio.party("client:chen", answers_after=2, talks=20)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    call.press("1", after=4)
+    line.clock.run_until(lambda: bool(chen.legs and chen.legs[0].said), within=60)
+    call.hang_up(after=0.5)
+    line.clock.run_for(30)
+    [order] = line.orders()
+    assert order["outcome"] == "abandoned_in_queue"
+    assert "answered" not in kinds(order)
+    assert order["first_responder"] is None
+
+
+def test_an_answer_is_told_when_they_meet_not_when_the_call_is_over(line: TwilioLine) -> None:
+    line.logs_in("gz-chen")
+    chen = line.twilio.party("client:chen", answers_after=2, talks=60)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    call.press("1", after=4)
+    line.clock.run_until(lambda: bool(chen.legs and chen.legs[0].said), within=60)
+    assert line.state("gz-chen") == "ringing"
+    line.clock.run_until(lambda: any(h.kind == "talk" for h in call.heard), within=10)
+    line.clock.run_for(2)
+    assert line.state("gz-chen") == "on_call"
+    call.hang_up()
+    line.clock.run_for(2)
+
+
+# Call resource, update: whatever the call does is over when another document is put in.
+def test_a_release_that_comes_late_rings_again_and_loses_nobody(line: TwilioLine) -> None:
+    line.wakes = False
+    line.logs_in("gz-chen")
+    chen = line.twilio.party("client:chen", answers_after=3, talks=20)
+    line.busy("gz-chen")
+    second = line.behind()
+    line.clock.run_until(lambda: second.has_heard("music"), within=30)
+    [_, waiting] = line.controller.open_calls()
+    line.clock.run_until(lambda: len(chen.legs) == 2, within=120)
+    # The caller's own look was first: the phone rings already.
+    line.carrier._rest.redirect(waiting.channel, line.carrier.addresses.reserved(waiting.turn))
+    ended(line, second)
+    assert [order["outcome"] for order in line.orders()] == ["answered", "answered"]
+    assert kinds(line.orders()[1]).count("offer_made") == 1
+
+
+# Member resource: only a call that is in the queue is let out of it.
+def test_who_has_looked_already_is_not_torn_from_the_ringing(line: TwilioLine) -> None:
+    line.wakes = False
+    line.logs_in("gz-chen")
+    chen = line.twilio.party("client:chen", answers_after=3, talks=20)
+    line.busy("gz-chen")
+    second = line.behind()
+    line.clock.run_until(lambda: second.has_heard("music"), within=30)
+    [_, waiting] = line.controller.open_calls()
+    line.clock.run_until(lambda: len(chen.legs) == 2, within=120)
+    address = line.carrier.addresses.reserved(waiting.turn)
+    assert not line.carrier._rest.dequeue(waiting.channel, "12355", address)
+    ended(line, second)
+    assert len(chen.legs) == 2
+
+
+def test_whom_the_fallback_serves_is_not_torn_from_it(
+    line: TwilioLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve_fallback(line)
+    duty = line.twilio.party(DUTY, answers_after=2, talks=120)
+    line.logs_in("gz-chen")
+    line.twilio.party("client:chen", answers_after=1, talks=20)
+    line.busy("gz-chen")
+    second = line.behind()
+    line.clock.run_until(lambda: second.has_heard("正在接通值班老师"), within=30)
+
+    def down(*_about: object) -> None:
+        raise StoreUnavailable("gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(line.controller, "heard", down)
+        second.press("9")
+        line.clock.run_until(lambda: bool(duty.legs), within=30)
+    line.clock.run_until(lambda: any(h.kind == "talk" for h in second.heard), within=30)
+    # A counselor frees, and the store still believes that the caller waits.
+    line.clock.run_for(60)
+    assert duty.legs[0].status == "in-progress"
+    ended(line, second)
+    line.clock.run_for(60)
+    assert len(line.orders()) == 2
+    line.twilio.alerts.clear()
+
+
+def test_a_call_of_which_nothing_reached_us_is_found(line: TwilioLine) -> None:
+    serve_fallback(line)
+    line.twilio.party(DUTY, answers_after=2, talks=20)
+    inside = line._inside
+    line._inside = lambda method, url, form, headers: (
+        inside(method, url, form, headers)
+        if url.endswith("/bin")
+        else inside(method, url, form, headers)._replace(status=502)
+    )
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(line.controller, "offered_once", _down)
+        broken.setattr(line.controller, "hung_up", _down)
+        call = line.twilio.incoming(CALLER, NUMBER)
+        ended(line, call)
+        line.clock.run_for(30)
+    assert line.orders() == []
+    line.carrier.reconcile()
+    line.carrier.reconcile()
+    [order] = line.orders()
+    assert (order["outcome"], order["caller"]) == ("failed", "135****1234")
+    assert "last_resort" in kinds(order)
+    line.twilio.alerts.clear()
+
+
+def _down(*_about: object) -> None:
+    raise StoreUnavailable("gone")
+
+
+# Webhooks, connection overrides: what isn't answered in time is asked again, anywhere.
+@pytest.mark.postgresql
+def test_two_engines_that_are_told_of_a_call_at_once_open_one_order(
+    tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    store = postgresql.new_database()
+    lines = [TwilioLine(tmp_path, store) for _ in range(2)]
+    at = datetime(2026, 6, 8, 2, 0, tzinfo=UTC)
+    together = threading.Barrier(2)
+
+    def offer(number: int, line: TwilioLine) -> int:
+        call = OfferedCall(f"twilio-CA{number:032x}", "twilio", f"CA{number:032x}", "12355", None)
+        together.wait(10)
+        return line.controller.offered_once(call, at).turn
+
+    with ThreadPoolExecutor(2) as engines:
+        for number in range(30):
+            turns = list(engines.map(offer, [number] * 2, lines))
+            assert turns[0] == turns[1]
+    assert len(lines[0].orders()) == 30
+    for line in lines:
+        line.close()
+
+
+# A repeated webhook is known by nothing but what stands in it: whichever comes again, whenever.
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(again=st.lists(st.tuples(st.floats(0.1, 40), st.integers(0, 20)), max_size=12))
+def test_whatever_is_asked_again_in_the_middle_of_a_call_moves_nothing(
+    tmp_path_factory: pytest.TempPathFactory, again: list[tuple[float, int]]
+) -> None:
+    line = TwilioLine(tmp_path_factory.mktemp("line"))
+    line.logs_in("gz-chen")
+    chen = line.twilio.party("client:chen", answers_after=2, talks=20)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    call.press("1", after=4)
+    for after, which in again:
+
+        def repeat(which: int = which) -> None:
+            asked = line.twilio.exchanges
+            if which < len(asked):
+                line.twilio.resend(asked[which])
+
+        line.clock.after(after, repeat)
+    ended(line, call)
+    line.clock.run_for(60)
+    [order] = line.orders()
+    assert order["outcome"] == "answered"
+    assert kinds(order).count("offer_made") == 1
+    assert kinds(order).count("answered") == 1
+    assert len(chen.legs) == 1
+    line.close()
