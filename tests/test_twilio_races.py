@@ -17,6 +17,7 @@ from config.database import StoreUnavailable
 from ivr.pending import OfferedCall
 from tests.postgresql import PostgreSQL
 from tests.twilio_line import CALLER, NUMBER, PUBLIC, TwilioLine, kinds
+from tests.twilio_stand_in.fetching import Reply
 from tests.twilio_stand_in.leg import Leg
 
 BIN = f"{PUBLIC}/bin"
@@ -145,18 +146,13 @@ def test_whom_the_fallback_serves_is_not_torn_from_it(
 def test_a_call_of_which_nothing_reached_us_is_found(line: TwilioLine) -> None:
     serve_fallback(line)
     line.twilio.party(DUTY, answers_after=2, talks=20)
-    inside = line._inside
+    fetch = line._inside
     line._inside = lambda method, url, form, headers: (
-        inside(method, url, form, headers)
-        if url.endswith("/bin")
-        else inside(method, url, form, headers)._replace(status=502)
+        fetch(method, url, form, headers) if url.endswith("/bin") else Reply(502, {}, b"")
     )
-    with pytest.MonkeyPatch.context() as broken:
-        broken.setattr(line.controller, "offered_once", _down)
-        broken.setattr(line.controller, "hung_up", _down)
-        call = line.twilio.incoming(CALLER, NUMBER)
-        ended(line, call)
-        line.clock.run_for(30)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    ended(line, call)
+    line.clock.run_for(30)
     assert line.orders() == []
     line.carrier.reconcile()
     line.carrier.reconcile()

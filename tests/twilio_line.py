@@ -120,12 +120,12 @@ class TwilioLine:
             call.press(key, after=4)
         return call
 
-    def orders(self) -> list[View]:
+    def orders(self, limit: int = 100) -> list[View]:
         """Whole, oldest first."""
         keys = self.assembly.log.keys
 
         def work(connection: Connection) -> list[View]:
-            numbers = [row["order_no"] for row in orders_of(connection, keys, limit=100)]
+            numbers = [row["order_no"] for row in orders_of(connection, keys, limit=limit)]
             return [order_view(connection, keys, number) for number in sorted(numbers)]
 
         return self.assembly.store.read(work)

@@ -73,7 +73,9 @@ class Calls:
         self._now = now
         self._answers: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._meetings: list[Meeting] = []
-        self._told: OrderedDict[str, int] = OrderedDict()
+        self._told: OrderedDict[str, int | None] = OrderedDict()
+        """The turn of what Twilio was last told of a call; None: an error, so that the number's
+        fallback serves it."""
         self._answering = threading.Lock()
 
     def began(self, form: Form) -> str:
@@ -168,9 +170,8 @@ class Calls:
             return self._told.get(call_id) == turn
 
     def failed(self, form: Form) -> None:
-        """We answered with an error."""
-        with self._answering:
-            self._told.pop(f"{CARRIER}-{form.get('CallSid', '')}", None)
+        """What comes next in a call was answered with an error."""
+        self._tell(f"{CARRIER}-{form.get('CallSid', '')}", None)
 
     def status(self, form: Form) -> None:
         """What Twilio says of a call by itself."""
@@ -182,7 +183,9 @@ class Calls:
             # The message itself ends the call: its own request may come after this one. If it
             # never does, the call is found over later.
             return
-        if not self._controller.hung_up(call, self._now()):
+        with self._answering:
+            left_to_fallback = self._told.get(call, 0) is None
+        if left_to_fallback or not self._controller.hung_up(call, self._now()):
             # The number's fallback served it while we could not.
             served = Note("last_resort", CARRIER, {})
             self._controller.served_without_us(self._call(form), self._now(), None, [served])
@@ -275,10 +278,10 @@ class Calls:
                 self._answers.popitem(last=False)
         return answer
 
-    def _tell(self, pending: Pending) -> None:
+    def _tell(self, call_id: str, turn: int | None) -> None:
         with self._answering:
-            self._told[pending.call_id] = pending.turn
-            self._told.move_to_end(pending.call_id)
+            self._told[call_id] = turn
+            self._told.move_to_end(call_id)
             while len(self._told) > ANSWERS_KEPT:
                 self._told.popitem(last=False)
 
@@ -290,7 +293,7 @@ class Calls:
                 return hang_up()  # the call is over
             last = pending.verbs[-1]
             if not isinstance(last, Dial):
-                self._tell(pending)
+                self._tell(pending.call_id, pending.turn)
                 return self._twiml.turn(pending, (), silent)
             phones = self._phones(last)
             if phones:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,9 @@ from ivr.twilio.webhooks import LARGEST_BODY, application
 from recordings.prompts import PromptCache
 
 log = structlog.get_logger()
+
+# A line for each request that waits: in a flood they would be all that is read.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 THREADS = 16
 RELEASES = 4

@@ -111,6 +111,10 @@ def _blueprint(
             abort(404)
         return send_file(file, mimetype="audio/wav", max_age=SOUND_SECONDS)
 
+    def left_to_fallback() -> None:
+        if request.endpoint != "twilio.status":
+            calls.failed(request.form)
+
     @webhooks.errorhandler(BadForm)
     def bad_form(error: BadForm) -> Response:
         log.error("twilio_form_not_understood", what=str(error))
@@ -120,12 +124,12 @@ def _blueprint(
     def unavailable(error: StoreUnavailable) -> Response:
         # Twilio turns to the number's fallback: a static document that reaches a human.
         log.error("call_left_to_fallback", reason=str(error))
-        calls.failed(request.form)
+        left_to_fallback()
         return Response(status=503)
 
     @webhooks.errorhandler(StaleTurn)
     def overtaken(_error: StaleTurn) -> Response:
-        calls.failed(request.form)
+        left_to_fallback()
         return Response(status=503)
 
     @webhooks.errorhandler(Exception)
@@ -133,7 +137,7 @@ def _blueprint(
         if isinstance(error, HTTPException):
             return error
         log.exception("twilio_webhook_failed")
-        calls.failed(request.form)
+        left_to_fallback()
         return Response(status=500)
 
     return webhooks
