@@ -19,6 +19,8 @@ def line(tmp_path: Path, store_url: str) -> Iterator[TwilioLine]:
     line.close()
 
 
+# TwiML for Programmable Voice: a number's voice address is asked, and its document obeyed; each
+# action is asked for the next one. Client, url: what is said there only the called hears.
 def test_a_key_a_counselor_and_an_order(line: TwilioLine) -> None:
     line.logs_in("gz-chen")
     chen = line.twilio.party("client:chen", answers_after=2, talks=60)
@@ -41,6 +43,7 @@ def test_a_key_a_counselor_and_an_order(line: TwilioLine) -> None:
     assert line.state("gz-chen") == "wrap_up"
 
 
+# Gather, actionOnEmptyResult: so set, the action is asked though no key was pressed.
 def test_silence_reaches_a_human(line: TwilioLine) -> None:
     line.logs_in("gz-lin")
     line.twilio.party("client:lin", answers_after=2, talks=30)
@@ -50,6 +53,7 @@ def test_silence_reaches_a_human(line: TwilioLine) -> None:
     assert (order["outcome"], order["topic"]) == ("answered", "unknown")
 
 
+# Gather, nested verbs: a key stops what is being said.
 def test_the_crisis_key_is_heard_while_words_are_spoken(line: TwilioLine) -> None:
     line.logs_in("gz-chen", "gz-lin")
     line.twilio.party("client:chen", "no-answer")
@@ -69,6 +73,8 @@ def test_the_crisis_key_is_heard_while_words_are_spoken(line: TwilioLine) -> Non
     assert line.orders()[0]["outcome"] == "answered"
 
 
+# Member resource, update: a call is let out of its queue and asks the address given. Enqueue,
+# waitUrl: when its document is over it is asked again, and may itself leave the queue.
 @pytest.mark.parametrize("wakes", [True, False])
 def test_who_waits_is_released_by_rest_or_looks_by_itself(line: TwilioLine, wakes: bool) -> None:
     line.wakes = wakes

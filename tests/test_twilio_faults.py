@@ -116,6 +116,8 @@ def test_with_the_store_down_the_fallback_serves_the_caller(
     line.twilio.alerts.clear()
 
 
+# Record, action: asked too where the caller ends the message by hanging up. Recording resource: a
+# recording stays at Twilio until it is deleted.
 def test_a_message_is_copied_here_then_deleted_there(line: TwilioLine) -> None:
     call = at_the_beep(line)
     call.speak(20)
@@ -145,6 +147,7 @@ def test_a_message_whose_call_is_told_over_first_is_kept(line: TwilioLine) -> No
     assert line.orders()[0]["outcome"] == "voicemail"
 
 
+# Call resource: its status is told to who asks, whatever became of the callbacks.
 def test_a_call_that_twilio_ends_without_telling_is_closed(line: TwilioLine) -> None:
     line.logs_in("gz-chen")
     line.twilio.party("client:chen", "no-answer")
@@ -185,6 +188,7 @@ def test_a_full_queue_keeps_nobody_from_waiting(line: TwilioLine) -> None:
     assert [order["outcome"] for order in line.orders()] == ["answered", "answered"]
 
 
+# Number, url: the called may be asked for a key before they are connected, or hung up.
 def test_a_mobile_has_to_accept(line: TwilioLine) -> None:
     line.logs_in("gz-fang")
     mobile = line.twilio.party("+8613900001111", answers_after=2, keys=[(2, "1")], talks=20)
@@ -196,6 +200,7 @@ def test_a_mobile_has_to_accept(line: TwilioLine) -> None:
     assert "12355来电，接听请按1。" in mobile.legs[0].said
 
 
+# Dial, DialBridged: whoever picks up and isn't connected has not been talked with.
 def test_a_mobiles_voicemail_has_not_answered(line: TwilioLine) -> None:
     line.logs_in("gz-fang")
     line.twilio.party("+8613900001111", answers_after=2)
@@ -208,6 +213,7 @@ def test_a_mobiles_voicemail_has_not_answered(line: TwilioLine) -> None:
     line.clock.run_for(2)
 
 
+# Dial, DialCallStatus: a client that isn't registered fails, and the action is asked.
 def test_an_unreachable_browser_is_no_end(line: TwilioLine) -> None:
     line.logs_in("gz-chen", "gz-sip")
     line.twilio.party("sip:sun@phones.example.cn", answers_after=2, talks=20)
@@ -253,6 +259,7 @@ def test_a_mobiles_voicemail_silences_no_other_telephone(line: TwilioLine) -> No
     assert line.orders()[0]["first_responder"] == "counselor:gz-chen"
 
 
+# Dial: the caller's hang-up ends it; telephones that ring are silenced.
 def test_who_leaves_while_it_rings_blames_nobody(line: TwilioLine) -> None:
     line.logs_in("gz-chen")
     line.twilio.party("client:chen", "no-answer")
@@ -266,6 +273,7 @@ def test_who_leaves_while_it_rings_blames_nobody(line: TwilioLine) -> None:
     assert (order["outcome"], order["hung_up_by"]) == ("abandoned_in_queue", "caller")
 
 
+# Incoming phone number, status callback: a call's end is told whoever served it.
 def test_a_call_that_the_fallback_served_has_an_order(
     line: TwilioLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
