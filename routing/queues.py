@@ -36,6 +36,7 @@ from routing.changes import Changes, Nobody, Outcome, Reserved, Waiting
 from routing.offers import Offer
 from routing.router import (
     Choice,
+    Conditions,
     Verdict,
     WaitingCall,
     choose,
@@ -247,13 +248,30 @@ class Queues:
             waiting.delete(connection, call.call_id)
             return Changes(Nobody(), woken)
         position = 1 + waiting.ahead(connection, call)
-        talk = offers.mean_talk_seconds(connection)
-        expected = None
-        if talk is not None:
-            expected = round(position * (talk + rules.wrap_up_seconds) / staffed)
+        expected = self._expected_wait(connection, rules, position, staffed)
         waited = (at - call.enqueued_at).total_seconds()
         outer = rules.open_tiers(waited, call.urgent) > FIRST_OUTER_TIER
         return Changes(Waiting(position, expected, outer), woken)
+
+    def _expected_wait(
+        self, connection: Connection, rules: Rules, position: int, staffed: int
+    ) -> int | None:
+        """Seconds until whoever stands at `position` is served by `staffed` people, none of whom is
+        free: as often as each of them ends a call."""
+        talk = offers.mean_talk_seconds(connection)
+        if talk is None:
+            return None
+        return round(position * (talk + rules.wrap_up_seconds) / staffed)
+
+    def _home_wait(
+        self, connection: Connection, call: WaitingCall, everybody: Iterable[Person], at: datetime
+    ) -> float | None:
+        rules = self._rules_of(call.home)
+        staffed = sum(1 for tier, _ in could_serve(call, everybody, rules, at) if tier == 0)
+        if not staffed:
+            return None
+        position = 1 + waiting.ahead(connection, call)
+        return self._expected_wait(connection, rules, position, staffed)
 
     def _match(
         self, connection: Connection, at: datetime, somebody_waits: bool | None = None
@@ -268,11 +286,15 @@ class Queues:
         def everybody() -> list[Person]:
             return presence.present(connection, at)
 
+        def home_wait(call: WaitingCall) -> float | None:
+            return self._home_wait(connection, call, everybody(), at)
+
+        conditions = Conditions(home_wait=home_wait)
         made: list[Reserved] = []
         for call in calls:
             rules = self._rules_of(call.home)
             while free:
-                choice = choose(call, free, everybody, rules, at)
+                choice = choose(call, free, everybody, rules, at, conditions)
                 if choice is None:
                     break
                 taken = tuple(

@@ -7,20 +7,24 @@ several places at once. Where the filters leave an urgent call nobody in the ope
 such as have been rung for it in vain, all filters but the physical one (a phone its carrier
 reaches) are dropped: no filter removes the last human.
 
-A tier opens after its wait, or at once when nobody on duty in the open ones could ever serve.
+A tier opens after its wait, or at once when nobody on duty in the open ones could ever serve. The
+covering centres open at once to whoever would wait too long at home, and to whoever's home is weak
+or dead: weak, the centres are asked first and home is still used; dead, nobody rings there. A weak
+place elsewhere is asked after all others, a dead one not at all, and a centre keeps a share of its
+people for its own callers. None of this keeps an urgent call from anybody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from agents.counselor import State
 from agents.presence import Person
 from agents.roster import PEOPLE_TIME, Role
-from routing.rules import Rules, tier_name
+from routing.rules import FIRST_OUTER_TIER, Rules, tier_name
 from routing.strategies import Candidate
 
 SILENT_CONFIRMED = 3
@@ -64,6 +68,24 @@ class Choice:
     ring_seconds: int
 
 
+def _never_told(_call: WaitingCall) -> float | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What is known of the stations at this moment, for a call's topic. `weak`, `dead`: station
+    ids. `home_wait`: seconds that a call may expect to wait at home, None where nothing is known;
+    asked only where home has nobody free."""
+
+    weak: frozenset[str] = frozenset()
+    dead: frozenset[str] = frozenset()
+    home_wait: Callable[[WaitingCall], float | None] = field(default=_never_told)
+
+
+CALM = Conditions()
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Why somebody was chosen or not; `tier` None where their station never serves this call."""
@@ -92,17 +114,55 @@ def choose(
     everybody: Callable[[], Sequence[Person]],
     rules: Rules,
     at: datetime,
+    conditions: Conditions = CALM,
 ) -> Choice | None:
     """Who rings for `call` now; None if it waits on.
 
     :param free: those who may be taken now. `everybody`: gives all present, busy ones included;
         asked only where it matters.
     """
+    if call.urgent:
+        return _choose_urgent(call, free, everybody, rules, at)
+    stance = _stance(call, rules, at)
+    suitable = [
+        (tier, person)
+        for tier, person in _suitable(call, free, stance, rules)
+        if person.counselor.station not in conditions.dead
+    ]
+    suitable = _beyond_reserve(call, suitable, free, everybody, rules, at)
+    if not suitable:
+        return None
+    opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), False)
+    nearest = min(tier for tier, _ in suitable)
+    why = _why_outside(call, nearest >= opened, rules, conditions)
+    if why:
+        opened = max(opened, FIRST_OUTER_TIER + 1)
+    if nearest >= opened:
+        if nearest != _reachable_tier(call, everybody(), rules, at, conditions.dead):
+            return None
+        opened = nearest + 1
+    tier, person = min(
+        (pair for pair in suitable if pair[0] < opened),
+        key=lambda pair: _rank(call, pair, stance, rules, conditions),
+    )
+    reason = _reason(call, tier, person, stance, rules)
+    if why and person.counselor.station != call.home:
+        reason = f"{reason}, {why}"
+    return Choice((person,), tier, reason, rules.ring_seconds)
+
+
+def _choose_urgent(
+    call: WaitingCall,
+    free: Sequence[Person],
+    everybody: Callable[[], Sequence[Person]],
+    rules: Rules,
+    at: datetime,
+) -> Choice | None:
     stance = _stance(call, rules, at)
     suitable = _suitable(call, free, stance, rules)
     waited = (at - call.enqueued_at).total_seconds()
-    opened = rules.open_tiers(waited, call.urgent)
-    if call.urgent and not any(
+    opened = rules.open_tiers(waited, True)
+    if not any(
         tier < opened and person.counselor.id not in call.excluded for tier, person in suitable
     ):
         stance = replace(stance, last_resort=True)
@@ -114,22 +174,58 @@ def choose(
         if nearest != _reachable_tier(call, everybody(), rules, at):
             return None
         opened = nearest + 1
-    inside = [(tier, person) for tier, person in suitable if tier < opened]
-    if call.priority < CRISIS:
-        tier, person = min(inside, key=lambda pair: _rank(call, pair, stance, rules))
-        reason = _reason(call, tier, person, stance, rules)
-        return Choice((person,), tier, reason, rules.ring_seconds)
-    ranked = sorted(inside, key=lambda pair: _rank(call, pair, stance, rules))
-    chosen = ranked[: rules.crisis_places]
+    ranked = sorted(
+        (pair for pair in suitable if pair[0] < opened),
+        key=lambda pair: _rank(call, pair, stance, rules),
+    )
+    chosen = ranked[: rules.crisis_places if call.priority >= CRISIS else 1]
     tier, person = chosen[0]
-    wider = [tier for tier, _ in suitable if tier >= opened]
     ring = rules.ring_seconds
-    if wider and len(chosen) < rules.crisis_places:
+    wider = [tier for tier, _ in suitable if tier >= opened]
+    if wider and len(chosen) < rules.crisis_places and call.priority >= CRISIS:
         # Ring again with the wider tier as soon as it opens.
         until_wider = round(rules.opens_after(min(wider), True) - waited)
         ring = min(ring, max(SHORTEST_RING, until_wider))
     people = tuple(person for _, person in chosen)
     return Choice(people, tier, _reason(call, tier, person, stance, rules), ring)
+
+
+def _why_outside(
+    call: WaitingCall, nobody_near: bool, rules: Rules, conditions: Conditions
+) -> str | None:
+    """Why the covering centres are open at once; None: they aren't."""
+    if call.home in conditions.dead:
+        return "home dead"
+    if call.home in conditions.weak:
+        return "home weak"
+    if nobody_near:
+        wait = conditions.home_wait(call)
+        if wait is not None and wait > rules.overflow_seconds:
+            return f"{wait:.0f} s at home"
+    return None
+
+
+def _beyond_reserve(
+    call: WaitingCall,
+    suitable: list[tuple[int, Person]],
+    free: Sequence[Person],
+    everybody: Callable[[], Sequence[Person]],
+    rules: Rules,
+    at: datetime,
+) -> list[tuple[int, Person]]:
+    """Without those that a centre keeps for its own callers, until the call has waited so long
+    that filters relax."""
+    waited = (at - call.enqueued_at).total_seconds()
+    if waited >= _after(rules.relax_topic, call.topic):
+        return suitable
+    kept = set()
+    for station in {person.counselor.station for tier, person in suitable}:
+        share = rules.reserve_of.get(station, 0.0)
+        if share:
+            staffed = sum(p.counselor.station == station and not p.absent for p in everybody())
+            if sum(p.counselor.station == station for p in free) <= share * staffed:
+                kept.add(station)
+    return [pair for pair in suitable if pair[1].counselor.station not in kept]
 
 
 def could_serve(
@@ -146,11 +242,15 @@ def could_serve(
 
 
 def explain(
-    call: WaitingCall, everybody: Sequence[Person], rules: Rules, at: datetime
+    call: WaitingCall,
+    everybody: Sequence[Person],
+    rules: Rules,
+    at: datetime,
+    conditions: Conditions = CALM,
 ) -> list[Verdict]:
     """Each person's verdict, the chosen first, then by tier."""
     free = [person for person in everybody if person.state == State.AVAILABLE]
-    choice = choose(call, free, lambda: everybody, rules, at)
+    choice = choose(call, free, lambda: everybody, rules, at, conditions)
     chosen = choice.people if choice else ()
     stance = _stance(call, rules, at)
     opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), call.urgent)
@@ -161,6 +261,11 @@ def explain(
         if person.state != State.AVAILABLE:
             why = f" ({person.reason})" if person.reason else ""
             reasons.insert(0, f"{person.state}{why}")
+        station = person.counselor.station
+        if station in conditions.dead and not call.urgent:
+            reasons.append("its station is dead")
+        elif station in conditions.weak:
+            reasons.append("its station is weak")
         if tier is None:
             reasons.append("station doesn't serve this region")
         elif tier >= opened:
@@ -209,7 +314,7 @@ def _stance(call: WaitingCall, rules: Rules, at: datetime) -> _Stance:
     waited = (at - call.enqueued_at).total_seconds()
 
     def relaxed(waits: Mapping[str, float]) -> bool:
-        return call.urgent or waited >= waits.get(call.topic, waits.get(OTHER, 0))
+        return call.urgent or waited >= _after(waits, call.topic)
 
     return _Stance(
         urgent=call.urgent,
@@ -218,6 +323,10 @@ def _stance(call: WaitingCall, rules: Rules, at: datetime) -> _Stance:
         last_resort=False,
         day=_day(at),
     )
+
+
+def _after(waits: Mapping[str, float], topic: str) -> float:
+    return waits.get(topic, waits.get(OTHER, 0))
 
 
 def _suitable(
@@ -240,14 +349,29 @@ def _tier(person: Person, rules: Rules) -> int | None:
 
 
 def _reachable_tier(
-    call: WaitingCall, everybody: Iterable[Person], rules: Rules, at: datetime
+    call: WaitingCall,
+    everybody: Iterable[Person],
+    rules: Rules,
+    at: datetime,
+    dead: Container[str] = frozenset(),
 ) -> int | None:
     """The nearest tier in which somebody on duty could ever take the call."""
-    return min((tier for tier, _ in could_serve(call, everybody, rules, at)), default=None)
+    return min(
+        (
+            tier
+            for tier, person in could_serve(call, everybody, rules, at)
+            if person.counselor.station not in dead
+        ),
+        default=None,
+    )
 
 
 def _rank(
-    call: WaitingCall, pair: tuple[int, Person], stance: _Stance, rules: Rules
+    call: WaitingCall,
+    pair: tuple[int, Person],
+    stance: _Stance,
+    rules: Rules,
+    conditions: Conditions = CALM,
 ) -> tuple[Any, ...]:
     tier, person = pair
     counselor = person.counselor
@@ -266,7 +390,11 @@ def _rank(
     in_vain = counselor.id in call.excluded
     if call.priority >= CRISIS:
         return in_vain, tier, not fits, *key
-    return in_vain, not fits, not candidate.language_fits, tier, *key
+    place: float = tier
+    if counselor.station in conditions.weak:
+        # A weak home comes after its centres, a weak place elsewhere after all others.
+        place = FIRST_OUTER_TIER + 0.5 if counselor.station == call.home else rules.tiers + tier
+    return in_vain, not fits, not candidate.language_fits, place, *key
 
 
 def _fits_topic(call: WaitingCall, person: Person, stance: _Stance) -> bool:

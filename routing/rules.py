@@ -34,7 +34,9 @@ def tier_name(tier: int) -> str:
 class Rules:
     """One station's. `tier_of`: the innermost tier of each station that may serve its calls.
     `widen`: seconds of waiting after which each tier opens. `relax_…`: seconds by topic, `other`
-    for the rest. `crisis_places`: how many ring at once."""
+    for the rest. `crisis_places`: how many ring at once. `overflow_seconds`: whoever is expected
+    to wait longer at home is offered to the covering centres at once. `reserve_of`: the share of
+    its people that each of them keeps for its own callers."""
 
     tier_of: Mapping[str, int]
     tiers: int
@@ -48,6 +50,8 @@ class Rules:
     crisis_places: int
     relax_topic: Mapping[str, float]
     relax_language: Mapping[str, float]
+    overflow_seconds: float
+    reserve_of: Mapping[str, float]
 
     @classmethod
     def of(cls, places: Places, station_id: str) -> Rules:
@@ -72,6 +76,12 @@ class Rules:
             crisis_places=int(setting("crisis_places")),
             relax_topic=setting("relax_topic_seconds"),
             relax_language=setting("relax_language_seconds"),
+            overflow_seconds=float(setting("overflow_seconds")),
+            reserve_of={
+                station: float(places.setting(station, "reserve_share"))
+                for station, tier in tier_of.items()
+                if tier >= FIRST_OUTER_TIER
+            },
         )
 
     def opens_after(self, tier: int, urgent: bool) -> float:

@@ -59,6 +59,8 @@ class StationSettings(BaseModel):
     crisis_places: PositiveInt
     relax_topic_seconds: Mapping[str, NonNegativeInt]
     relax_language_seconds: Mapping[str, NonNegativeInt]
+    overflow_seconds: NonNegativeInt
+    reserve_share: Annotated[float, Field(ge=0, lt=1)]
     last_counselor_returns_seconds: PositiveInt
     last_counselor_returns: NonNegativeInt
 

@@ -35,6 +35,8 @@ class StandIn:
         "crisis_places": 8,
         "relax_topic_seconds": {"law": 45, "psychology": 30, "other": 30},
         "relax_language_seconds": {"law": 90, "psychology": 60, "other": 60},
+        "overflow_seconds": 15,
+        "reserve_share": 0.0,
         "last_counselor_returns_seconds": 120,
         "last_counselor_returns": 2,
     }

@@ -1,0 +1,111 @@
+"""Who is asked when home is weak, dead or full, and what a centre keeps for its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents.counselor import State
+from agents.presence import Person
+from routing.router import CRISIS, SILENT_CONFIRMED, Conditions, choose, explain
+from routing.rules import Rules
+from tests.routing_stand_in import (
+    CENTRE,
+    FAR,
+    HOME,
+    NOON,
+    PROVINCE,
+    StandIn,
+    call,
+    counselor,
+    person,
+)
+
+AT_HOME = person("home", idle=999)
+BUSY_HOME = person("busy", State.ON_CALL)
+IN_PROVINCE = person(counselor("province", PROVINCE), idle=999)
+IN_CENTRE = person(counselor("centre", CENTRE), idle=1)
+FAR_AWAY = person(counselor("far", FAR), idle=1)
+WEAK_HOME = Conditions(weak=frozenset({HOME}))
+DEAD_HOME = Conditions(dead=frozenset({HOME}))
+FULL_HOME = Conditions(home_wait=lambda _call: 40.0)
+NEARLY_FREE_HOME = Conditions(home_wait=lambda _call: 14.0)
+
+
+def chosen(
+    conditions: Conditions,
+    people: list[Person],
+    rules: Rules | None = None,
+    waited: float = 0,
+    **about: Any,
+) -> tuple[list[str], str]:
+    free = [someone for someone in people if someone.state == State.AVAILABLE]
+    rules = rules or Rules.of(StandIn(), HOME)
+    choice = choose(call(waited=waited, **about), free, lambda: people, rules, NOON, conditions)
+    if choice is None:
+        return [], ""
+    return [someone.counselor.id for someone in choice.people], choice.reason
+
+
+@pytest.mark.parametrize(
+    ("conditions", "people", "waited", "who", "why"),
+    [
+        pytest.param(WEAK_HOME, [AT_HOME, IN_CENTRE], 0, "centre", "home weak", id="weak"),
+        pytest.param(WEAK_HOME, [AT_HOME, FAR_AWAY], 0, "home", "home, ", id="weak, none else"),
+        pytest.param(DEAD_HOME, [AT_HOME, IN_CENTRE], 0, "centre", "home dead", id="dead"),
+        pytest.param(DEAD_HOME, [AT_HOME], 99, None, "", id="dead: home unrung"),
+        pytest.param(FULL_HOME, [BUSY_HOME, IN_CENTRE], 0, "centre", "40 s at home", id="full"),
+        pytest.param(FULL_HOME, [AT_HOME, IN_CENTRE], 0, "home", "home, ", id="local first"),
+        pytest.param(NEARLY_FREE_HOME, [BUSY_HOME, IN_CENTRE], 0, None, "", id="soon free"),
+        pytest.param(NEARLY_FREE_HOME, [BUSY_HOME, IN_CENTRE], 10, "centre", "centre, ",
+                     id="soon free, but not after all"),
+        pytest.param(FULL_HOME, [BUSY_HOME, FAR_AWAY], 0, None, "", id="far opens later"),
+        pytest.param(Conditions(weak=frozenset({CENTRE})), [BUSY_HOME, IN_CENTRE, FAR_AWAY], 20,
+                     "far", "any, ", id="weak centre after the others"),
+        pytest.param(Conditions(weak=frozenset({CENTRE})), [BUSY_HOME, IN_CENTRE], 20,
+                     "centre", "centre, ", id="weak centre rather than nobody"),
+        pytest.param(Conditions(dead=frozenset({CENTRE})), [BUSY_HOME, IN_CENTRE], 20,
+                     None, "", id="dead centre never"),
+        pytest.param(Conditions(dead=frozenset({HOME, CENTRE})), [AT_HOME, IN_CENTRE, FAR_AWAY],
+                     0, "far", "any, ", id="nobody alive nearer: at once"),
+        pytest.param(Conditions(dead=frozenset({HOME}), weak=frozenset({CENTRE})),
+                     [IN_PROVINCE, IN_CENTRE], 0, "province", "home dead", id="province"),
+    ],
+)  # fmt: skip
+def test_fallback(
+    conditions: Conditions, people: list[Person], waited: float, who: str | None, why: str
+) -> None:
+    ids, reason = chosen(conditions, people, waited=waited)
+    assert ids == ([who] if who else [])
+    assert why in reason
+
+
+@pytest.mark.parametrize("priority", [SILENT_CONFIRMED, CRISIS])
+def test_no_weakness_keeps_an_urgent_call_from_anybody(priority: int) -> None:
+    dead = Conditions(dead=frozenset({HOME, CENTRE, PROVINCE, FAR}))
+    ids, _ = chosen(dead, [AT_HOME], priority=priority)
+    assert ids == ["home"]
+
+
+KEEPS_HALF = Rules.of(StandIn(reserve_share=0.5), HOME)
+CENTRE_OF_FOUR = [person(counselor(f"c{n}", CENTRE), idle=n) for n in range(4)]
+
+
+def busy(someone: Person) -> Person:
+    return someone._replace(state=State.ON_CALL)
+
+
+def test_a_centre_keeps_its_share_for_its_own_callers() -> None:
+    assert chosen(FULL_HOME, [BUSY_HOME, *CENTRE_OF_FOUR], KEEPS_HALF)[0] == ["c3"]
+    half = [*map(busy, CENTRE_OF_FOUR[:2]), *CENTRE_OF_FOUR[2:]]
+    assert chosen(FULL_HOME, [BUSY_HOME, *half], KEEPS_HALF)[0] == []
+    # Nobody is stranded by it, and no urgent call waits for it.
+    assert chosen(FULL_HOME, [BUSY_HOME, *half], KEEPS_HALF, waited=45)[0] == ["c3"]
+    assert chosen(FULL_HOME, [BUSY_HOME, *half], KEEPS_HALF, priority=3, waited=5)[0] == ["c3"]
+
+
+def test_why_is_explained() -> None:
+    verdicts = explain(call(), [AT_HOME, IN_CENTRE], Rules.of(StandIn(), HOME), NOON, DEAD_HOME)
+    assert [(v.counselor_id, v.chosen) for v in verdicts] == [("centre", True), ("home", False)]
+    assert "its station is dead" in verdicts[1].reasons
