@@ -17,6 +17,7 @@ import structlog
 
 from agents.command_line import counselors
 from callflows.errors import FlowErrors
+from callflows.events import DialResult
 from config.database import StoreUnavailable
 from config.settings import CONFIG, Settings, SettingsError
 from config.yaml_file import ConfigErrors
@@ -40,6 +41,7 @@ from workorders.keys import KeysUnusable
 
 DEMO = CONFIG / "demo"
 PEOPLE_TIME = ZoneInfo("Asia/Shanghai")
+SIMULATED_RESULTS = [result for result in DialResult if result is not DialResult.ABANDONED]
 
 
 class When(click.ParamType[datetime]):
@@ -55,6 +57,21 @@ class When(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"{value!r} is not a time: write 2026-06-07T21:00+08:00", param, ctx)
         return (at if at.tzinfo else at.replace(tzinfo=PEOPLE_TIME)).astimezone(UTC)
+
+
+class Dials(click.ParamType[list[DialResult]]):
+    """What comes of one Dial after the other, by commas."""
+
+    name = "results"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[DialResult]:
+        if isinstance(value, list):
+            return value
+        names = [name for name in value.split(",") if name]
+        for name in names:
+            if name not in SIMULATED_RESULTS:
+                self.fail(f"{name!r} is none of {', '.join(SIMULATED_RESULTS)}", param, ctx)
+        return [DialResult(name) for name in names]
 
 
 @click.group()
@@ -81,6 +98,12 @@ main.add_command(workorders)
 @click.option("--from", "caller", default="", help="The caller's number; none: withheld.")
 @click.option("--to", "access_number", default="12355", show_default=True, help="Number dialled.")
 @click.option("--keys", help="What the caller presses at each chance, by commas; empty: silence.")
+@click.option(
+    "--dials",
+    type=Dials(),
+    default="",
+    help="How telephones that ring end: no_answer,busy,answered …",
+)
 @click.option("--at", type=When(), help="When the call comes in; now, if not given.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
@@ -89,6 +112,7 @@ def call(
     caller: str,
     access_number: str,
     keys: str | None,
+    dials: list[DialResult],
     at: datetime | None,
     as_json: bool,
 ) -> None:
@@ -107,7 +131,7 @@ def call(
 
     presses = iter(keys.split(",")) if keys is not None else _typed()
     order = simulated_call(
-        rooms.settings, caller or None, access_number, presses, at or datetime.now(UTC), tell
+        rooms.settings, caller or None, access_number, presses, at or datetime.now(UTC), tell, dials
     )
     if as_json:
         click.echo(json.dumps({"order": order}, ensure_ascii=False, default=str))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from sqlalchemy import Connection
 
 from agents import presence, roster
 from agents.roster import Role
-from callflows.events import Event
+from callflows.events import DialResult, Event
 from config.settings import Settings
 from ivr.assembly import Assembly
 from ivr.controller import Controller
 from ivr.pending import OfferedCall, Pending
+from ivr.simulated_caller import TelephonesInTurn, TypedCaller
 from ivr.simulator import Line, Simulator
 from routing import offers
 from workorders.views import order_view, orders_of
@@ -45,6 +46,9 @@ class SimulatedHouse:
 
     def reservation_waiting(self, call_id: str) -> bool:
         return self.controller.reservation_waiting(call_id)
+
+    def answered_by(self, call_id: str, who: str, at: datetime) -> None:
+        self.controller.answered_by(call_id, who, at)
 
     def tick(self, at: datetime) -> None:
         self.controller.tick(at)
@@ -76,8 +80,10 @@ def simulated_call(
     keys: Iterator[str],
     at: datetime,
     tell: Callable[[Line], None],
+    dials: Iterable[DialResult] = (),
 ) -> dict[str, Any]:
-    """Play one call; the order's view at its end."""
+    """Play one call; the order's view at its end. `dials`: what comes of one Dial after the
+    other; then everybody answers."""
     with tempfile.TemporaryDirectory(prefix="simulated-") as folder:
         own = settings.model_copy(update={"data_directory": Path(folder), "store_url": ""})
         assembly = Assembly.open(own)
@@ -87,7 +93,8 @@ def simulated_call(
             _staff(controller, at - timedelta(minutes=1))
             call_id = f"{settings.asterisk_name}-simulated"
             call = OfferedCall(call_id, "simulator", "", access_number, caller)
-            Simulator(SimulatedHouse(controller, assembly), keys, tell, at).call(call)
+            house = SimulatedHouse(controller, assembly)
+            Simulator(house, TypedCaller(keys), TelephonesInTurn(iter(dials)), tell, at).call(call)
             return _order(assembly)
         finally:
             assembly.store.close()

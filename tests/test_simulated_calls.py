@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from callflows.events import DialResult
 from config.settings import CONFIG, Settings
 from ivr.simulated_call import simulated_call
 from ivr.simulator import Line
@@ -74,6 +75,27 @@ def test_a_crisis_rings_several_and_the_first_to_answer_has_it(tmp_path: Path) -
     rings = next(line.text for line in heard if line.text.startswith("rings"))
     assert rings.count(",") >= 2
     assert str(order["first_responder"]).startswith("counselor:")
+
+
+def test_who_does_not_answer_costs_the_caller_nothing(tmp_path: Path) -> None:
+    own = Settings(data_directory=tmp_path, sister_lines_directory=CONFIG / "demo")
+    heard: list[Line] = []
+    results = [DialResult.NO_ANSWER, DialResult.BUSY]
+    order = simulated_call(own, GUANGZHOU, "020-12355", iter(["1"]), EVENING, heard.append, results)
+    rung = [line for line in heard if line.text.startswith("rings")]
+    assert len(rung) == 3
+    assert rung[1].second - rung[0].second >= 15
+    assert [offer["result"] for offer in order["offers"] if offer["event"] == "offer_failed"] == [
+        "no_answer",
+        "busy",
+    ]
+    assert order["outcome"] == "answered"
+
+
+def test_a_result_that_is_none_is_told_in_a_line() -> None:
+    done = CliRunner().invoke(main, ["call", "--keys", "1", "--dials", "answered,asleep"])
+    assert done.exit_code != 0
+    assert "'asleep' is none of answered, no_answer, busy" in done.output
 
 
 def test_the_command_prints_the_call_and_the_order() -> None:
