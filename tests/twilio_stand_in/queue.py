@@ -25,8 +25,8 @@ class Queue:
 
     def left(self, leg: Leg, result: str) -> Mapping[str, str]:
         """Take it out; what Enqueue's action is told."""
-        seconds = leg.clock.elapsed - self.waiting.pop(leg.sid)
-        return {"QueueResult": result, "QueueSid": self.sid, "QueueTime": str(int(seconds))}
+        seconds = _whole(leg.clock.elapsed - self.waiting.pop(leg.sid))
+        return {"QueueResult": result, "QueueSid": self.sid, "QueueTime": str(seconds)}
 
     def parameters(self, leg: Leg) -> Mapping[str, str]:
         """Enqueue, waitUrl: what each request to it is told."""
@@ -35,8 +35,13 @@ class Queue:
         return {
             "QueuePosition": str(1 + list(self.waiting).index(leg.sid)),
             "QueueSid": self.sid,
-            "QueueTime": str(int(now - self.waiting[leg.sid])),
-            "AvgQueueTime": str(int(sum(waits) / len(waits))),
+            "QueueTime": str(_whole(now - self.waiting[leg.sid])),
+            "AvgQueueTime": str(_whole(sum(waits) / len(waits))),
             "CurrentQueueSize": str(len(waits)),
             "MaxQueueSize": str(self.largest),
         }
+
+
+def _whole(seconds: float) -> int:
+    """Whole seconds; a clock that adds fractions is off by the last of them."""
+    return int(round(seconds, 6))

@@ -1,0 +1,104 @@
+"""Every golden conversation on the simulator, on Asterisk and on Twilio: the flow is told the same
+and answers the same, and the same work order comes of it.
+
+What is compared, and what is the carrier's own, stands in conformance/comparison.py.
+REWRITE_SCENARIOS=1 writes down what is said between carrier and engine; read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.asterisk_line import AsteriskLine
+from tests.conformance.comparison import line_settled, order_settled, settled, verbs_settled
+from tests.conformance.line import Line
+from tests.conformance.play import Played, play
+from tests.conformance.scenario_caller import happenings
+from tests.conformance.simulator_line import SimulatorLine
+from tests.conformance.twilio_line import TwilioLine
+from tests.conformance.world import World
+from tests.golden import FILES, FOLDER, read
+
+CONVERSATIONS = Path(__file__).parent / "transcripts" / "conversations"
+NAMES = [file.stem for file in FILES]
+LINES: dict[str, type[Line]] = {
+    line.carrier: line for line in (SimulatorLine, AsteriskLine, TwilioLine)
+}
+
+NO_CARRIER_TELLS = {
+    ("queue_without_announcement", 2): "a Hold ends by the keys it names; 3 is none of them",
+}
+"""Happenings of golden conversations that happen on no telephone line: what stands before them is
+played. They show that a flow bears whatever it is told."""
+
+Plays = Callable[[str, str], Played]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Plays:
+    """A conversation on a carrier's line; each is played once."""
+    folder = tmp_path_factory.mktemp("conformance")
+    world = World.make(folder / "world")
+
+    @cache
+    def once(name: str, carrier: str) -> Played:
+        scenario = read(FOLDER / f"{name}.yaml")
+        return play(world, folder / carrier / name, scenario, LINES[carrier])
+
+    return once
+
+
+@pytest.mark.parametrize("carrier", LINES)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_flow_is_told_and_answers_what_the_conversation_says(
+    played: Plays, name: str, carrier: str
+) -> None:
+    told = played(name, carrier).told
+    for number, happening in enumerate(happenings(read(FOLDER / f"{name}.yaml"))):
+        if (name, number) in NO_CARRIER_TELLS:
+            break
+        event, verbs = told[number]
+        assert settled(event, happening.event) == happening.event, f"happening {number}"
+        if happening.then is not None:
+            said = [line_settled(line) for line in happening.then]
+            assert verbs_settled(verbs) == said, f"after happening {number}, {happening.event}"
+
+
+@pytest.mark.parametrize("carrier", [name for name in LINES if name != "simulator"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_carrier_ends_the_call_as_the_simulator_does(
+    played: Plays, name: str, carrier: str
+) -> None:
+    reference, here = played(name, "simulator"), played(name, carrier)
+    events = [event for event, _ in reference.told]
+    assert [
+        settled(event, other) for (event, _), other in zip(here.told, events, strict=True)
+    ] == events
+    assert [verbs_settled(verbs) for _, verbs in here.told] == [
+        verbs_settled(verbs) for _, verbs in reference.told
+    ]
+    order = order_settled(here.order, reference.order)
+    assert order == order_settled(reference.order, reference.order)
+
+
+@pytest.mark.parametrize("carrier", LINES)
+@pytest.mark.parametrize("name", NAMES)
+def test_carrier_and_engine_say_to_each_other_what_is_written(
+    played: Plays, name: str, carrier: str
+) -> None:
+    file = CONVERSATIONS / carrier / f"{name}.txt"
+    said = played(name, carrier).conversation
+    if os.environ.get("REWRITE_SCENARIOS"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(said, encoding="utf-8")
+    assert said == file.read_text(encoding="utf-8")
+
+
+def test_no_conversation_is_left_over() -> None:
+    written = {(file.parent.name, file.stem) for file in CONVERSATIONS.glob("*/*.txt")}
+    assert written == {(carrier, name) for carrier in LINES for name in NAMES}
