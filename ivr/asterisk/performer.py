@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, assert_never
 
 import structlog
 
@@ -111,6 +111,8 @@ class Performer:
                 return self._announce(pending, says, last)
             case Answer() | Say():
                 raise ValueError("a turn must end in a verb that waits, or in Hangup")
+            case _:
+                assert_never(last)
 
     def _quiet(self) -> None:
         if self._music:

@@ -69,7 +69,7 @@ def happenings(scenario: Scenario) -> list[Happening]:
     for turn in scenario["turns"]:
         event = event_of(turn, AT)
         said = turn["then"]
-        then = [line for line in said if not line.startswith("outcome ")]
+        then: list[str] | None = [line for line in said if not line.startswith("outcome ")]
         if said and said[-1].startswith("ask "):
             then = None
         if isinstance(event, ANSWERS):
