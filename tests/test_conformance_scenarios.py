@@ -14,22 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.asterisk_line import AsteriskLine
 from tests.conformance.comparison import line_settled, order_settled, settled, verbs_settled
-from tests.conformance.line import Line
+from tests.conformance.lines import LINES, OTHERS, REFERENCE
 from tests.conformance.play import Played, play
 from tests.conformance.scenario_caller import happenings
-from tests.conformance.simulator_line import SimulatorLine
-from tests.conformance.twilio_line import TwilioLine
 from tests.conformance.world import World
 from tests.golden import FILES, FOLDER, read
 
 CONVERSATIONS = Path(__file__).parent / "transcripts" / "conversations"
 NAMES = [file.stem for file in FILES]
-LINES: dict[str, type[Line]] = {
-    line.carrier: line for line in (SimulatorLine, AsteriskLine, TwilioLine)
-}
-
 NO_CARRIER_TELLS = {
     ("queue_without_announcement", 2): "a Hold ends by the keys it names; 3 is none of them",
 }
@@ -69,12 +62,12 @@ def test_the_flow_is_told_and_answers_what_the_conversation_says(
             assert verbs_settled(verbs) == said, f"after happening {number}, {happening.event}"
 
 
-@pytest.mark.parametrize("carrier", [name for name in LINES if name != "simulator"])
+@pytest.mark.parametrize("carrier", OTHERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_carrier_ends_the_call_as_the_simulator_does(
     played: Plays, name: str, carrier: str
 ) -> None:
-    reference, here = played(name, "simulator"), played(name, carrier)
+    reference, here = played(name, REFERENCE), played(name, carrier)
     events = [event for event, _ in reference.told]
     assert [
         settled(event, other) for (event, _), other in zip(here.told, events, strict=True)

@@ -11,14 +11,15 @@
 - Keys before a `*`, and the key that finishes an entry: they say nothing, and a carrier may leave
   them out.
 - A number that isn't ours: Twilio tells it in E.164, a trunk as it likes.
-- Of an order: its call's id and channel, digests under its own key, and who noted that an offer
-  failed.
+- Of an order: its call's id and channel, digests under its own key, the names of offers, and who
+  noted that an offer failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from callflows.events import (
@@ -36,6 +37,7 @@ from workorders.views import View
 TALK_LATITUDE = 3
 """A whisper or an acceptance, and what rounding makes of it."""
 SILENCE_LATITUDE = 9
+LATITUDES = {"talk_seconds": TALK_LATITUDE, "seconds": SILENCE_LATITUDE}
 NOT_OURS = "not ours"
 CARRIERS_OWN = {"at", "call_id", "channel", "digests", "recording", "recording_ref"}
 
@@ -81,29 +83,41 @@ def line_settled(line: str) -> str:
 def order_settled(order: View, reference: View) -> View:
     """The order without what is the carrier's own; `reference` is another carrier's, whose length
     of a talk or a message is taken where it may differ."""
-    settled_order: View = _settled({**order}, {**reference}, "")
+    offers = {offer["offer"]: f"offer {n}" for n, offer in enumerate(_made(order), 1)}
+    settled_order: View = _Settling(offers).settled(order, reference, "")
     for column in [name for name in settled_order if name.startswith("t_")]:
         settled_order[column] = settled_order[column] is not None
     return settled_order
 
 
-def _settled(value: Any, reference: Any, name: str) -> Any:
-    if isinstance(value, dict):
-        others = reference if isinstance(reference, dict) else {}
-        return {
-            key: _settled(inner, others.get(key), key)
-            for key, inner in value.items()
-            if key not in CARRIERS_OWN
-        }
-    if isinstance(value, list):
-        others_list = reference if isinstance(reference, list) else []
-        padded = [*others_list, *[None] * len(value)]
-        return [_settled(inner, other, "") for inner, other in zip(value, padded, strict=False)]
-    if name == "actor" and value == "asterisk":
-        return "engine"
-    if name == "access_number" and value != ACCESS_NUMBER:
-        return NOT_OURS
-    latitude = {"talk_seconds": TALK_LATITUDE, "seconds": SILENCE_LATITUDE}.get(name)
-    if latitude is not None and isinstance(reference, int) and abs(value - reference) <= latitude:
-        return reference
-    return value
+def _made(order: View) -> list[View]:
+    return [offer for offer in order["offers"] if offer["event"] == "offer_made"]
+
+
+@dataclass(frozen=True)
+class _Settling:
+    """`offers`: how they are called instead."""
+
+    offers: Mapping[str, str]
+
+    def settled(self, value: Any, reference: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            others = reference if isinstance(reference, dict) else {}
+            return {
+                key: self.settled(inner, others.get(key), key)
+                for key, inner in value.items()
+                if key not in CARRIERS_OWN
+            }
+        if isinstance(value, list):
+            listed = reference if isinstance(reference, list) else []
+            return [self.settled(*pair, "") for pair in zip_longest(value, listed[: len(value)])]
+        if name == "offer":
+            return self.offers.get(value, value)
+        if name == "actor" and value == "asterisk":
+            return "engine"
+        if name == "access_number" and value != ACCESS_NUMBER:
+            return NOT_OURS
+        latitude = LATITUDES.get(name)
+        if latitude is not None and isinstance(reference, int):
+            return reference if abs(value - reference) <= latitude else value
+        return value

@@ -44,10 +44,13 @@ def counselor(who: str, number: int, topics: tuple[str, ...] = ("law", "psycholo
     )
 
 
-PEOPLE = tuple(
-    counselor(who, 8000 + n) for n, who in enumerate(("c1", "c2", "c3", "r1", "r2", "r3"), 1)
+PEOPLE = (
+    *(counselor(who, 8000 + n) for n, who in enumerate(("c1", "c2", "c3", "r1", "r2", "r3"), 1)),
+    counselor("chen", 8101, ("law",)),
+    counselor("lin", 8102, ("psychology",)),
+    counselor("wu", 8103),
 )
-"""`c1` … are who answers in golden conversations, `r1` … who is rung in vain."""
+"""`c1` … are who answers in golden conversations, `r1` … who is rung in vain; the others work."""
 
 
 @dataclass(frozen=True)

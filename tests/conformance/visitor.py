@@ -1,0 +1,42 @@
+"""Somebody who calls with a plan of their own, by the clock: when which key, when to hang up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from callflows.events import DialEnded, DialResult, Event
+from callflows.verbs import Gather, Record, Verb
+from ivr.simulated_caller import SILENCE, Act
+from tests.conformance.line import Line, words_of
+
+MESSAGE = Act(15, hangs_up=True)
+A_MOMENT = 0.01
+
+
+@dataclass
+class Visitor:
+    """`does`: acts, each so many seconds after the call began, in order. Into a message they speak
+    for a while; asked whether they still need somebody after a talk, they hang up."""
+
+    does: Sequence[Act] = ()
+    began: datetime | None = field(default=None, init=False)
+    talked: bool = field(default=False, init=False)
+    heard: set[str] = field(default_factory=set, init=False)
+
+    def told(self, line: Line, call_id: str, event: Event, verbs: tuple[Verb, ...]) -> Act:
+        now = line.clock.now()
+        self.began = self.began or now
+        self.heard |= {say.text for say in words_of(verbs)}
+        self.talked |= isinstance(event, DialEnded) and event.result is DialResult.ANSWERED
+        last = verbs[-1]
+        if isinstance(last, Record):
+            return MESSAGE
+        if isinstance(last, Gather) and self.talked:
+            return Act(2, hangs_up=True)
+        since = (now - self.began).total_seconds()
+        for act in self.does:
+            if act.after > since + A_MOMENT:
+                return Act(act.after - since, act.keys, act.hangs_up)
+        return SILENCE
