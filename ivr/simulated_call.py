@@ -41,8 +41,10 @@ class SimulatedHouse:
     def advanced(self, call_id: str, turn: int, event: Event) -> Pending:
         return self.controller.advanced(call_id, turn, event)
 
-    def hung_up(self, call_id: str, at: datetime) -> None:
-        self.controller.hung_up(call_id, at)
+    def hung_up(
+        self, call_id: str, at: datetime, dial: DialResult | None, turn: int, talk_seconds: int
+    ) -> None:
+        self.controller.hung_up(call_id, at, dial, turn, talk_seconds)
 
     def reservation_waiting(self, call_id: str) -> bool:
         return self.controller.reservation_waiting(call_id)

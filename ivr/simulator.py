@@ -45,7 +45,9 @@ class House(Protocol):
 
     def advanced(self, call_id: str, turn: int, event: Event) -> Pending: ...
 
-    def hung_up(self, call_id: str, at: datetime) -> None: ...
+    def hung_up(
+        self, call_id: str, at: datetime, dial: DialResult | None, turn: int, talk_seconds: int
+    ) -> None: ...
 
     def reservation_waiting(self, call_id: str) -> bool: ...
 
@@ -81,6 +83,8 @@ class Simulator:
     voice: Callable[[str, str], float] = speech.seconds
     _began: datetime = field(init=False)
     _talked: bool = False
+    _left: tuple[DialResult | None, int] = (None, 0)
+    """What came of the Dial that the caller left, and for how long they talked."""
 
     def call(self, call: OfferedCall) -> None:
         """Play `call` from its offer to its end."""
@@ -102,7 +106,8 @@ class Simulator:
                 pending = self.house.advanced(pending.call_id, pending.turn, event)
             if gone or (isinstance(event, RecordingFinished) and event.hung_up):
                 self._tell("caller", "hangs up")
-                self.house.hung_up(pending.call_id, self.at)
+                result, talked = self._left
+                self.house.hung_up(pending.call_id, self.at, result, pending.verbs_turn, talked)
                 return
 
     def _tell(self, who: str, text: str) -> None:
@@ -112,6 +117,7 @@ class Simulator:
         """Perform the verbs; the event that ends the last, None when the line hung up."""
         if self.at - self._began > PATIENCE:
             return CallerHungUp(self.at)
+        self._left = (None, 0)
         *before, last = pending.verbs
         says = [verb for verb in before if isinstance(verb, Say)]
         if isinstance(last, Gather):
@@ -274,6 +280,7 @@ class Simulator:
         after = max(0.0, act.after - words)
         if (starred or act.hangs_up) and after < ends:
             yield from self._pass(pending, after, looks=False)
+            self._left = (DialResult.ABANDONED, 0)
             return self._done(act, verb)
         yield from self._pass(pending, ends, looks=False)
         if not answers:
@@ -289,6 +296,7 @@ class Simulator:
         talks = telephones[first].talks
         if act.hangs_up and after - ends < talks:
             yield from self._pass(pending, after - ends, looks=False)
+            self._left = (DialResult.ANSWERED, round(after - ends))
             return CallerHungUp(self.at)
         yield from self._pass(pending, talks, looks=False)
         return DialEnded(self.at, DialResult.ANSWERED, by, round(talks))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -35,9 +36,19 @@ def read(file: Path) -> Scenario:
 
 def callflow_of(scenario: Scenario) -> Callflow:
     if "source" in scenario:
-        crisis = (LIBRARY / "crisis.yaml").read_text(encoding="utf-8")
-        return load_sources({"trial": scenario["source"], "crisis": crisis}, "trial")
-    return load_callflow(LIBRARY, str(scenario["flow"]))
+        return _trial(str(scenario["source"]))
+    return _shipped(str(scenario["flow"]))
+
+
+@cache
+def _trial(source: str) -> Callflow:
+    crisis = (LIBRARY / "crisis.yaml").read_text(encoding="utf-8")
+    return load_sources({"trial": source, "crisis": crisis}, "trial")
+
+
+@cache
+def _shipped(name: str) -> Callflow:
+    return load_callflow(LIBRARY, name)
 
 
 def event_of(turn: Scenario, at: datetime) -> Event:

@@ -19,10 +19,10 @@ from tests.conformance.lines import LINES, OTHERS, REFERENCE
 from tests.conformance.play import Played, play
 from tests.conformance.scenario_caller import happenings
 from tests.conformance.world import World
-from tests.golden import FILES, FOLDER, read
+from tests.golden import FILES, read
 
 CONVERSATIONS = Path(__file__).parent / "transcripts" / "conversations"
-NAMES = [file.stem for file in FILES]
+SCENARIOS = {file.stem: read(file) for file in FILES}
 NO_CARRIER_TELLS = {
     ("queue_without_announcement", 2): "a Hold ends by the keys it names; 3 is none of them",
 }
@@ -40,19 +40,18 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Plays:
 
     @cache
     def once(name: str, carrier: str) -> Played:
-        scenario = read(FOLDER / f"{name}.yaml")
-        return play(world, folder / carrier / name, scenario, LINES[carrier])
+        return play(world, folder / carrier / name, SCENARIOS[name], LINES[carrier])
 
     return once
 
 
 @pytest.mark.parametrize("carrier", LINES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_the_flow_is_told_and_answers_what_the_conversation_says(
     played: Plays, name: str, carrier: str
 ) -> None:
     told = played(name, carrier).told
-    for number, happening in enumerate(happenings(read(FOLDER / f"{name}.yaml"))):
+    for number, happening in enumerate(happenings(SCENARIOS[name])):
         if (name, number) in NO_CARRIER_TELLS:
             break
         event, verbs = told[number]
@@ -63,7 +62,7 @@ def test_the_flow_is_told_and_answers_what_the_conversation_says(
 
 
 @pytest.mark.parametrize("carrier", OTHERS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_every_carrier_ends_the_call_as_the_simulator_does(
     played: Plays, name: str, carrier: str
 ) -> None:
@@ -80,7 +79,7 @@ def test_every_carrier_ends_the_call_as_the_simulator_does(
 
 
 @pytest.mark.parametrize("carrier", LINES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_carrier_and_engine_say_to_each_other_what_is_written(
     played: Plays, name: str, carrier: str
 ) -> None:
@@ -94,4 +93,4 @@ def test_carrier_and_engine_say_to_each_other_what_is_written(
 
 def test_no_conversation_is_left_over() -> None:
     written = {(file.parent.name, file.stem) for file in CONVERSATIONS.glob("*/*.txt")}
-    assert written == {(carrier, name) for carrier in LINES for name in NAMES}
+    assert written == {(carrier, name) for carrier in LINES for name in SCENARIOS}

@@ -205,7 +205,8 @@ class Performer:
         seconds = round(recorded.samples / messages.SAMPLES_A_SECOND)
         hung_up = recorded.reason == "channel_gone"
         key = recorded.key or None
-        return RecordingFinished(self._now(), place.reference, seconds, key, hung_up)
+        reference = place.reference if seconds else ""
+        return RecordingFinished(self._now(), reference, seconds, key, hung_up)
 
     def _dial(self, pending: Pending, verb: Dial) -> Event:
         who = self._who(pending, verb)

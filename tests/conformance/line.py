@@ -71,7 +71,10 @@ class ObservedController(Controller):
 
 
 class Line(ABC):
-    """:param house: makes the house of the fields that a real one has."""
+    """
+    :param house: makes the house of the fields that a real one has.
+    :param tick_seconds: how often the house is told that time passes, as the engine does.
+    """
 
     carrier: ClassVar[str]
 
@@ -82,6 +85,7 @@ class Line(ABC):
         begins: datetime,
         house: Callable[..., House] = House,
         publications: Publications | None = None,
+        tick_seconds: float = 1,
     ) -> None:
         self.clock = Clock(begins)
         self.world = world
@@ -106,6 +110,7 @@ class Line(ABC):
             lambda woken: self.wake(woken),
         )
         self.controller.observe = self._observed
+        self._tick_seconds = tick_seconds
         self._open()
         self._tick()
 
@@ -175,7 +180,7 @@ class Line(ABC):
 
     def _tick(self) -> None:
         self.controller.tick(self.clock.now())
-        self.after(1, self._tick)
+        self.after(self._tick_seconds, self._tick)
 
 
 class TelephoneLine(Line):

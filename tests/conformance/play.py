@@ -39,6 +39,8 @@ def play(world: World, folder: Path, scenario: Scenario, kind: type[Line]) -> Pl
         datetime.fromisoformat(scenario["at"]),
         partial(ScriptedHouse, script=script),
         Publications(callflow_of(scenario), world.publications.wrong_number),
+        # Nothing here comes of time alone: whoever is reserved is so by the script.
+        tick_seconds=5,
     )
     offered = told[0].event
     assert isinstance(offered, CallOffered)

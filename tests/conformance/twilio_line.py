@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import ClassVar
 
 from lxml import etree
 
@@ -43,7 +44,10 @@ TOLD = (
 
 
 class TwilioLine(TelephoneLine):
+    """As the documentation says: nothing is told of a Dial that the caller has left."""
+
     carrier = "twilio"
+    tells_of_dials_left: ClassVar[bool] = False
     tone_after = 1.5
     """The Gather around the words listens for a second more; then half a second of tone."""
 
@@ -53,6 +57,7 @@ class TwilioLine(TelephoneLine):
             clock=self.clock,
             speech_seconds=lambda text, language: VOICE_SECONDS,
             audio_seconds=lambda url: MUSIC_SECONDS,
+            dial_action_after_hang_up=self.tells_of_dials_left,
         )
         api = RestApi(self.twilio)
         settings = self.assembly.settings
@@ -139,3 +144,10 @@ class TwilioLine(TelephoneLine):
             etree.fromstring(body), pretty_print=True, encoding="unicode"
         ).replace(PUBLIC, "")
         return f"{head}\n{re.sub(r'/sound/[0-9a-f]{32}/', '/sound/signature/', text)}"
+
+
+class TellingTwilioLine(TwilioLine):
+    """As it is in the field."""
+
+    carrier = "twilio in the field"
+    tells_of_dials_left = True

@@ -17,10 +17,11 @@ A_MOMENT = 0.01
 
 @dataclass
 class Visitor:
-    """`does`: acts, each so many seconds after the call began, in order. Into a message they speak
-    for a while; asked whether they still need somebody after a talk, they hang up."""
+    """`does`: acts, each so many seconds after the call began, in order. `message`: what is done
+    into a message. Asked after a talk whether they still need somebody, they hang up."""
 
     does: Sequence[Act] = ()
+    message: Act = MESSAGE
     began: datetime | None = field(default=None, init=False)
     talked: bool = field(default=False, init=False)
     heard: set[str] = field(default_factory=set, init=False)
@@ -32,7 +33,7 @@ class Visitor:
         self.talked |= isinstance(event, DialEnded) and event.result is DialResult.ANSWERED
         last = verbs[-1]
         if isinstance(last, Record):
-            return MESSAGE
+            return self.message
         if isinstance(last, Gather) and self.talked:
             return Act(2, hangs_up=True)
         since = (now - self.began).total_seconds()

@@ -1,0 +1,187 @@
+"""What golden conversations don't have: callers who leave at bad moments, several telephones at
+once, telephones that fail. Flows, router and queue are the real ones; the same work order comes of
+each call on every carrier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from agents import presence
+from callflows.events import DialResult
+from ivr.simulated_caller import Act, Telephone
+from tests.conformance.comparison import order_settled
+from tests.conformance.lines import LINES, REFERENCE
+from tests.conformance.twilio_line import TellingTwilioLine
+from tests.conformance.visitor import MESSAGE, Visitor
+from tests.conformance.world import ACCESS_NUMBER, PEOPLE, World
+from workorders.views import View
+
+AT = datetime(2026, 6, 8, 1, 0, tzinfo=UTC)
+NUMBER = "+8613570001234"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the caller does; who is there, with what telephone; what becomes of the call."""
+
+    does: Sequence[Act]
+    outcome: str
+    telephones: Mapping[str, Telephone] = field(default_factory=dict)
+    message: Act = MESSAGE
+
+
+ANSWERS = Telephone(after=4, talks=40)
+LEAVES_ONE = [Act(3, "2"), Act(8, "9")]
+"""Where nobody is there."""
+CRISIS_WHILE_RINGING = "the crisis key while a counselor's telephone rings"
+CASES: dict[str, Case] = {
+    "leaves during the greeting": Case([Act(0.5, hangs_up=True)], "abandoned_in_menu"),
+    "leaves while it rings": Case(
+        [Act(3, "1"), Act(7, hangs_up=True)],
+        "abandoned_in_queue",
+        {"chen": Telephone(after=12)},
+    ),
+    "leaves while it rings in crisis": Case(
+        [Act(3, "*"), Act(8, hangs_up=True)],
+        "abandoned_in_queue",
+        {"chen": Telephone(after=12), "lin": Telephone(after=13)},
+    ),
+    "ends the talk": Case([Act(3, "1"), Act(30, hangs_up=True)], "answered", {"chen": ANSWERS}),
+    "leaves while a sister line rings": Case([Act(14.5, hangs_up=True)], "abandoned_in_queue"),
+    "ends the talk with a sister line": Case(
+        [Act(40, hangs_up=True)],
+        "transferred",
+        {"psychology-national": Telephone(after=4, talks=100)},
+    ),
+    "ends the talk with the duty phone": Case(
+        [Act(80, hangs_up=True)],
+        "transferred",
+        {"duty-440100": Telephone(after=4, talks=100)},
+    ),
+    "a sister line hangs up": Case(
+        [], "transferred", {"psychology-national": Telephone(after=4, talks=30)}
+    ),
+    CRISIS_WHILE_RINGING: Case(
+        [Act(3, "1"), Act(8, "*")],
+        "answered",
+        {"chen": Telephone(DialResult.NO_ANSWER), "wu": Telephone(after=5, talks=30)},
+    ),
+    "the crisis key while a counselor is talking": Case(
+        [Act(3, "1"), Act(20, "*")], "answered", {"chen": ANSWERS}
+    ),
+    "key 9 while the first words are spoken": Case(
+        [Act(3, "1"), Act(3.5, "9")], "voicemail", {"chen": Telephone(DialResult.UNREACHABLE)}
+    ),
+    "a message that ends in silence": Case(LEAVES_ONE, "voicemail", message=Act(6)),
+    "a message that ends by a key": Case(LEAVES_ONE, "voicemail", message=Act(6, "#")),
+    "a message that says nothing": Case(LEAVES_ONE, "voicemail", message=Act(0)),
+    "leaves without a message": Case(LEAVES_ONE, "voicemail", message=Act(0, hangs_up=True)),
+    "a telephone declines": Case(
+        [Act(3, "1")],
+        "answered",
+        {"chen": Telephone(DialResult.DECLINED, after=3), "wu": ANSWERS},
+    ),
+    "one telephone is busy, one cannot be reached, one answers": Case(
+        [Act(3, "0")],
+        "answered",
+        {
+            "chen": Telephone(DialResult.BUSY),
+            "lin": Telephone(DialResult.UNREACHABLE),
+            "wu": ANSWERS,
+        },
+    ),
+    "several ring in a crisis and one answers": Case(
+        [Act(3, "*")],
+        "answered",
+        {
+            "chen": Telephone(DialResult.NO_ANSWER),
+            "lin": Telephone(after=6, talks=30),
+            "wu": Telephone(DialResult.BUSY),
+        },
+    ),
+    "nobody answers in a crisis, then somebody does": Case(
+        [Act(3, "*")],
+        "answered",
+        {"chen": Telephone(DialResult.NO_ANSWER), "lin": Telephone(after=14.5, talks=30)},
+    ),
+}
+
+
+NOT_TOLD = "of a Dial that the caller leaves Twilio tells nothing (TwiML Voice: Dial)"
+NOT_HEARD = "Twilio hears no key while telephones ring"
+BUSY = "who declines is busy to Twilio (TwiML Voice: Dial, DialCallStatus)"
+KEPT = "of the silence that ended a message Asterisk keeps a second; Twilio asks of no empty one"
+DIFFERENCES = {
+    ("twilio", "leaves while a sister line rings"): NOT_TOLD,
+    ("twilio", "ends the talk with a sister line"): NOT_TOLD,
+    ("twilio", "ends the talk with the duty phone"): NOT_TOLD,
+    ("twilio", CRISIS_WHILE_RINGING): NOT_HEARD,
+    ("twilio in the field", CRISIS_WHILE_RINGING): NOT_HEARD,
+    ("twilio", "a telephone declines"): BUSY,
+    ("twilio in the field", "a telephone declines"): BUSY,
+    ("asterisk", "a message that says nothing"): KEPT,
+}
+"""Where an order is not the same, and why: who mends one is told to strike it here."""
+EVERY_LINE = {**LINES, TellingTwilioLine.carrier: TellingTwilioLine}
+
+
+def compared() -> Iterator[Any]:
+    for name in CASES:
+        for carrier in EVERY_LINE:
+            if carrier == REFERENCE:
+                continue
+            why = DIFFERENCES.get((carrier, name))
+            marks = [pytest.mark.xfail(reason=why, strict=True)] if why else []
+            yield pytest.param(name, carrier, marks=marks)
+
+
+def call(world: World, folder: Path, carrier: str, case: Case) -> View:
+    line = EVERY_LINE[carrier](world, folder, AT)
+    line.telephones.update(case.telephones)
+
+    def work(connection: Connection) -> None:
+        for who in case.telephones.keys() & {person.id for person in PEOPLE}:
+            presence.log_in(connection, who, AT)
+
+    line.controller.counselors_changed(work, AT)
+    line.incoming(Visitor(case.does, case.message), NUMBER, ACCESS_NUMBER)
+    line.run_until_over()
+    [order] = line.orders()
+    line.close()
+    return order
+
+
+Orders = Callable[[str, str], View]
+
+
+@pytest.fixture(scope="module")
+def order_of(tmp_path_factory: pytest.TempPathFactory) -> Orders:
+    """The order of a case on a carrier's line; each is played once."""
+    folder = tmp_path_factory.mktemp("calls")
+    world = World.make(folder / "world")
+
+    @cache
+    def once(name: str, carrier: str) -> View:
+        return call(world, folder / carrier / str([*CASES].index(name)), carrier, CASES[name])
+
+    return once
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_becomes_of_the_call(order_of: Orders, name: str) -> None:
+    assert order_of(name, REFERENCE)["outcome"] == CASES[name].outcome
+
+
+@pytest.mark.parametrize(("name", "carrier"), compared())
+def test_the_same_order_comes_of_it(order_of: Orders, name: str, carrier: str) -> None:
+    reference = order_of(name, REFERENCE)
+    assert order_settled(order_of(name, carrier), reference) == order_settled(reference, reference)
