@@ -19,6 +19,7 @@ from agents import presence
 from callflows.events import DialResult
 from ivr.simulated_caller import Act, Telephone
 from tests.conformance.comparison import order_settled
+from tests.conformance.line import Line
 from tests.conformance.lines import LINES, REFERENCE
 from tests.conformance.twilio_line import TellingTwilioLine
 from tests.conformance.visitor import MESSAGE, Visitor
@@ -131,7 +132,7 @@ DIFFERENCES = {
     ("asterisk", "a message that says nothing"): KEPT,
 }
 """Where an order is not the same, and why: who mends one is told to strike it here."""
-EVERY_LINE = {**LINES, TellingTwilioLine.carrier: TellingTwilioLine}
+EVERY_LINE: dict[str, type[Line]] = {**LINES, TellingTwilioLine.carrier: TellingTwilioLine}
 
 
 def compared() -> Iterator[Any]:
@@ -145,19 +146,18 @@ def compared() -> Iterator[Any]:
 
 
 def call(world: World, folder: Path, carrier: str, case: Case) -> View:
-    line = EVERY_LINE[carrier](world, folder, AT)
-    line.telephones.update(case.telephones)
+    with EVERY_LINE[carrier](world, folder, AT) as line:
+        line.telephones.update(case.telephones)
 
-    def work(connection: Connection) -> None:
-        for who in case.telephones.keys() & {person.id for person in PEOPLE}:
-            presence.log_in(connection, who, AT)
+        def work(connection: Connection) -> None:
+            for who in case.telephones.keys() & {person.id for person in PEOPLE}:
+                presence.log_in(connection, who, AT)
 
-    line.controller.counselors_changed(work, AT)
-    line.incoming(Visitor(case.does, case.message), NUMBER, ACCESS_NUMBER)
-    line.run_until_over()
-    [order] = line.orders()
-    line.close()
-    return order
+        line.controller.counselors_changed(work, AT)
+        line.incoming(Visitor(case.does, case.message), NUMBER, ACCESS_NUMBER)
+        line.run_until_over()
+        [order] = line.orders()
+        return order
 
 
 Orders = Callable[[str, str], View]
@@ -181,7 +181,7 @@ def test_what_becomes_of_the_call(order_of: Orders, name: str) -> None:
     assert order_of(name, REFERENCE)["outcome"] == CASES[name].outcome
 
 
-@pytest.mark.parametrize(("name", "carrier"), compared())
+@pytest.mark.parametrize(("name", "carrier"), [*compared()])
 def test_the_same_order_comes_of_it(order_of: Orders, name: str, carrier: str) -> None:
     reference = order_of(name, REFERENCE)
     assert order_settled(order_of(name, carrier), reference) == order_settled(reference, reference)

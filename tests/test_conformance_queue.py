@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -114,15 +114,14 @@ def spend(line: Line) -> Morning:
         line.incoming(visitors[name], number, CALLS[name][1])
 
     for who, second in LOGS_IN.items():
-        line.after(second, lambda who=who: changes(presence.log_in, who))
-        line.after(ALL_LOG_OUT, lambda who=who: changes(presence.log_out, who))
-    for n, (name, (second, _, _)) in enumerate(CALLS.items()):
-        line.after(second, lambda name=name, n=n: calls(name, f"+861357000{1000 + n}"))
+        line.after(second, partial(changes, presence.log_in, who))
+        line.after(ALL_LOG_OUT, partial(changes, presence.log_out, who))
+    for n, (name, (begins, _, _)) in enumerate(CALLS.items()):
+        line.after(begins, partial(calls, name, f"+861357000{1000 + n}"))
     line.clock.run_until(lambda: len(line.calls) == len(CALLS))
     line.run_until_over()
     names = dict(zip(line.calls, CALLS, strict=True))
     orders = {names[order["call_id"]]: order for order in line.orders()}
-    line.close()
     return Morning(orders, set().union(*(visitor.heard for visitor in visitors.values())))
 
 
@@ -137,7 +136,8 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> Mornings:
 
     @cache
     def once(carrier: str) -> Morning:
-        return spend(LINES[carrier](world, folder / carrier, OPENS))
+        with LINES[carrier](world, folder / carrier, OPENS) as line:
+            return spend(line)
 
     return once
 

@@ -60,9 +60,9 @@ class AsteriskLine(TelephoneLine):
         )
         self._who = self._dial_strings()
 
-    def close(self) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._server.stop()
-        super().close()
+        super().__exit__(*failure)
 
     def bring(self, number: str | None, access_number: str) -> None:
         self.asterisk.incoming(number and number.removeprefix("+86"), access_number)

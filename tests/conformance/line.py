@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from sqlalchemy import Connection
 
@@ -123,10 +123,13 @@ class Line(ABC):
         """Until every call is over, and what its carrier still tells has been told."""
         self.clock.run_until(lambda: all(call.over for call in self.calls.values()), within=3600)
         self.clock.run_for(LAST_WORDS_SECONDS)
-
-    def close(self) -> None:
         keys = self.assembly.log.keys
         assert verify(self.assembly.store, keys, self.assembly.settings.seal_file) == []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
         self.assembly.store.close()
 
     @abstractmethod

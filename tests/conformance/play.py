@@ -18,7 +18,7 @@ from tests.conformance.world import World
 from tests.golden import Scenario, callflow_of
 from workorders.views import View
 
-NUMBER = "+8613570001234"
+CALLER = "+8613570001234"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,10 @@ class Played:
 def play(world: World, folder: Path, scenario: Scenario, kind: type[Line]) -> Played:
     told = happenings(scenario)
     script = script_of(scenario)
-    line = kind(
+    offered = told[0].event
+    assert isinstance(offered, CallOffered)
+    number = CALLER if offered.caller_known else None
+    with kind(
         world,
         folder,
         datetime.fromisoformat(scenario["at"]),
@@ -41,15 +44,10 @@ def play(world: World, folder: Path, scenario: Scenario, kind: type[Line]) -> Pl
         Publications(callflow_of(scenario), world.publications.wrong_number),
         # Nothing here comes of time alone: whoever is reserved is so by the script.
         tick_seconds=5,
-    )
-    offered = told[0].event
-    assert isinstance(offered, CallOffered)
-    number = NUMBER if offered.caller_known else None
-    line.incoming(ScenarioCaller(deque(told), script), number, offered.access_number)
-    line.run_until_over()
-    [call] = line.calls.values()
-    [order] = line.orders()
-    played = Played(call.told, order, line.conversation())
-    line.close()
+    ) as line:
+        line.incoming(ScenarioCaller(deque(told), script), number, offered.access_number)
+        line.run_until_over()
+        [call] = line.calls.values()
+        [order] = line.orders()
     assert script.faults == []
-    return played
+    return Played(call.told, order, line.conversation())

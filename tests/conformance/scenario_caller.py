@@ -34,6 +34,7 @@ from callflows.verbs import Dial, Gather, Hangup, Hold, Record, Verb
 from ivr.simulated_caller import SILENCE, Act, Telephone
 from tests.conformance.line import VOICE_SECONDS, Line, words_of
 from tests.conformance.scripted_house import Script
+from tests.conformance.world import PEOPLE
 from tests.golden import Scenario, event_of
 
 ANSWERS = (
@@ -46,6 +47,7 @@ ANSWERS = (
     DirectoryEntryMissing,
     QueueLeft,
 )
+COUNSELORS = {person.id for person in PEOPLE}
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 """Of events whose instant says nothing."""
 INTO_WORDS = 0.4
@@ -90,8 +92,8 @@ def script_of(scenario: Scenario) -> Script:
         if isinstance(event, CounselorReserved):
             offer = event.offer_id
             rung[offer] = f"r{len(rung) + 1}"
-        if isinstance(event, DialEnded) and event.answered_by and offer:
-            rung[offer] = event.answered_by if event.answered_by.startswith("c") else rung[offer]
+        if isinstance(event, DialEnded) and event.answered_by in COUNSELORS:
+            rung[offer] = event.answered_by
         asked = turn["then"][-1] if turn["then"] else ""
     return Script(answers, rung, dict(scenario.get("values", {})))
 

@@ -76,10 +76,13 @@ class TwilioLine(TelephoneLine):
         for number in (NUMBER, NOT_OURS):
             self.twilio.number(number, addresses.call, status_callback=addresses.status)
 
-    def close(self) -> None:
-        self._carrier.close()
-        super().close()
+    def run_until_over(self) -> None:
+        super().run_until_over()
         self.twilio.expect_no_faults()
+
+    def __exit__(self, *failure: object) -> None:
+        self._carrier.close()
+        super().__exit__(*failure)
 
     def bring(self, number: str | None, access_number: str) -> None:
         to = NUMBER if access_number == ACCESS_NUMBER else NOT_OURS
