@@ -75,6 +75,12 @@ class TwilioLine(TelephoneLine):
         addresses = self._carrier.addresses
         for number in (NUMBER, NOT_OURS):
             self.twilio.number(number, addresses.call, status_callback=addresses.status)
+        self._look_after()
+
+    def _look_after(self) -> None:
+        """As the engine does each second."""
+        self._carrier.tick()
+        self.after(1, self._look_after)
 
     def run_until_over(self) -> None:
         super().run_until_over()
