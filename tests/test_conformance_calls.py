@@ -109,6 +109,11 @@ CASES: dict[str, Case] = {
             "wu": Telephone(DialResult.BUSY),
         },
     ),
+    "who answers a crisis hangs up at once": Case(
+        [Act(3, "*")],
+        "answered",
+        {"chen": Telephone(after=8), "lin": Telephone(after=4, talks=1)},
+    ),
     "nobody answers in a crisis, then somebody does": Case(
         [Act(3, "*")],
         "answered",

@@ -95,9 +95,11 @@ class Calls:
         if form.get("RecordingSid"):
             sid, reference = forms.recording_sid(form), messages.reference(call, turn)
             self._provisions.recording_made(sid, reference, self._now())
-        if form.get("DialCallStatus") and form.get("CallStatus") in forms.ENDED:
-            self._left_dial(call, turn, form)
-            return nothing()
+        if form.get("DialCallStatus"):
+            self._dial_over(call, forms.dial_result(form))
+            if form.get("CallStatus") in forms.ENDED:
+                self._left_dial(call, turn, form)
+                return nothing()
         pending = self._heard(call, turn, hear)
         if isinstance(pending, Pending) and pending.turn == turn:
             # Still to wait, and Twilio's queue has let the caller go: it is full, or failed.
@@ -189,6 +191,15 @@ class Calls:
             # The number's fallback served it while we could not.
             served = Note("last_resort", CARRIER, {})
             self._controller.served_without_us(self._call(form), self._now(), None, [served])
+
+    def _dial_over(self, call: str, result: DialResult) -> None:
+        """Whoever was bridged has met the caller, however short the talk was; nobody else will."""
+        with self._answering:
+            met = [meeting for meeting in self._meetings if meeting.call_id == call]
+            self._meetings = [meeting for meeting in self._meetings if meeting.call_id != call]
+        if result is DialResult.ANSWERED:
+            for meeting in met:
+                self._controller.answered_by(call, meeting.who, min(meeting.at, self._now()))
 
     def _left_dial(self, call: str, turn: int, form: Form) -> None:
         """The caller was gone when the Dial ended: whoever rang in vain is not to blame."""
