@@ -122,14 +122,10 @@ CASES: dict[str, Case] = {
 }
 
 
-NOT_TOLD = "of a Dial that the caller leaves Twilio tells nothing (TwiML Voice: Dial)"
 NOT_HEARD = "Twilio hears no key while telephones ring"
 BUSY = "who declines is busy to Twilio (TwiML Voice: Dial, DialCallStatus)"
 KEPT = "of the silence that ended a message Asterisk keeps a second; Twilio asks of no empty one"
 DIFFERENCES = {
-    ("twilio", "leaves while a sister line rings"): NOT_TOLD,
-    ("twilio", "ends the talk with a sister line"): NOT_TOLD,
-    ("twilio", "ends the talk with the duty phone"): NOT_TOLD,
     ("twilio", CRISIS_WHILE_RINGING): NOT_HEARD,
     ("twilio in the field", CRISIS_WHILE_RINGING): NOT_HEARD,
     ("twilio", "a telephone declines"): BUSY,

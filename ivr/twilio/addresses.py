@@ -60,6 +60,10 @@ class Addresses:
         telephones that the turn rings."""
         return self._of("leg", turn, index)
 
+    def leg_answered(self, turn: int, index: int) -> str:
+        """Told that a sister line has picked up: nothing is said to it first."""
+        return self._of("leg", turn, index, "answered")
+
     def leg_key(self, turn: int, index: int) -> str:
         """The key by which who has picked up outside accepts."""
         return self._of("leg", turn, index, "key")

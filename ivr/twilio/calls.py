@@ -73,6 +73,9 @@ class Calls:
         self._now = now
         self._answers: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._meetings: list[Meeting] = []
+        self._lines: OrderedDict[str, datetime] = OrderedDict()
+        """When a sister line or a duty phone began to talk with a caller: of a Dial that the
+        caller leaves Twilio may tell nothing."""
         self._told: OrderedDict[str, int | None] = OrderedDict()
         """The turn of what Twilio was last told of a call; None: an error, so that the number's
         fallback serves it."""
@@ -148,6 +151,12 @@ class Calls:
             return self._twiml.accept(turn, index, self._provisions.accept_words())
         return self._accepted(call, phone)
 
+    def line_answered(self, turn: int, index: int, form: Form) -> None:
+        """A sister line has picked up and talks with the caller."""
+        call, phone = self._rung(turn, index, form)
+        if phone is not None:
+            self._line_talks(call.call_id)
+
     def accepted(self, turn: int, index: int, form: Form) -> str:
         """Who picked up outside has pressed a key."""
         call, phone = self._rung(turn, index, form)
@@ -187,10 +196,26 @@ class Calls:
             return
         with self._answering:
             left_to_fallback = self._told.get(call, 0) is None
-        if left_to_fallback or not self._controller.hung_up(call, self._now()):
+        if left_to_fallback or not self._hung_up(call, standing):
             # The number's fallback served it while we could not.
             served = Note("last_resort", CARRIER, {})
             self._controller.served_without_us(self._call(form), self._now(), None, [served])
+
+    def _hung_up(self, call: str, standing: Pending | None) -> bool:
+        last = standing.verbs[-1] if standing and standing.verbs else None
+        if standing is None or not (isinstance(last, Dial) and last.kind == "directory"):
+            return self._controller.hung_up(call, self._now())
+        with self._answering:
+            since = self._lines.pop(call, None)
+        result = DialResult.ANSWERED if since else DialResult.ABANDONED
+        talked = int((self._now() - since).total_seconds()) if since else 0
+        return self._controller.hung_up(call, self._now(), result, standing.verbs_turn, talked)
+
+    def _line_talks(self, call_id: str) -> None:
+        with self._answering:
+            self._lines[call_id] = self._now()
+            while len(self._lines) > ANSWERS_KEPT:
+                self._lines.popitem(last=False)
 
     def _dial_over(self, call: str, result: DialResult) -> None:
         """Whoever was bridged has met the caller, however short the talk was; nobody else will."""
@@ -220,6 +245,7 @@ class Calls:
 
     def _accepted(self, call: Pending, phone: Phone) -> str:
         if not phone.counselor:
+            self._line_talks(call.call_id)
             return nothing()
         words = self._provisions.whisper(call.call_id, call.order_no)
         seconds = speech.seconds(words.text, words.language)

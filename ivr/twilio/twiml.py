@@ -181,9 +181,13 @@ class Twiml:
             caller_id=self.caller_id,
         )
         for index, phone in enumerate(phones):
-            told = {}
             if phone.counselor or phone.must_accept:
-                told["url"] = self.addresses.leg(turn, index)
+                told = {"url": self.addresses.leg(turn, index)}
+            else:
+                told = {
+                    "status_callback": self.addresses.leg_answered(turn, index),
+                    "status_callback_event": "answered",
+                }
             match phone.kind:
                 case "twilio_client":
                     dial.client(phone.address, **told)

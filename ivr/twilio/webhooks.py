@@ -93,6 +93,11 @@ def _blueprint(
     def picked_up(turn: int, index: int) -> Response:
         return answer(lambda form: calls.picked_up(turn, index, form))
 
+    @webhooks.post("/leg/<int:turn>/<int:index>/answered")
+    def line_answered(turn: int, index: int) -> Response:
+        calls.line_answered(turn, index, request.form)
+        return Response(status=204)
+
     @webhooks.post("/leg/<int:turn>/<int:index>/key")
     def accepted(turn: int, index: int) -> Response:
         return answer(lambda form: calls.accepted(turn, index, form))
