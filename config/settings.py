@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     """Signs Twilio's requests to us and ours to Twilio."""
     twilio_shared_key: SecretStr | None = None
     """The secret that signs Twilio's requests to us instead, where the account is so set."""
+    twilio_api_key_sid: str = Field(default="", pattern=r"^(SK[0-9a-f]{32})?$")
+    """Signs the access tokens of counselors' browsers; empty: Twilio rings no browser."""
+    twilio_api_key_secret: SecretStr | None = None
     twilio_assessment: str = ""
     """The file number of the recorded assessment (个人信息保护影响评估) that allows it."""
     twilio_public_address: str = ""
@@ -182,6 +185,20 @@ class Settings(BaseSettings):
             raise ValueError(
                 "Twilio carries minors' voices and numbers abroad: set IVR_TWILIO_ASSESSMENT to "
                 "the file number of the recorded assessment that allows it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _api_key_is_whole(self) -> Self:
+        secret = self.twilio_api_key_secret
+        has_secret = secret is not None and bool(secret.get_secret_value())
+        if has_secret != bool(self.twilio_api_key_sid):
+            there, missing = "SID", "SECRET"
+            if has_secret:
+                there, missing = missing, there
+            raise ValueError(
+                f"IVR_TWILIO_API_KEY_{there} alone signs nothing: set IVR_TWILIO_API_KEY_{missing} "
+                "too"
             )
         return self
 

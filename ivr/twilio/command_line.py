@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 
 import click
 from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 
+from agents import roster
 from config.settings import Settings
 from config.twilio_numbers import load_twilio_numbers
 from ivr.rooms import Rooms
+from ivr.twilio import access_tokens
+from ivr.twilio.access_tokens import AccessTokens, NoToken
 from ivr.twilio.account import point, wrong
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.fallback import NobodyToRing
@@ -32,12 +36,13 @@ def check(rooms: Rooms) -> None:
         settings.twilio_numbers_file,
         lambda number: stations.serves(number, settings.default_access_number),
     )
-    lines = list(
-        wrong(
+    lines = [
+        *wrong(
             _client(settings), settings.twilio_account_sid, _addresses(rooms),
             settings.twilio_caller_id, numbers,
-        )
-    )  # fmt: skip
+        ),
+        *access_tokens.wrong(settings, rooms.store.read(roster.everybody)),
+    ]  # fmt: skip
     for line in lines:
         click.echo(line)
     if lines:
@@ -59,6 +64,21 @@ def setup(rooms: Rooms, number: str, fallback: str | None) -> None:
     if not there:
         raise click.ClickException(f"{number} is no number of this account")
     click.echo(f"{number} reaches this server.")
+
+
+@twilio.command("token")
+@click.argument("counselor_id", metavar="COUNSELOR")
+@click.pass_obj
+def token(rooms: Rooms, counselor_id: str) -> None:
+    """Print what COUNSELOR's browser shows Twilio to be rung, for trying one by hand. Whoever has
+    it is rung as COUNSELOR for ten minutes."""
+    settings = _on(rooms.settings)
+    try:
+        tokens = AccessTokens.of(settings)
+        identity = access_tokens.identity_of(rooms.store.read(roster.everybody), counselor_id)
+    except NoToken as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(tokens.token(identity, datetime.now(UTC)))
 
 
 @twilio.command("fallback")
