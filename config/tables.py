@@ -11,6 +11,7 @@ TABLE_MODULES = (
     "routing.offers",
     "ivr.publications",
     "ivr.sessions",
+    "ivr.placed_calls",
     "ivr.twilio.fetching",
 )
 

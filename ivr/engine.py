@@ -107,6 +107,7 @@ class Engine:
             jobs += [
                 (self._twilio.tick, 1),
                 (self._twilio.fetch_recordings, 15),
+                (self._twilio.placing.reconcile, 15),
                 (self._twilio.reconcile, 60),
             ]
         for job, seconds in jobs:

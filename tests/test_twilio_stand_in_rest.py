@@ -199,6 +199,29 @@ def test_an_outage(twilio: Twilio) -> None:
     assert client.calls.list() == []
 
 
+def test_an_answer_that_is_lost(twilio: Twilio) -> None:
+    # A request that times out may have been carried out nevertheless.
+    api, client = client_of(twilio)
+    api.goes_down("unanswered", seconds=30)
+    with pytest.raises(http.exceptions.ReadTimeout):
+        client.calls.create(to=CALLER, from_=NUMBER, url=f"{PUBLIC}/out")
+    twilio.clock.run_for(31)
+    assert len(client.calls.list()) == 1
+
+
+def test_a_call_that_is_not_dialled_yet_has_not_started(twilio: Twilio) -> None:
+    # Call resource, StartTime: empty if the call has not yet been dialed.
+    _, client = client_of(twilio)
+    twilio.queued_seconds = 5
+    made = client.calls.create(to=CALLER, from_=NUMBER, url=f"{PUBLIC}/out")
+    assert client.calls(made.sid).fetch().start_time is None
+    begin = twilio.clock.begin
+    assert client.calls.list(start_time_after=begin) == []
+    assert [call.sid for call in client.calls.list(status="queued")] == [made.sid]
+    twilio.clock.run_for(6)
+    assert [call.sid for call in client.calls.list(start_time_after=begin)] == [made.sid]
+
+
 def test_a_parameter_that_is_not_in_the_description() -> None:
     if not openapi.available():
         pytest.skip("shared/data has no OpenAPI description")

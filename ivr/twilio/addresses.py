@@ -23,7 +23,7 @@ class Addresses:
     key: bytes
 
     def _of(self, *parts: str | int) -> str:
-        return "/".join([self.public + PREFIX, *(quote(str(part), safe="") for part in parts)])
+        return "/".join([self.public + PREFIX, *(quote(str(part), safe=":") for part in parts)])
 
     @property
     def call(self) -> str:
@@ -67,6 +67,18 @@ class Addresses:
     def leg_key(self, turn: int, index: int) -> str:
         """The key by which who has picked up outside accepts."""
         return self._of("leg", turn, index, "key")
+
+    def placed(self, call_id: str) -> str:
+        """What is said to who picks up a call that we placed."""
+        return self._of("placed", call_id)
+
+    def placed_key(self, call_id: str) -> str:
+        """The key by which they accept."""
+        return self._of("placed", call_id, "key")
+
+    def placed_status(self, call_id: str) -> str:
+        """How the call goes on, and its end."""
+        return self._of("placed", call_id, "status")
 
     def sound(self, name: str) -> str:
         """A sound file of ours; its name is a digest of its content."""

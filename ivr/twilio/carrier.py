@@ -22,6 +22,8 @@ from ivr.transaction import Woken
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.calls import CARRIER, Calls, call_id
 from ivr.twilio.fetching import fetch_all
+from ivr.twilio.placed_legs import PlacedLegs
+from ivr.twilio.placing import Placing
 from ivr.twilio.provisions import TwilioProvisions
 from ivr.twilio.rest import TwilioRest, TwilioUnavailable
 from ivr.twilio.signatures import Signatures
@@ -73,16 +75,26 @@ class TwilioCarrier:
         self._sounds = TwilioSounds(prompts, settings.data_directory / "twilio-sounds")
         numbers = load_twilio_numbers(settings.twilio_numbers_file, controller.house.serves)
         self._numbers = numbers
+        twiml = Twiml(self.addresses, self._sounds, settings.twilio_caller_id)
         self._calls = Calls(
             controller,
             TwilioProvisions(
                 assembly, controller, numbers, load_topics(settings.stations_directory)
             ),
-            Twiml(self.addresses, self._sounds, settings.twilio_caller_id),
+            twiml,
+            now,
+        )
+        self.placing = Placing(
+            assembly.store,
+            assembly.log.keys,
+            self._rest,
+            self.addresses,
+            settings.twilio_caller_id,
             now,
         )
         self.application: Flask = application(
             self._calls,
+            PlacedLegs(assembly.store, twiml, now),
             Signatures(
                 settings.twilio_public_address, settings.twilio_account_sid, token, shared_key
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from datetime import UTC, datetime
 
 import click
@@ -12,13 +13,19 @@ from twilio.rest import Client
 from agents import roster
 from config.settings import Settings
 from config.twilio_numbers import load_twilio_numbers
+from ivr.placed_calls import AlreadyRinging, Result
 from ivr.rooms import Rooms
-from ivr.twilio import access_tokens
+from ivr.twilio import access_tokens, test_calls
 from ivr.twilio.access_tokens import AccessTokens, NoToken
 from ivr.twilio.account import point, wrong
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.fallback import NobodyToRing
 from ivr.twilio.fallback import fallback as document
+from ivr.twilio.placing import Placing
+from ivr.twilio.rest import TwilioRest
+from ivr.twilio.test_calls import CannotRing
+
+LOOK_SECONDS = 0.5
 
 
 @click.group("twilio")
@@ -66,6 +73,30 @@ def setup(rooms: Rooms, number: str, fallback: str | None) -> None:
     click.echo(f"{number} reaches this server.")
 
 
+@twilio.command("test-call")
+@click.argument("counselor_id", metavar="COUNSELOR")
+@click.pass_obj
+def test_call(rooms: Rooms, counselor_id: str) -> None:
+    """Ring COUNSELOR's telephone, ask for a key, and say what came of it. The engine has to
+    run."""
+    settings = _on(rooms.settings)
+    placing = Placing(
+        rooms.store, rooms.log.keys, _rest(settings), _addresses(rooms),
+        settings.twilio_caller_id, _now,
+    )  # fmt: skip
+    try:
+        call = test_calls.ring(rooms.store, placing, counselor_id, _now, _pause)
+    except CannotRing as error:
+        raise click.ClickException(str(error)) from None
+    except AlreadyRinging:
+        raise click.ClickException(
+            "that telephone is being rung already: try again in a minute"
+        ) from None
+    click.echo(test_calls.told(call))
+    if call.result != Result.ACCEPTED:
+        sys.exit(1)
+
+
 @twilio.command("token")
 @click.argument("counselor_id", metavar="COUNSELOR")
 @click.pass_obj
@@ -78,7 +109,7 @@ def token(rooms: Rooms, counselor_id: str) -> None:
         identity = access_tokens.identity_of(rooms.store.read(roster.everybody), counselor_id)
     except NoToken as error:
         raise click.ClickException(str(error)) from None
-    click.echo(tokens.token(identity, datetime.now(UTC)))
+    click.echo(tokens.token(identity, _now()))
 
 
 @twilio.command("fallback")
@@ -102,6 +133,19 @@ def _on(settings: Settings) -> Settings:
 def _client(settings: Settings) -> Client:
     assert settings.twilio_auth_token is not None
     return Client(settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
+
+
+def _rest(settings: Settings) -> TwilioRest:
+    assert settings.twilio_auth_token is not None
+    return TwilioRest(settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _pause() -> None:
+    time.sleep(LOOK_SECONDS)
 
 
 def _addresses(rooms: Rooms) -> Addresses:

@@ -28,6 +28,10 @@ NOT_IN_PROGRESS = 21220
 """A call that cannot be redirected, for it is over ("Error and warning dictionary")."""
 
 
+TROUBLE = 500
+"""From here on a status tells of Twilio's own trouble: what was asked may have been done."""
+
+
 class TwilioUnavailable(Exception):
     """Twilio's REST side didn't answer, or refused us."""
 
@@ -39,6 +43,10 @@ class EndedCall(NamedTuple):
     from_: str
     to: str
     status: str
+
+
+class CallRefused(Exception):
+    """Twilio did not place a call, why in words without any number."""
 
 
 Download = Callable[[str, tuple[str, str]], tuple[int, bytes]]
@@ -113,13 +121,60 @@ class TwilioRest:
 
     def ended(self, call_sid: str) -> bool:
         """Is a call over, or unknown? Raises TwilioUnavailable."""
+        status = self.status(call_sid)
+        return status is None or status in ENDED
+
+    def status(self, call_sid: str) -> str | None:
+        """How a call stands; None for one that is unknown. Raises TwilioUnavailable."""
         try:
             call = self._do(lambda: self._client.calls(call_sid).fetch())
         except TwilioRestException as error:
             if error.status == NOT_THERE:
-                return True
+                return None
             raise TwilioUnavailable(str(error.msg)) from error
-        return str(call.status) in ENDED
+        return str(call.status)
+
+    def place(self, to: str, from_: str, address: str, told: str, ring_seconds: int) -> str:
+        """Create a call; its SID. Done twice it rings twice. Raises CallRefused where there is no
+        call for certain, TwilioUnavailable where there may be one.
+
+        :param address: asked what to do when it is answered. `told`: told how it goes on.
+        """
+        try:
+            call = self._do(
+                lambda: self._client.calls.create(
+                    to=to,
+                    from_=from_,
+                    url=address,
+                    status_callback=told,
+                    status_callback_event=["initiated", "ringing", "answered", "completed"],
+                    timeout=ring_seconds,
+                )
+            )
+        except TwilioRestException as error:
+            if error.status >= TROUBLE:
+                raise TwilioUnavailable(f"HTTP {error.status}") from error
+            # Its own words may tell the number.
+            raise CallRefused(
+                f"Twilio refuses it, see https://www.twilio.com/docs/errors/{error.code}"
+            ) from error
+        return str(call.sid)
+
+    def placed(self, to: str, from_: str, since: datetime) -> list[str]:
+        """SIDs of the calls that were created from one number to one telephone, newest first;
+        legs of a Dial are none. Raises TwilioUnavailable."""
+        calls = self._client.calls
+        try:
+            # One that isn't dialled yet has no time at which it started.
+            found = self._do(
+                lambda: [
+                    *calls.list(to=to, from_=from_, status="queued"),
+                    *calls.list(to=to, from_=from_, start_time_after=since),
+                ]
+            )
+        except TwilioRestException as error:
+            raise TwilioUnavailable(str(error.msg)) from error
+        return [str(call.sid) for call in found if call.direction == "outbound-api"]
 
     def recording(self, recording_sid: str) -> bytes | None:
         """The sound as WAV; None where it isn't ready or isn't there. Raises
@@ -146,5 +201,5 @@ class TwilioRest:
             return ask()
         except TwilioRestException:
             raise
-        except (TwilioException, RequestException, OSError) as error:
+        except (TwilioException, RequestException, OSError, ValueError) as error:
             raise TwilioUnavailable(type(error).__name__) from error

@@ -129,15 +129,23 @@ class Twiml:
         return self._music(self.addresses.wait_alone(turn, waited), waited, again)
 
     def whisper(self, words: Say) -> str:
-        """To who has picked up, before they meet the caller."""
+        """To who has picked up: the last words to them alone. Then they meet the caller; where
+        there is none, the call is over."""
         response = VoiceResponse()
         self._say_all(response, [words])
         return written(response)
 
     def accept(self, turn: int, index: int, words: Say) -> str:
         """To who has picked up outside: a person presses 1, a voicemail doesn't."""
+        return self._accept(self.addresses.leg_key(turn, index), words)
+
+    def accept_placed(self, call_id: str, words: Say) -> str:
+        """The same to who has picked up a call that we placed."""
+        return self._accept(self.addresses.placed_key(call_id), words)
+
+    def _accept(self, action: str, words: Say) -> str:
         response = VoiceResponse()
-        gather = self._gather(response, self.addresses.leg_key(turn, index), 1, ACCEPT_SECONDS)
+        gather = self._gather(response, action, 1, ACCEPT_SECONDS)
         self._say_all(gather, [words])
         response.hangup()
         return written(response)

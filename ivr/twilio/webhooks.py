@@ -17,6 +17,7 @@ from ivr.pending import StaleTurn
 from ivr.twilio.addresses import PREFIX, Addresses
 from ivr.twilio.calls import Calls
 from ivr.twilio.forms import BadForm, Form
+from ivr.twilio.placed_legs import PlacedLegs
 from ivr.twilio.signatures import Signatures
 
 log = structlog.get_logger()
@@ -28,6 +29,7 @@ SOUND_SECONDS = 86_400
 
 def application(
     calls: Calls,
+    placed: PlacedLegs,
     signatures: Signatures,
     addresses: Addresses,
     sound: Callable[[str], Path | None],
@@ -36,12 +38,15 @@ def application(
     app = Flask("twilio", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["MAX_FORM_PARTS"] = 200
-    app.register_blueprint(_blueprint(calls, signatures, addresses, sound), url_prefix=PREFIX)
+    app.register_blueprint(
+        _blueprint(calls, placed, signatures, addresses, sound), url_prefix=PREFIX
+    )
     return app
 
 
 def _blueprint(
     calls: Calls,
+    placed: PlacedLegs,
     signatures: Signatures,
     addresses: Addresses,
     sound: Callable[[str], Path | None],
@@ -105,6 +110,19 @@ def _blueprint(
     @webhooks.post("/status")
     def status() -> Response:
         calls.status(request.form)
+        return Response(status=204)
+
+    @webhooks.post("/placed/<call_id>")
+    def placed_picked_up(call_id: str) -> Response:
+        return answer(lambda form: placed.picked_up(call_id, form))
+
+    @webhooks.post("/placed/<call_id>/key")
+    def placed_key(call_id: str) -> Response:
+        return answer(lambda form: placed.key(call_id, form))
+
+    @webhooks.post("/placed/<call_id>/status")
+    def placed_status(call_id: str) -> Response:
+        placed.status(call_id, request.form)
         return Response(status=204)
 
     @webhooks.get("/sound/<signature>/<name>.wav")

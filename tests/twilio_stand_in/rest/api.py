@@ -12,15 +12,17 @@ from tests.twilio_stand_in.leg import API_VERSION
 from tests.twilio_stand_in.rest import calls, openapi, phone_numbers, queues, recordings
 from tests.twilio_stand_in.rest.errors import ApiError, not_found
 
+Outage = Literal["refused", "503", "unanswered"]
 Answer = dict[str, object] | Response | None
 
 
 class RestApi:
-    """`app` is the application. `outage` is a knob: refused connections or 503 until it is over."""
+    """`app` is the application. `outage` is a knob: refused connections, 503, or what is asked for
+    is done and its answer lost, until it is over."""
 
     def __init__(self, twilio: Twilio) -> None:
         self.twilio = twilio
-        self.outage: Literal["", "refused", "503"] = ""
+        self.outage: Outage | None = None
         self.app = Flask(__name__)
         self.app.register_error_handler(ApiError, lambda error: (error.body, error.status))
         self.app.before_request(self._admit)
@@ -80,13 +82,13 @@ class RestApi:
             lambda path, queue, call: queues.dequeue(twilio, path, request.form, queue, call),
         )
 
-    def goes_down(self, how: Literal["refused", "503"], seconds: float) -> None:
+    def goes_down(self, how: Outage, seconds: float) -> None:
         """Out of reach for a while of the account's clock."""
         self.outage = how
         self.twilio.clock.after(seconds, self.comes_back)
 
     def comes_back(self) -> None:
-        self.outage = ""
+        self.outage = None
 
     def _route(self, method: str, rule: str, answer: Callable[..., Answer]) -> None:
         def view(**values: str) -> Response:
@@ -98,7 +100,7 @@ class RestApi:
         )
 
     def _admit(self) -> tuple[dict[str, object], int] | None:
-        if self.outage:
+        if self.outage == "503":
             return {"message": "Service Unavailable", "status": 503}, 503
         given = request.authorization
         # REST API, authentication: the account's SID and its auth token.

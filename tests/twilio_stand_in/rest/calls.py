@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from werkzeug.datastructures import MultiDict
 
 from tests.twilio_stand_in.account import Twilio
@@ -74,10 +76,22 @@ def read(twilio: Twilio, path: str, query: Form) -> dict[str, object]:
         and query.get("From", leg.from_) == leg.from_
         and query.get("Status", resource(leg)["status"]) == resource(leg)["status"]
         and ("ParentCallSid" not in query or _parent(leg) == query["ParentCallSid"])
-        and in_time(leg.created, "StartTime", query)
+        and _started_in_time(leg, query)
         and (leg.ended is None or in_time(leg.ended, "EndTime", query))
     ]
     return page("calls", wanted, path, query)
+
+
+def _started(leg: Leg) -> datetime | None:
+    """Call resource, StartTime: empty if the call has not yet been dialed."""
+    return None if leg.status == "queued" else leg.created
+
+
+def _started_in_time(leg: Leg, query: Form) -> bool:
+    started = _started(leg)
+    if started is None:
+        return not any(name.startswith("StartTime") for name in query)
+    return in_time(started, "StartTime", query)
 
 
 def fetch(twilio: Twilio, path: str, sid: str) -> dict[str, object]:
@@ -101,7 +115,7 @@ def resource(leg: Leg) -> dict[str, object]:
         "direction": leg.direction,
         "date_created": stamp(leg.created),
         "date_updated": stamp(leg.ended or leg.answered or leg.created),
-        "start_time": stamp(leg.created),
+        "start_time": stamp(_started(leg)),
         "end_time": stamp(leg.ended),
         "duration": str(leg.duration) if leg.status == "completed" else None,
         "price": None,

@@ -43,6 +43,8 @@ class InProcessHttpClient(HttpClient):  # type: ignore[misc]
             data=prepared.body,
             headers=dict(prepared.headers),
         )
+        if self.api.outage == "unanswered":
+            raise requests.exceptions.ReadTimeout("no answer")
         return Response(answer.status_code, answer.get_data(as_text=True), dict(answer.headers))
 
 

@@ -1,0 +1,166 @@
+"""Calls placed by Twilio's REST side, and what became of those whose placing nobody heard of.
+
+Creating a call has no key against doing it twice: a request that is repeated rings twice. So it is
+never repeated. Each attempt is committed first; the call's own webhooks name the attempt, so its
+first one tells the call's SID even where the answer to the request is lost; and where neither came,
+Twilio's list of calls is looked through.
+
+Source: Twilio, "Call resource".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from agents import roster
+from agents.roster import Contact
+from config.database import Store
+from ivr import placed_calls
+from ivr.house import CARRIER_KINDS
+from ivr.placed_calls import PlacedCall, Result
+from ivr.twilio.addresses import Addresses
+from ivr.twilio.calls import CARRIER
+from ivr.twilio.rest import CallRefused, TwilioRest, TwilioUnavailable
+from workorders.keys import Keys
+from workorders.personal import caller_hash
+
+log = structlog.get_logger()
+
+RING_SECONDS = 30
+ASKED_WITHIN = timedelta(seconds=5)
+"""Whoever was kept longer between the commit and the request doesn't make it: the call may be given
+up before it rings."""
+LISTED_WITHIN = timedelta(seconds=60)
+"""A request, made late and given up after `rest.SECONDS`, may still be on its way through Twilio,
+whose own limit is about half a minute. Until then it says nothing that there is no such call."""
+CLOCKS_APART = timedelta(minutes=1)
+"""By which Twilio's clock may be behind ours."""
+LOOKED_AFTER = timedelta(minutes=2)
+"""A call that is older, ringing and words included, is looked for: its end may not have been
+told."""
+
+RESULTS: Mapping[str, Result] = {
+    "completed": Result.NOT_ACCEPTED,
+    "busy": Result.BUSY,
+    "no-answer": Result.NO_ANSWER,
+    "canceled": Result.NO_ANSWER,
+    "failed": Result.UNREACHABLE,
+}
+"""What a call's last status means for one whose key was not pressed ("Call resource", Status)."""
+
+
+class Placing:
+    """:param caller_id: the account's number that a telephone is shown; E.164.
+    :param now: gives the aware UTC time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        rest: TwilioRest,
+        addresses: Addresses,
+        caller_id: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._rest = rest
+        self._addresses = addresses
+        self._caller_id = caller_id
+        self._now = now
+
+    def place(self, call_id: str, counselor_id: str, contact: Contact) -> None:
+        """Ring one of a counselor's telephones. What comes of it is told by the store.
+
+        :param call_id: as `attempt_id` gives it. Raises AlreadyRinging, StoreUnavailable.
+        """
+        to = _dialled(contact)
+        call = PlacedCall(call_id, CARRIER, counselor_id, self._hashed(to), self._now())
+        self._store.write(lambda connection: placed_calls.commit(connection, call))
+        self._create(call, to)
+
+    def reconcile(self) -> None:
+        """Whatever is not over and not heard of is looked for. Raises StoreUnavailable."""
+        for call in self._store.read(lambda c: placed_calls.live(c, CARRIER)):
+            try:
+                if call.channel is None:
+                    self._look_for(call)
+                elif self._now() - call.committed_at > LOOKED_AFTER:
+                    self._look_at(call, call.channel)
+            except TwilioUnavailable as error:
+                log.error("twilio_not_asked", reason=str(error))
+                return
+
+    def _create(self, call: PlacedCall, to: str) -> None:
+        if self._now() - call.committed_at > ASKED_WITHIN:
+            return
+        try:
+            sid = self._rest.place(
+                to,
+                self._caller_id,
+                self._addresses.placed(call.id),
+                self._addresses.placed_status(call.id),
+                RING_SECONDS,
+            )
+        except CallRefused as error:
+            self._end(call, Result.NOT_PLACED, str(error))
+        except TwilioUnavailable as error:
+            log.error("placed_call_unanswered", id=call.id, reason=str(error))
+        else:
+            self._bind(call, sid)
+
+    def _look_for(self, call: PlacedCall) -> None:
+        to = self._where(call)
+        if to is None:
+            self._end(call, Result.NOT_PLACED, "the roster has changed meanwhile")
+            return
+        found = self._rest.placed(to, self._caller_id, call.committed_at - CLOCKS_APART)
+        known = self._store.read(lambda c: {sid for sid in found if placed_calls.is_known(c, sid)})
+        ours = [sid for sid in found if sid not in known]
+        if ours:
+            self._bind(call, ours[0])
+        elif self._now() - call.committed_at > LISTED_WITHIN:
+            self._try_again(call, to)
+
+    def _try_again(self, call: PlacedCall, to: str) -> None:
+        reason = "Twilio did not answer, and has no such call"
+        again = self._store.write(lambda c: placed_calls.never_placed(c, call, self._now(), reason))
+        log.error("placed_call_not_there", id=call.id, again=again is not None)
+        if again is not None:
+            self._create(again, to)
+
+    def _look_at(self, call: PlacedCall, sid: str) -> None:
+        status = self._rest.status(sid)
+        result = Result.UNREACHABLE if status is None else RESULTS.get(status)
+        if result is not None:
+            log.error("placed_call_ended_untold", id=call.id)
+            self._end(call, result)
+
+    def _bind(self, call: PlacedCall, sid: str) -> None:
+        self._store.write(lambda c: placed_calls.placed(c, call.id, sid, self._now()))
+
+    def _end(self, call: PlacedCall, result: Result, reason: str = "") -> None:
+        self._store.write(lambda c: placed_calls.ended(c, call.id, result, self._now(), reason))
+
+    def _where(self, call: PlacedCall) -> str | None:
+        """What was dialled; None where the roster no longer has it."""
+        people = self._store.read(lambda c: roster.contacts_of(c, [call.counselor_id]))
+        for contact in people.get(call.counselor_id, ()):
+            if contact.kind in CARRIER_KINDS[CARRIER]:
+                to = _dialled(contact)
+                if self._hashed(to) == call.destination:
+                    return to
+        return None
+
+    def _hashed(self, to: str) -> bytes:
+        return caller_hash(self._keys, to)
+
+
+def _dialled(contact: Contact) -> str:
+    """A contact as the Call resource's To."""
+    kind = "client:" if contact.kind == "twilio_client" else ""
+    return kind + contact.address
