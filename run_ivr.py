@@ -23,14 +23,13 @@ from config.settings import CONFIG, Settings, SettingsError
 from config.yaml_file import ConfigErrors
 from ivr.asterisk.command_line import asterisk
 from ivr.asterisk.conf_values import BadValue
-from ivr.asterisk.deployment import ami_secret
 from ivr.asterisk.install import InstallFailed
 from ivr.demo import show_demo
 from ivr.engine import Engine
 from ivr.flows_command_line import flows
 from ivr.log_output import LogOutput
 from ivr.rooms import Rooms
-from ivr.serve import CannotServe, Line
+from ivr.serve import CannotServe, Line, open_at
 from ivr.serve import serve as keep_line
 from ivr.simulated_call import simulated_call
 from ivr.simulator import Line as Said
@@ -147,7 +146,7 @@ def call(
 @main.command()
 @click.pass_obj
 def engine(rooms: Rooms) -> None:
-    """Run one engine in the foreground: FastAGI, AMI, the matcher's clock, the jobs."""
+    """Run one engine in the foreground: its carriers, the matcher's clock, the jobs."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -157,15 +156,18 @@ def engine(rooms: Rooms) -> None:
         ],
         logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, LogOutput(sys.stderr))),
     )
-    Engine(rooms.assembly, ami_secret(rooms.settings)).run()
+    Engine(rooms.assembly).run()
 
 
 @main.command()
 @click.option("--demo", is_flag=True, help="With demonstration lines, phones and counselors.")
 @click.pass_obj
 def serve(rooms: Rooms, demo: bool) -> None:
-    """Start the line and keep it alive: Asterisk, engine, jobs. Ctrl-C ends all of it."""
+    """Start the line and keep it alive: Asterisk unless it is off, engine, jobs. Ctrl-C ends all
+    of it."""
     settings = rooms.settings
+    if demo and not settings.asterisk:
+        raise CannotServe("the demonstration's telephones need Asterisk: unset IVR_ASTERISK")
     if demo:
         sample = {
             "trunks_file": DEMO / "trunks.yaml",
@@ -180,7 +182,8 @@ def serve(rooms: Rooms, demo: bool) -> None:
         if demo:
             show_demo(settings)
         else:
-            click.echo(f"The line is open on {settings.bind_address}:{settings.sip_port}.")
+            for where in open_at(settings):
+                click.echo(where)
 
     keep_line(line, click.echo, ready)
 

@@ -54,7 +54,11 @@ class Settings(BaseSettings):
 
     bind_address: str = "127.0.0.1"
     """Where telephones reach us: SIP, WebSocket, sound."""
+    asterisk: bool = True
+    """off: a station without Asterisk, whose calls come by Twilio alone. None is installed, started
+    or connected to."""
     fastagi_port: Port = 4573
+    """Without Asterisk, too: the supervisor asks here for the engine's sign of life."""
     asterisk_name: str = Field(default_factory=host_name, pattern=r"^[a-z0-9-]{1,40}$")
     """Begins the id of every call here; unset: from the host's name. Several machines on one
     store need different ones, and each must keep its own: open calls are ended by it alone."""
@@ -186,6 +190,12 @@ class Settings(BaseSettings):
                 "Twilio carries minors' voices and numbers abroad: set IVR_TWILIO_ASSESSMENT to "
                 "the file number of the recorded assessment that allows it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_brings_calls(self) -> Self:
+        if not self.asterisk and not self.twilio_account_sid:
+            raise ValueError("IVR_ASTERISK=off leaves no carrier: set IVR_TWILIO_ACCOUNT_SID too")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""One engine: everything a process needs to serve calls that come in by Asterisk."""
+"""One engine: everything a process needs to serve calls, whichever carriers bring them."""
 
 from __future__ import annotations
 
@@ -9,34 +9,26 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
-from asterisk.manager import ManagerException
 
 from agents.shifts import Shifts, end_shifts
 from config.database import LOCK_SECONDS, StoreUnavailable
 from config.postgresql import ANSWER_SECONDS
 from config.yaml_file import ConfigErrors
 from ivr.assembly import Assembly
-from ivr.asterisk.ami import Ami, Headers
-from ivr.asterisk.calls import CARRIER, CallHandler, HangupHandler
-from ivr.asterisk.codes import CodeHandler
-from ivr.asterisk.dialling import phone_number, phone_of_channel
-from ivr.asterisk.provisions import Provisions
+from ivr.asterisk.carrier import AsteriskCarrier
 from ivr.asterisk.server import FastAgiServer, ping_handler
-from ivr.asterisk.spool import Report, import_spool, unread
-from ivr.asterisk.waker import Waker
-from ivr.order_events import Note
 from ivr.sessions import node_of
 from ivr.transaction import Woken
 from ivr.twilio.calls import CARRIER as TWILIO
-from ivr.twilio.carrier import TwilioCarrier, WebhookServer
-from recordings.prompts import PromptCache
+from ivr.twilio.carrier import TwilioCarrier
 from workorders.seals import SealFileDiffers, seal_minute
 
 log = structlog.get_logger()
@@ -53,63 +45,61 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Carrier(Protocol):
+    """What brings calls to an engine."""
+
+    @property
+    def jobs(self) -> Sequence[tuple[Callable[[], None], int]]:
+        """What is to be done again and again, every so many seconds."""
+
+    def start(self) -> None:
+        """Take up what the former engine left, then bring calls."""
+
+    def stop(self) -> None: ...
+
+    def wake(self, woken: Woken) -> None:
+        """Tell a waiting call of its own to look at the store. A hint: it looks by itself."""
+
+
 class Engine:
     """Serves calls from `start()` to `stop()`."""
 
-    def __init__(self, assembly: Assembly, ami_secret: str) -> None:
+    def __init__(self, assembly: Assembly) -> None:
         settings = assembly.settings
         self._assembly = assembly
         assembly.store.answer_seconds = ANSWER_SECONDS
-        self._node = settings.asterisk_name
         self.name = f"engine-{os.getpid()}-{secrets.token_hex(3)}"
-        self.ami = Ami(settings.ami_address, settings.ami_user, ami_secret)
-        self._waker = Waker(self.ami)
         self.controller = assembly.controller(self.name, self._wake)
-        prompts = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
-        provisions = Provisions(assembly, self.controller, prompts)
-        self.server = FastAgiServer(
-            settings.fastagi_address,
-            {
-                "call": CallHandler(self.controller, provisions, now),
-                "hangup": HangupHandler(self.controller, now),
-                "code": CodeHandler(self.controller, prompts, now),
-                "ping": ping_handler(self.healthy),
-            },
-        )
-        self._twilio: TwilioCarrier | None = None
+        self._carriers: dict[str, Carrier] = {}
+        """By what the ids of their calls begin with."""
+        self.asterisk: AsteriskCarrier | None = None
+        handlers = {"ping": ping_handler(self.healthy)}
+        if settings.asterisk:
+            self.asterisk = AsteriskCarrier(assembly, self.controller, now)
+            self._carriers[settings.asterisk_name] = self.asterisk
+            handlers |= self.asterisk.handlers
         if settings.twilio_account_sid:
-            self._twilio = TwilioCarrier(assembly, self.controller, now)
-            self._webhooks = WebhookServer(self._twilio.application, settings)
+            self._carriers[TWILIO] = TwilioCarrier(assembly, self.controller, now)
+        # Without Asterisk, for the supervisor's ping alone.
+        self.server = FastAgiServer(settings.fastagi_address, handlers)
         self._probes = ThreadPoolExecutor(1, thread_name_prefix="probe")
         self._probe: Future[bool] | None = None
         self._probed_at = 0.0
         self._scheduler = BackgroundScheduler(timezone=UTC)
-        self._reconciling = threading.Lock()
-        self._reconciled = threading.Event()
-        self._importing = threading.Lock()
         self._shifts = _shifts(assembly)
         self._shifts_seen = now()
 
     def start(self) -> None:
-        """Take up what the former engine left, then serve."""
-        self.ami.on_event("BridgeEnter", self._bridged)
-        self.ami.on_event("FullyBooted", lambda _headers: _told(self._reconcile)())
-        self._waker.start()
-        self.ami.start()
+        """Take up what the former engine left, then serve. Whoever is answered a ping may send
+        calls."""
         jobs: list[tuple[Callable[[], None], int]] = [
             (self._tick, 1),
-            (self._import_spool, 3),
-            (self._reconcile, 30),
             (self._seal, 60),
             (self._end_shifts, 60),
         ]
-        if self._twilio is not None:
-            jobs += [
-                (self._twilio.tick, 1),
-                (self._twilio.fetch_recordings, 15),
-                (self._twilio.placing.reconcile, 15),
-                (self._twilio.reconcile, 60),
-            ]
+        for carrier in self._carriers.values():
+            carrier.start()
+            jobs += carrier.jobs
         for job, seconds in jobs:
             self._scheduler.add_job(
                 _told(job), "interval", seconds=seconds, coalesce=True, max_instances=1,
@@ -117,20 +107,13 @@ class Engine:
             )  # fmt: skip
         self._scheduler.start()
         self.server.start()
-        if self._twilio is not None:
-            self._twilio.prepare()
-            self._webhooks.start()
-        log.info("engine_started", engine=self.name)
+        log.info("engine_started", engine=self.name, carriers=list(self._carriers))
 
     def stop(self) -> None:
         self._scheduler.shutdown(wait=True)
-        if self._twilio is not None:
-            self._webhooks.stop()
         self.server.stop()
-        if self._twilio is not None:
-            self._twilio.close()
-        self._waker.stop()
-        self.ami.stop()
+        for carrier in self._carriers.values():
+            carrier.stop()
         self._probes.shutdown(wait=False)
         self._assembly.store.close()
         log.info("engine_stopped", engine=self.name)
@@ -172,38 +155,13 @@ class Engine:
         return True
 
     def _wake(self, woken: Woken) -> None:
-        node = node_of(woken.call_id)
-        if node == TWILIO and self._twilio is not None:
-            self._twilio.wake(woken)
         # A call on another machine looks for itself; here its channel's name is somebody else's.
-        if node != self._node:
-            return
-
-        def still_asleep() -> bool:
-            try:
-                return self.controller.slept_on(woken)
-            except StoreUnavailable:
-                return False
-
-        self._waker.wake(woken.call_id, woken.channel, still_asleep)
-
-    def _bridged(self, headers: Headers) -> None:
-        """Answered means bridged: a counselor's leg has met its caller's."""
-        call_id = headers.get("Linkedid", "")
-        if headers.get("Uniqueid") == call_id:
-            return
-        number = phone_of_channel(headers.get("Channel", ""))
-        if not number:
-            return
-        try:
-            self.controller.counselor_answered(call_id, number, now())
-        except StoreUnavailable as error:
-            # Found out when the talk ends, or reconciled before.
-            log.error("answer_not_noted", call_id=call_id, reason=str(error))
+        carrier = self._carriers.get(node_of(woken.call_id))
+        if carrier is not None:
+            carrier.wake(woken)
 
     def _tick(self) -> None:
-        # Before it is known who talks with whom, a talking counselor's lease may seem to be over.
-        if self._reconciled.is_set() or not self.ami.connected:
+        if self.asterisk is None or self.asterisk.settled:
             self.controller.tick(now())
 
     def _seal(self) -> None:
@@ -223,68 +181,6 @@ class Engine:
             )
             self._assembly.release_handlers(shifts, until)
         self._shifts_seen = until
-
-    def _import_spool(self) -> None:
-        with self._importing:
-            settings = self._assembly.settings
-            import_spool(settings.spool_directory, settings.recordings_directory, self._reported)
-
-    def _reported(self, report: Report) -> None:
-        call = report.call
-        if not report.last_resort:
-            self.controller.hung_up(
-                call.call_id, report.at, report.dial, report.dial_turn, report.talk_seconds,
-                report.desk, report.over,
-            )  # fmt: skip
-        notes = []
-        if report.last_resort:
-            notes.append(Note("last_resort", "asterisk", {"crisis": report.crisis}))
-        if report.recording is not None:
-            left = {"recording": report.recording, "seconds": report.recorded_seconds}
-            columns = {"recording_ref": report.recording}
-            notes.append(Note("voicemail_left", "caller", left, columns))
-        self.controller.served_without_us(call, report.at, report.dial, notes, report.over)
-
-    def _reconcile(self) -> None:
-        """Calls that the store holds open and our Asterisk no longer has are over: it died, or
-        lost them; other machines' calls are theirs. What the dialplan wrote of them comes first.
-        Whoever began to talk while nobody listened to Asterisk's events is talking."""
-        with self._reconciling:
-            began = now()
-            # Listed after the store was read: a call that is in the store was in Asterisk before.
-            open_calls = {
-                call.call_id: call
-                for call in self.controller.open_calls()
-                if call.carrier == CARRIER and call.node == self._node
-            }
-            try:
-                live = self.ami.channels() if open_calls else {}
-            except ManagerException:
-                return
-            self._import_spool()
-            # A report that the store couldn't take yet tells better than we what became of a call.
-            known = live.keys() | unread(self._assembly.settings.spool_directory)
-            for call in open_calls.values():
-                if call.call_id not in known and self.controller.lost(call.call_id, began):
-                    log.error("call_lost", call_id=call.call_id, order_no=call.order_no)
-            for leg in live.values():
-                caller = live.get(leg.call_id)
-                if caller and leg.bridged and leg is not caller and leg.call_id in open_calls:
-                    self._talking(leg.name, leg.call_id, caller.name)
-            self._reconciled.set()
-
-    def _talking(self, leg: str, call_id: str, caller: str) -> None:
-        if not self.controller.answer_unknown(call_id):
-            return
-        # By now Asterisk may have left out the Local channel that told the number.
-        try:
-            since = self.ami.variable(caller, "ANSWERED_AT")
-            dialled = self.ami.variable(caller, "DIALEDPEERNUMBER")
-        except ManagerException:
-            since = dialled = ""
-        at = datetime.fromtimestamp(int(since), UTC) if since.isdecimal() else now()
-        number = phone_of_channel(leg) or phone_number(dialled)
-        self.controller.counselor_answered(call_id, number, at)
 
 
 def _shifts(assembly: Assembly) -> Shifts | None:

@@ -1,5 +1,6 @@
 """`run_ivr.py serve`: the whole line in one command. Installs Asterisk where there is none,
-writes its configuration, makes the prompts, and keeps Asterisk and the engine alive."""
+writes its configuration, makes the prompts, and keeps Asterisk and the engine alive; where
+IVR_ASTERISK is off, the engine alone."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ class CannotServe(Exception):
 
 
 class Line:
-    """Asterisk and one engine, kept alive from `start()` to `stop()`.
+    """One engine, and Asterisk unless it is off, kept alive from `start()` to `stop()`.
 
     :param program: how to run our own command line again, `run_ivr.py`.
     :param callers: telephones to call from, for trying the line.
@@ -62,22 +63,21 @@ class Line:
                 self._say(line)
             for line in nobody_left(settings):
                 self._say(line)
-            self._prompts(assembly)
-            installation = self._installation()
-            conf_dir = settings.asterisk_conf
-            deployment.write_conf(assembly, installation, conf_dir, self._callers)
+            asterisk = [self._asterisk(assembly)] if settings.asterisk else []
         finally:
             assembly.store.close()
-        self._keep(installation, conf_dir)
+        for program in (self._engine(), *asterisk):
+            keeper = Keeper(program)
+            self.keepers.append(keeper)
+            keeper.start()
 
     def wait_until_ready(self) -> None:
         """Raises CannotServe if engine or Asterisk aren't there in time."""
-        settings = self.settings
+        parts = {"the engine": self._engine_lives}
+        if self.settings.asterisk:
+            parts["Asterisk"] = lambda: _accepts(self.settings.ami_address)
         moment = threading.Event()
-        for name, there in (
-            ("the engine", self._engine_lives),
-            ("Asterisk", lambda: _accepts(settings.ami_address)),
-        ):
+        for name, there in parts.items():
             for _ in range(int(STARTED_SECONDS / 0.1)):
                 if there():
                     break
@@ -89,25 +89,27 @@ class Line:
         for keeper in reversed(self.keepers):
             keeper.stop()
 
-    def _keep(self, installation: Installation, conf_dir: Path) -> None:
-        environment = self._environment()
-        engine = Program(
+    def _engine(self) -> Program:
+        return Program(
             name="engine",
             command=[sys.executable, str(self._program), "engine"],
             log_file=self._logs / "engine.log",
-            environment=environment,
+            environment=self._environment(),
             alive=self._engine_lives,
         )
-        asterisk = Program(
+
+    def _asterisk(self, assembly: Assembly) -> Program:
+        """With all that it needs on the disk."""
+        self._prompts(assembly)
+        installation = self._installation()
+        conf_dir = self.settings.asterisk_conf
+        deployment.write_conf(assembly, installation, conf_dir, self._callers)
+        return Program(
             name="asterisk",
             command=installation.command(conf_dir),
             log_file=self._logs / "asterisk.log",
-            environment=environment,
+            environment=self._environment(),
         )
-        for program in (engine, asterisk):
-            keeper = Keeper(program)
-            self.keepers.append(keeper)
-            keeper.start()
 
     def _environment(self) -> Mapping[str, str]:
         """Ours, with every setting spelled out: a child reads what we read. Secrets are where we
@@ -150,8 +152,29 @@ class Line:
         cache.prepare(texts, progress)
 
 
+def open_at(settings: Settings) -> list[str]:
+    """Where calls come in, a line for each carrier."""
+    lines = []
+    if settings.asterisk:
+        lines.append(f"The line is open on {settings.bind_address}:{settings.sip_port}.")
+    if settings.twilio_account_sid:
+        alone = "" if settings.asterisk else "Asterisk is off: "
+        lines.append(
+            f"{alone}Twilio brings calls to {settings.twilio_public_address}, "
+            f"which a proxy passes on to {LOOPBACK}:{settings.twilio_port}."
+        )
+    return lines
+
+
 def nobody_left(settings: Settings) -> list[str]:
     """Who is missing for a caller whom no engine can serve, a line each."""
+    if not settings.asterisk:
+        numbers = (settings.last_resort_number, settings.crisis_last_resort_number)
+        nobody = (
+            "WARNING: set IVR_LAST_RESORT_NUMBER and IVR_CRISIS_LAST_RESORT_NUMBER, written +86…: "
+            "a caller whom no engine can serve reaches NOBODY"
+        )
+        return [] if any(number.startswith("+") for number in numbers) else [nobody]
     missing = {
         "IVR_LAST_RESORT_NUMBER": (
             settings.last_resort_number,
@@ -183,15 +206,19 @@ def serve(line: Line, say: Say, ready: Callable[[], None]) -> None:
 def _ports_are_free(settings: Settings) -> None:
     """Raises CannotServe naming the port and the setting that moves it."""
     telephones = settings.bind_address
-    for name, host, kind in (
-        ("fastagi_port", LOOPBACK, socket.SOCK_STREAM),
-        ("ami_port", LOOPBACK, socket.SOCK_STREAM),
-        ("sip_port", telephones, socket.SOCK_DGRAM),
-        ("sip_port", telephones, socket.SOCK_STREAM),
-        ("sip_tls_port", telephones, socket.SOCK_STREAM),
-        ("sip_ws_port", telephones, socket.SOCK_STREAM),
-        ("sip_wss_port", telephones, socket.SOCK_STREAM),
-    ):
+    ports = [("fastagi_port", LOOPBACK, socket.SOCK_STREAM)]
+    if settings.asterisk:
+        ports += [
+            ("ami_port", LOOPBACK, socket.SOCK_STREAM),
+            ("sip_port", telephones, socket.SOCK_DGRAM),
+            ("sip_port", telephones, socket.SOCK_STREAM),
+            ("sip_tls_port", telephones, socket.SOCK_STREAM),
+            ("sip_ws_port", telephones, socket.SOCK_STREAM),
+            ("sip_wss_port", telephones, socket.SOCK_STREAM),
+        ]
+    if settings.twilio_account_sid:
+        ports.append(("twilio_port", LOOPBACK, socket.SOCK_STREAM))
+    for name, host, kind in ports:
         port = getattr(settings, name)
         with socket.socket(socket.AF_INET, kind) as probe:
             if kind == socket.SOCK_STREAM:

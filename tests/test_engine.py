@@ -11,6 +11,7 @@ import pytest
 
 from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
+from ivr.asterisk.carrier import AsteriskCarrier
 from ivr.engine import Engine
 from ivr.pending import OfferedCall
 from tests.e2e.sipp import free_port
@@ -28,11 +29,16 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         asterisk_name="gz",
         fastagi_port=free_port("127.0.0.1"),
     )
-    engine = Engine(Assembly.open(settings), "secret")
+    engine = Engine(Assembly.open(settings))
     engine.server.start()
     yield engine
     engine.server.stop()
     engine._assembly.store.close()
+
+
+def _asterisk(engine: Engine) -> AsteriskCarrier:
+    assert engine.asterisk is not None
+    return engine.asterisk
 
 
 def test_only_calls_of_the_own_asterisk_are_found_lost(
@@ -42,8 +48,8 @@ def test_only_calls_of_the_own_asterisk_are_found_lost(
         engine.controller.offered(
             OfferedCall(call_id, "asterisk", "PJSIP/x", "020-12355", None), NOON
         )
-    monkeypatch.setattr(engine.ami, "channels", dict)
-    engine._reconcile()
+    monkeypatch.setattr(_asterisk(engine).ami, "channels", dict)
+    _asterisk(engine).reconcile()
     assert [call.call_id for call in engine.controller.open_calls()] == [
         "gz-2-1780000000.2",
         "wuhan-1780000000.3",
@@ -69,7 +75,7 @@ def test_a_message_left_with_the_dialplan_is_kept_with_all_others(engine: Engine
     }  # fmt: skip
     file = settings.spool_directory / "calls" / f"{call_id}.json"
     file.write_text(json.dumps(report), "utf-8")
-    engine._import_spool()
+    _asterisk(engine).import_spool()
     keys = engine._assembly.log.keys
     (order,) = engine._assembly.store.read(lambda c: orders_of(c, keys, limit=9))
     assert (order["outcome"], order["recording_ref"]) == ("voicemail", call_id)

@@ -24,7 +24,7 @@ from ivr.rooms import Rooms
 from ivr.twilio import command_line
 from ivr.twilio.placing import LISTED_WITHIN, LOOKED_AFTER, Placing
 from ivr.twilio.rest import TwilioRest
-from ivr.twilio.test_calls import THANKS, WORDS, CannotRing, ring, told
+from ivr.twilio.synthetic_calls import THANKS, WORDS, CannotRing, ring, told
 from tests.twilio_line import CALLER, NUMBER, TwilioLine
 from tests.twilio_stand_in import Party, Reply
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -105,6 +105,26 @@ class TwilioCarrier:
         self._seen_ended: set[tuple[str, int]] = set()
         """Calls that were over at the last look, and the turn they stood in."""
         self._releases = ThreadPoolExecutor(RELEASES, thread_name_prefix="twilio-release")
+
+    @property
+    def jobs(self) -> Sequence[tuple[Callable[[], None], int]]:
+        """What is to be done again and again, every so many seconds."""
+        return (
+            (self.tick, 1),
+            (self.fetch_recordings, 15),
+            (self.placing.reconcile, 15),
+            (self.reconcile, 60),
+        )
+
+    def start(self) -> None:
+        """Listen for Twilio."""
+        self.prepare()
+        self._server = WebhookServer(self.application, self._assembly.settings)
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+        self.close()
 
     def prepare(self) -> None:
         """Before the first call."""

@@ -15,7 +15,7 @@ from config.settings import Settings
 from config.twilio_numbers import load_twilio_numbers
 from ivr.placed_calls import AlreadyRinging, Result
 from ivr.rooms import Rooms
-from ivr.twilio import access_tokens, test_calls
+from ivr.twilio import access_tokens, synthetic_calls
 from ivr.twilio.access_tokens import AccessTokens, NoToken
 from ivr.twilio.account import point, wrong
 from ivr.twilio.addresses import Addresses
@@ -23,7 +23,7 @@ from ivr.twilio.fallback import NobodyToRing
 from ivr.twilio.fallback import fallback as document
 from ivr.twilio.placing import Placing
 from ivr.twilio.rest import TwilioRest
-from ivr.twilio.test_calls import CannotRing
+from ivr.twilio.synthetic_calls import CannotRing
 
 LOOK_SECONDS = 0.5
 
@@ -85,14 +85,14 @@ def test_call(rooms: Rooms, counselor_id: str) -> None:
         settings.twilio_caller_id, _now,
     )  # fmt: skip
     try:
-        call = test_calls.ring(rooms.store, placing, counselor_id, _now, _pause)
+        call = synthetic_calls.ring(rooms.store, placing, counselor_id, _now, _pause)
     except CannotRing as error:
         raise click.ClickException(str(error)) from None
     except AlreadyRinging:
         raise click.ClickException(
             "that telephone is being rung already: try again in a minute"
         ) from None
-    click.echo(test_calls.told(call))
+    click.echo(synthetic_calls.told(call))
     if call.result != Result.ACCEPTED:
         sys.exit(1)
 

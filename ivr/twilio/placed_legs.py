@@ -17,7 +17,7 @@ from ivr.placed_calls import Result
 from ivr.twilio import forms
 from ivr.twilio.forms import Form
 from ivr.twilio.placing import RESULTS
-from ivr.twilio.test_calls import THANKS, WORDS
+from ivr.twilio.synthetic_calls import THANKS, WORDS
 from ivr.twilio.twiml import Twiml, hang_up
 
 log = structlog.get_logger()
