@@ -1,4 +1,4 @@
-"""`run_ivr.py twilio …`: point numbers at us, and what is wrong with it."""
+"""`run_ivr.py twilio …`: point numbers at us, what is wrong with it, and trying telephones."""
 
 from __future__ import annotations
 
