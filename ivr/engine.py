@@ -52,6 +52,10 @@ class Carrier(Protocol):
     def jobs(self) -> Sequence[tuple[Callable[[], None], int]]:
         """What is to be done again and again, every so many seconds."""
 
+    @property
+    def alive(self) -> bool:
+        """Can it still bring calls, as far as this process goes?"""
+
     def start(self) -> None:
         """Take up what the former engine left, then bring calls."""
 
@@ -132,10 +136,14 @@ class Engine:
         self.stop()
 
     def healthy(self) -> bool:
-        """Can this process still commit, or at least say that it can't? A store that is down is
-        no fault of the engine's, and a backlog is no hang while others' commits go on. An engine
-        that is killed for a hung store comes back to the same store, and its calls have lost it
-        for nothing."""
+        """Can this process still bring calls and commit, or at least say that it can't? A store
+        that is down is no fault of the engine's, and a backlog is no hang while others' commits go
+        on. An engine that is killed for a hung store comes back to the same store, and its calls
+        have lost it for nothing."""
+        for name, carrier in self._carriers.items():
+            if not carrier.alive:
+                log.error("carrier_died", carrier=name)
+                return False
         store = self._assembly.store
         writes = store.writes
         if self._probe is None or self._probe.done():

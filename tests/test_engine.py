@@ -8,15 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
 from ivr.asterisk.carrier import AsteriskCarrier
+from ivr.asterisk.server import ping
 from ivr.engine import Engine
 from ivr.pending import OfferedCall
+from ivr.twilio.carrier import TwilioCarrier
 from tests.e2e.sipp import free_port
 from workorders.views import orders_of
 
+LONGEST = 20.0
 NOON = datetime(2026, 6, 7, 4, 0, tzinfo=UTC)
 
 
@@ -81,3 +85,26 @@ def test_a_message_left_with_the_dialplan_is_kept_with_all_others(engine: Engine
     assert (order["outcome"], order["recording_ref"]) == ("voicemail", call_id)
     assert (settings.recordings_directory / f"{call_id}.wav").stat().st_size == 44 + 32_000
     assert not list(settings.spool_directory.glob("*/*"))
+
+
+def test_an_engine_whose_webhooks_have_died_gives_no_sign_of_life(tmp_path: Path) -> None:
+    settings = Settings(
+        data_directory=tmp_path,
+        sister_lines_directory=CONFIG / "demo",
+        asterisk=False,
+        fastagi_port=free_port("127.0.0.1"),
+        twilio_port=free_port("127.0.0.1"),
+        twilio_account_sid="AC" + "1" * 32,
+        twilio_auth_token=SecretStr("secret"),
+        twilio_assessment="2026-17",
+        twilio_public_address="https://ivr.example.cn",
+        twilio_caller_id="+862012355000",
+    )
+    engine = Engine(Assembly.open(settings))
+    engine.start()
+    assert ping(settings.fastagi_address, LONGEST)
+    carrier = engine._carriers["twilio"]
+    assert isinstance(carrier, TwilioCarrier)
+    carrier._server.stop()
+    assert not ping(settings.fastagi_address, LONGEST)
+    engine.stop()

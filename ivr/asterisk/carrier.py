@@ -59,6 +59,11 @@ class AsteriskCarrier:
         return ((self.import_spool, 3), (self.reconcile, 30))
 
     @property
+    def alive(self) -> bool:
+        """FastAGI's server answers for itself; an Asterisk that is down is no fault of ours."""
+        return True
+
+    @property
     def settled(self) -> bool:
         """Is it known who talks with whom? Before, a talking counselor's lease may seem over."""
         return self._reconciled.is_set() or not self.ami.connected

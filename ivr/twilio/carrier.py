@@ -38,6 +38,7 @@ log = structlog.get_logger()
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 THREADS = 16
+STOP_SECONDS = 5.0
 RELEASES = 4
 """Requests to REST at a time that send waiting calls on."""
 LOOKED_AFTER = timedelta(minutes=2)
@@ -115,6 +116,11 @@ class TwilioCarrier:
             (self.placing.reconcile, 15),
             (self.reconcile, 60),
         )
+
+    @property
+    def alive(self) -> bool:
+        """Does the server of its webhooks still run?"""
+        return self._server.alive
 
     def start(self) -> None:
         """Listen for Twilio."""
@@ -209,11 +215,19 @@ class WebhookServer:
             max_request_body_size=LARGEST_BODY,
             channel_timeout=30,
             ident=None,
+            # select() ends the server at the 1,024th descriptor of the process, calls of
+            # Asterisk's included.
+            asyncore_use_poll=True,
         )
         self._thread = threading.Thread(target=self._server.run, name="twilio", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
         self._server.close()
+        self._thread.join(STOP_SECONDS)
