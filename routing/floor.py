@@ -14,7 +14,7 @@ from datetime import datetime
 
 from agents.counselor import State
 from agents.presence import Person
-from routing.router import CALM, Choice, Conditions, WaitingCall, choose, could_serve
+from routing.router import CALM, Choice, Conditions, WaitingCall, after, choose, could_serve
 from routing.rules import Rules
 
 ConditionsOf = Callable[[WaitingCall], Conditions]
@@ -92,27 +92,52 @@ class Floor:
 
     def for_call(self, call: WaitingCall, at: datetime) -> Choice | None:
         """Who rings for a call now."""
-        rules = self._rules[call.home]
+        rules, tiers = self._rules[call.home], self._stations[call.home]
         conditions = self._conditions_of(call)
-        tiers = self._stations[call.home]
         opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), call.urgent)
         if call.home in conditions.weak or call.home in conditions.dead or call.urgent:
             opened = len(tiers)
-        near = self._of(self._free, tiers[:opened])
-        if near or opened == len(tiers):
-            choice = self._choose(call, near, rules, at, conditions)
-            if choice is not None or opened == len(tiers):
+
+        def everybody() -> list[Person]:
+            return self._of(self._present, tiers)
+
+        # Whoever is further away matters only where nobody nearer is free.
+        for near in range(opened, len(tiers) + 1):
+            free = self._of(self._free, tiers[:near])
+            choice = choose(call, free, everybody, rules, at, conditions) if free else None
+            if choice is not None:
                 return choice
-        return self._choose(call, self._of(self._free, tiers), rules, at, conditions)
+        return None
 
     def for_station(self, station: str, at: datetime) -> tuple[WaitingCall, Choice] | None:
-        """The first waiting call that somebody of `station`, who has just become free, or somebody
-        else, can be given now; by priority, then by time of coming."""
+        """The first waiting call that can be given to somebody now that somebody of `station` has
+        become free; by priority, then by time of coming."""
+        in_vain = set()
         for call in self._in_order(self._served_by[station]):
-            choice = self.for_call(call, at)
-            if choice is not None:
-                return call, choice
+            # Of calls alike the later has no better chance.
+            alike = call.home, call.topic, call.language, self._stage(call, at)
+            if call.excluded or alike not in in_vain:
+                choice = self.for_call(call, at)
+                if choice is not None:
+                    return call, choice
+                if not call.excluded:
+                    in_vain.add(alike)
         return None
+
+    def _stage(self, call: WaitingCall, at: datetime) -> tuple[int, ...]:
+        """How far its filters have fallen."""
+        rules = self._rules[call.home]
+        waited = (at - call.enqueued_at).total_seconds()
+        return (
+            call.priority,
+            rules.open_tiers(waited, call.urgent),
+            waited >= after(rules.relax_topic, call.topic),
+            waited >= after(rules.relax_language, call.topic),
+        )
+
+    def spares(self, station: str, share: float) -> bool:
+        """Has a station more people free than this share of those there?"""
+        return len(self._free[station]) > share * len(self._present[station])
 
     def expected_wait(
         self, call: WaitingCall, handling_seconds: float, at: datetime
@@ -125,22 +150,6 @@ class Floor:
         if not staffed:
             return None
         return (1 + self.waiting_at(call.home)) * handling_seconds / staffed
-
-    def _choose(
-        self,
-        call: WaitingCall,
-        free: list[Person],
-        rules: Rules,
-        at: datetime,
-        conditions: Conditions,
-    ) -> Choice | None:
-        if not free:
-            return None
-
-        def everybody() -> list[Person]:
-            return self._of(self._present, self._stations[call.home])
-
-        return choose(call, free, everybody, rules, at, conditions)
 
     @staticmethod
     def _of(where: dict[str, dict[str, Person]], tiers: list[list[str]]) -> list[Person]:

@@ -12,6 +12,7 @@ Nothing here logs or wakes: every function returns `Changes`, to be acted on aft
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -289,7 +290,16 @@ class Queues:
         def home_wait(call: WaitingCall) -> float | None:
             return self._home_wait(connection, call, everybody(), at)
 
-        conditions = Conditions(home_wait=home_wait)
+        at_station = Counter(person.counselor.station for person in free)
+
+        @cache
+        def staffed() -> Counter[str]:
+            return Counter(p.counselor.station for p in everybody() if not p.absent)
+
+        def spares(station: str, share: float) -> bool:
+            return at_station[station] > share * staffed()[station]
+
+        conditions = Conditions(home_wait=home_wait, spares=spares)
         made: list[Reserved] = []
         for call in calls:
             rules = self._rules_of(call.home)
@@ -303,6 +313,7 @@ class Queues:
                     if presence.reserve(connection, person.counselor.id, call.call_id, at)
                 )
                 free = [person for person in free if person not in choice.people]
+                at_station.subtract(person.counselor.station for person in choice.people)
                 if taken:
                     choice = replace(choice, people=taken)
                     made.append(self._make_offer(connection, call, choice, rules, at))

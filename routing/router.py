@@ -72,15 +72,21 @@ def _never_told(_call: WaitingCall) -> float | None:
     return None
 
 
+def _no_more(_station: str, _share: float) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What is known of the stations at this moment, for a call's topic. `weak`, `dead`: station
     ids. `home_wait`: seconds that a call may expect to wait at home, None where nothing is known;
-    asked only where home has nobody free."""
+    asked only where home has nobody free. `spares`: has a station more people free than this share
+    of those there?"""
 
     weak: frozenset[str] = frozenset()
     dead: frozenset[str] = frozenset()
     home_wait: Callable[[WaitingCall], float | None] = field(default=_never_told)
+    spares: Callable[[str, float], bool] = field(default=_no_more)
 
 
 CALM = Conditions()
@@ -129,7 +135,7 @@ def choose(
         for tier, person in _suitable(call, free, stance, rules)
         if person.counselor.station not in conditions.dead
     ]
-    suitable = _beyond_reserve(call, suitable, free, everybody, rules, at)
+    suitable = _beyond_reserve(call, suitable, rules, conditions, at)
     if not suitable:
         return None
     opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), False)
@@ -138,7 +144,7 @@ def choose(
     if why:
         opened = max(opened, FIRST_OUTER_TIER + 1)
     if nearest >= opened:
-        if nearest != _reachable_tier(call, everybody(), rules, at, conditions.dead):
+        if _somebody_nearer(call, nearest, everybody(), rules, at, conditions.dead):
             return None
         opened = nearest + 1
     tier, person = min(
@@ -171,7 +177,7 @@ def _choose_urgent(
         return None
     nearest = min(tier for tier, _ in suitable)
     if nearest >= opened:
-        if nearest != _reachable_tier(call, everybody(), rules, at):
+        if _somebody_nearer(call, nearest, everybody(), rules, at):
             return None
         opened = nearest + 1
     ranked = sorted(
@@ -208,23 +214,20 @@ def _why_outside(
 def _beyond_reserve(
     call: WaitingCall,
     suitable: list[tuple[int, Person]],
-    free: Sequence[Person],
-    everybody: Callable[[], Sequence[Person]],
     rules: Rules,
+    conditions: Conditions,
     at: datetime,
 ) -> list[tuple[int, Person]]:
     """Without those that a centre keeps for its own callers, until the call has waited so long
     that filters relax."""
     waited = (at - call.enqueued_at).total_seconds()
-    if waited >= _after(rules.relax_topic, call.topic):
+    if waited >= after(rules.relax_topic, call.topic):
         return suitable
-    kept = set()
-    for station in {person.counselor.station for tier, person in suitable}:
-        share = rules.reserve_of.get(station, 0.0)
-        if share:
-            staffed = sum(p.counselor.station == station and not p.absent for p in everybody())
-            if sum(p.counselor.station == station for p in free) <= share * staffed:
-                kept.add(station)
+    kept = {
+        station
+        for station in {person.counselor.station for _, person in suitable}
+        if (share := rules.reserve_of.get(station)) and not conditions.spares(station, share)
+    }
     return [pair for pair in suitable if pair[1].counselor.station not in kept]
 
 
@@ -314,7 +317,7 @@ def _stance(call: WaitingCall, rules: Rules, at: datetime) -> _Stance:
     waited = (at - call.enqueued_at).total_seconds()
 
     def relaxed(waits: Mapping[str, float]) -> bool:
-        return call.urgent or waited >= _after(waits, call.topic)
+        return call.urgent or waited >= after(waits, call.topic)
 
     return _Stance(
         urgent=call.urgent,
@@ -325,7 +328,8 @@ def _stance(call: WaitingCall, rules: Rules, at: datetime) -> _Stance:
     )
 
 
-def _after(waits: Mapping[str, float], topic: str) -> float:
+def after(waits: Mapping[str, float], topic: str) -> float:
+    """Seconds of waiting after which a filter falls for a topic."""
     return waits.get(topic, waits.get(OTHER, 0))
 
 
@@ -348,21 +352,18 @@ def _tier(person: Person, rules: Rules) -> int | None:
     return tier
 
 
-def _reachable_tier(
+def _somebody_nearer(
     call: WaitingCall,
+    nearest: int,
     everybody: Iterable[Person],
     rules: Rules,
     at: datetime,
     dead: Container[str] = frozenset(),
-) -> int | None:
-    """The nearest tier in which somebody on duty could ever take the call."""
-    return min(
-        (
-            tier
-            for tier, person in could_serve(call, everybody, rules, at)
-            if person.counselor.station not in dead
-        ),
-        default=None,
+) -> bool:
+    """Could somebody on duty in a nearer tier ever take the call?"""
+    return any(
+        tier < nearest and person.counselor.station not in dead
+        for tier, person in could_serve(call, everybody, rules, at)
     )
 
 

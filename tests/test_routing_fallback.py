@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,6 +42,12 @@ def chosen(
     **about: Any,
 ) -> tuple[list[str], str]:
     free = [someone for someone in people if someone.state == State.AVAILABLE]
+
+    def spares(station: str, share: float) -> bool:
+        there = [p for p in people if p.counselor.station == station]
+        return sum(p in free for p in there) > share * len(there)
+
+    conditions = replace(conditions, spares=spares)
     rules = rules or Rules.of(StandIn(), HOME)
     choice = choose(call(waited=waited, **about), free, lambda: people, rules, NOON, conditions)
     if choice is None:
