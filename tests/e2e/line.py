@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from agents import presence, roster
 from agents.roster import Role
-from config.settings import CONFIG, Settings
+from config.settings import CONFIG, PORTS, Settings
 from ivr.rooms import Rooms
 from ivr.serve import Line
 from ivr.supervisor import Keeper
@@ -32,15 +32,17 @@ T = TypeVar("T")
 
 CHECKOUT = CONFIG.parent
 GUANGZHOU, WUHAN = "127.0.1.20", "127.0.1.27"
-PORTS = (
-    "fastagi_port", "ami_port", "sip_port", "sip_tls_port", "sip_ws_port", "sip_wss_port",
-)  # fmt: skip
 
 
 class Deployment:
-    """One line and the telephones around it. Times in seconds."""
+    """One line and the telephones around it. Times in seconds.
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    :param program: what serves as our command line.
+    """
+
+    def __init__(
+        self, folder: Path, program: Path = CHECKOUT / "run_ivr.py", **settings: Any
+    ) -> None:
         (folder / "prompts").symlink_to(_shared("prompts"))
         ports = {name: free_port("127.0.0.1") for name in PORTS}
         # Apart from the telephones' own ports.
@@ -53,7 +55,7 @@ class Deployment:
             rtp_last_port=first + 400,
             **{"trunks_file": CONFIG / "demo" / "trunks.yaml", **ports, **settings},
         )
-        self.line = Line(self.settings, CHECKOUT / "run_ivr.py", lambda text: None, callers=False)
+        self.line = Line(self.settings, program, lambda text: None, callers=False)
         self.rooms = Rooms(self.settings)
         self.phones = Telephones(("127.0.0.1", self.settings.sip_port))
 
@@ -91,14 +93,17 @@ class Deployment:
     def desk(self, number: str, **behaviour: Any) -> Iterator[Phone]:
         """The telephone of the counselor with this number, who is logged in and on the desk;
         gone again afterwards."""
-        secret = next(p.secret for p in self.store(roster.sip_accounts) if p.number == number)
-        account = f"sip-{number}"
+        secret, account = self.secret(number), f"sip-{number}"
         with (
             self.phones.counselor(account, secret, Behaviour(**behaviour)) as phone,
             self.on_duty(number),
         ):
             yield phone
         self.phones.log_in(account, secret, phone.address, phone.port, 0)
+
+    def secret(self, number: str) -> str:
+        """With which the telephones of the counselor with this number log in."""
+        return next(p.secret for p in self.store(roster.sip_accounts) if p.number == number)
 
     @contextmanager
     def on_duty(self, number: str) -> Iterator[None]:

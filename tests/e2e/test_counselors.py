@@ -55,10 +55,6 @@ def reason(line: Deployment, number: str) -> str | None:
     return line.store(work)
 
 
-def secret(line: Deployment, number: str) -> str:
-    return next(p.secret for p in line.store(roster.sip_accounts) if p.number == number)
-
-
 def server(line: Deployment, transport: Transport = "udp") -> tuple[str, int]:
     settings = line.settings
     ports = {
@@ -73,7 +69,7 @@ def server(line: Deployment, transport: Transport = "udp") -> tuple[str, int]:
 
 @contextmanager
 def telephone(line: Deployment, number: str) -> Iterator[Telephone]:
-    with Telephone(f"sip-{number}", secret(line, number), server(line)) as phone:
+    with Telephone(f"sip-{number}", line.secret(number), server(line)) as phone:
         yield phone
 
 
@@ -168,7 +164,7 @@ def test_a_phone_that_is_lost_in_a_call_frees_the_counselor(line: Deployment) ->
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_a_phone_logs_in_over(line: Deployment, transport: Transport) -> None:
     place = server(line, transport)
-    with Telephone("sip-8001", secret(line, "8001"), place, transport) as phone:
+    with Telephone("sip-8001", line.secret("8001"), place, transport) as phone:
         assert phone.register() == 200
         assert phone.register(0) == 200
     with Telephone("sip-8001", "not-the-password", place, transport) as phone:
@@ -178,7 +174,7 @@ def test_a_phone_logs_in_over(line: Deployment, transport: Transport) -> None:
 @pytest.mark.parametrize("transport", ["ws", "wss"])
 def test_a_browser_logs_in_over(line: Deployment, transport: Transport) -> None:
     place = server(line, transport)
-    with Telephone("browser-8001", secret(line, "8001"), place, transport) as phone:
+    with Telephone("browser-8001", line.secret("8001"), place, transport) as phone:
         assert phone.register() == 200
         assert phone.register(0) == 200
     with Telephone("browser-8001", "not-the-password", place, transport) as phone:
@@ -189,7 +185,7 @@ def test_a_browser_logs_in_over(line: Deployment, transport: Transport) -> None:
 def test_caller_and_counselor_hear_each_other_over(line: Deployment, transport: Transport) -> None:
     """As a SIP telephone, with plain RTP."""
     place = server(line, transport)
-    with Telephone("sip-8002", secret(line, "8002"), place, transport) as phone:
+    with Telephone("sip-8002", line.secret("8002"), place, transport) as phone:
         assert phone.register() == 200
         phone.give_sign_of_life()
         with line.on_duty("8002"):
