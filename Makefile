@@ -15,7 +15,7 @@ help:
 	@echo "make test   every test, real Asterisk, SIPp and PostgreSQL included"
 	@echo "make check  the fast tests and lint: no network, no Asterisk"
 	@echo "make lint   ruff, mypy, import-linter"
-	@echo "make bench  measure beside Asterisk's own app_queue, write bench/RESULTS.md"
+	@echo "make bench  measure beside app_queue and a bare Flask view, write bench/RESULTS.md"
 	@echo "make clean  remove the virtual environment and everything under var/"
 
 # A stamp per set of packages, so that a second run asks apt nothing.

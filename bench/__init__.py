@@ -1,1 +1,2 @@
-"""Benchmarks: our line beside Asterisk's own app_queue, on one Asterisk, in one run."""
+"""Benchmarks, each beside something plain that does less: calls beside Asterisk's own app_queue,
+Twilio's webhooks beside a bare Flask view."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from sqlalchemy import Connection
 
 from agents import presence, roster
+from bench.configuration import numbers, write_roster, write_tree
 from bench.telephones import Account, Calls, Telephones
 from config.settings import CONFIG, PORTS, Settings
 from ivr.asterisk.install import Installation
@@ -23,7 +24,6 @@ from tests.e2e.sipp import free_port
 
 FLOWS = Path(__file__).with_name("flows")
 CHECKOUT = CONFIG.parent
-STATION = "440100"
 QUIET_SECONDS = 20
 CALLERS = "127.0.1.20"
 OURS, PEER = "12355", "700"
@@ -71,11 +71,6 @@ class BenchLine(Line):
             moment.wait(0.1)
 
 
-def numbers(count: int) -> list[str]:
-    """Desk numbers of the first counselors."""
-    return [str(8000 + n) for n in range(count)]
-
-
 class Bench:
     """A running line and its telephones.
 
@@ -94,8 +89,8 @@ class Bench:
             asterisk_root=CHECKOUT / "var" / "asterisk-root",
             store_url=store_url,
             flows_directory=_flows(folder / "flows"),
-            stations_directory=_tree(folder / "tree"),
-            roster_file=_roster(folder / "roster.yaml", max(sizes)),
+            stations_directory=write_tree(folder / "tree"),
+            roster_file=write_roster(folder / "roster.yaml", max(sizes), "sip"),
             trunks_file=_trunks(folder / "trunks.yaml"),
             sister_lines_directory=CONFIG / "demo",
             rtp_first_port=first,
@@ -158,35 +153,6 @@ def _flows(folder: Path) -> Path:
     shutil.copytree(FLOWS, folder)
     shutil.copy(CHECKOUT / "callflows" / "library" / "wrong_number.yaml", folder)
     return folder
-
-
-def _tree(folder: Path) -> Path:
-    """The shipped tree, without wrap-up time: app_queue has none."""
-    folder.mkdir()
-    for name in ("regions.yaml", "topics.yaml"):
-        shutil.copy(CONFIG / name, folder)
-    yaml = YAML()
-    stations = yaml.load(CONFIG / "stations.yaml")
-    stations["stations"].setdefault(STATION, {})["wrap_up_seconds"] = 0
-    yaml.dump(stations, folder / "stations.yaml")
-    return folder
-
-
-def _roster(file: Path, count: int) -> Path:
-    people = [
-        {
-            "id": f"bench-{number}",
-            "name": number,
-            "number": number,
-            "station": STATION,
-            "topics": ["law"],
-            "credentials": {"law": date(2100, 1, 1)},
-            "contacts": [{"kind": "sip"}],
-        }
-        for number in numbers(count)
-    ]
-    YAML().dump({"counselors": people}, file)
-    return file
 
 
 def _trunks(file: Path) -> Path:
