@@ -110,10 +110,11 @@ class Store:
             self._readers: Engine = _sqlite_engine(url, "BEGIN", read_only=True)
             self.engine: Engine = _sqlite_engine(url, "BEGIN IMMEDIATE", read_only=False)
         else:
-            connections = READS_AT_ONCE + 1
-            self.engine = postgresql_engine(url, connections, lambda: self.answer_seconds)
-            self._readers = self.engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            self._readers, self.engine = (
+                postgresql_engine(
+                    url, connections, lambda: self.answer_seconds, read_only=read_only
+                )
+                for connections, read_only in ((READS_AT_ONCE, True), (1, False))
             )
         self._reading = Turns(READS_AT_ONCE, LOCK_SECONDS)
         self._writer = _Writer(self.engine)

@@ -31,9 +31,17 @@ class NoAnswer(psycopg.OperationalError):
 
 
 def postgresql_engine(
-    url: str, connections: int, answer_seconds: Callable[[], float | None]
+    url: str, connections: int, answer_seconds: Callable[[], float | None], *, read_only: bool
 ) -> Engine:
-    """:param answer_seconds: how long a server may take to answer; None: as long as it takes."""
+    """:param answer_seconds: how long a server may take to answer; None: as long as it takes.
+    :param read_only: each transaction sees one snapshot, and cannot write.
+    """
+    options = (
+        f"-c lock_timeout={LOCK_SECONDS}s -c idle_in_transaction_session_timeout=15s"
+        # Set once: by SQLAlchemy it would be each time that a connection is taken and given back.
+        + " -c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
+        * read_only
+    )
 
     class Connection(psycopg.Connection[Any]):
         def wait(self, gen: PQGen[RV], *arguments: Any, **options: Any) -> RV:
@@ -58,8 +66,7 @@ def postgresql_engine(
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "tcp_user_timeout": 5000,
-            "options": f"-c lock_timeout={LOCK_SECONDS}s"
-            " -c idle_in_transaction_session_timeout=15s",
+            "options": options,
         },
     )
 

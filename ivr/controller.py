@@ -66,7 +66,12 @@ class Controller:
 
         The order of a new call is committed before anything is heard. Raises StoreUnavailable.
         """
-        return self._write(lambda tx: self._offered(tx, call, at))
+
+        def work(tx: Transaction) -> Pending:
+            row = sessions.load(tx.connection, call.call_id)
+            return self._begun(tx, call, at) if row is None else self._resumed(tx, row, call)
+
+        return self._write(work)
 
     def offered_once(self, call: OfferedCall, at: datetime) -> Pending:
         """The same by a carrier that may tell it twice and keeps no engine on a call: whoever is
@@ -76,7 +81,7 @@ class Controller:
             # Two engines may be told at the same moment: the second finds what the first did.
             one_at_a_time(tx.connection, MATCHING)
             row = sessions.load(tx.connection, call.call_id)
-            return self._offered(tx, call, at) if row is None else _standing(row)
+            return self._begun(tx, call, at) if row is None else _standing(row)
 
         return self._write(work)
 
@@ -141,17 +146,18 @@ class Controller:
         """
 
         def work(tx: Transaction) -> bool:
-            row = self._live(tx, call_id)
-            if row is None:
-                return sessions.load(tx.connection, call_id) is not None
+            row = sessions.load(tx.connection, call_id)
+            if row is None or row.ended_at is not None:
+                return row is not None
             ended: Event | None = self._dial_ended(tx, row, at, dial, dial_turn, talk_seconds, desk)
             if _records(sessions.verbs_from_json(row.verbs)):
                 ended = self.house.message_left(row, at)
+            left: CallRow | None = row
             if ended is not None:
                 self._advanced(tx, row, ended, hung_up_by_caller=not over)
-                row = self._live(tx, call_id)
-            if row is not None:
-                self._advanced(tx, row, CallerHungUp(at), hung_up_by_caller=True)
+                left = self._live(tx, call_id)
+            if left is not None:
+                self._advanced(tx, left, CallerHungUp(at), hung_up_by_caller=True)
             return True
 
         return self._write(work)
@@ -255,10 +261,7 @@ class Controller:
 
     # Inside one transaction.
 
-    def _offered(self, tx: Transaction, call: OfferedCall, at: datetime) -> Pending:
-        row = sessions.load(tx.connection, call.call_id)
-        if row is not None:
-            return self._resumed(tx, row, call)
+    def _begun(self, tx: Transaction, call: OfferedCall, at: datetime) -> Pending:
         callflow = self.publications.current
         if not self.house.serves(call.access_number):
             callflow = self.publications.wrong_number
