@@ -146,11 +146,14 @@ class _Pipeline:
 
     def send(self, *, commit: bool = False) -> None:
         """All that waits, in one round trip; `commit`: and COMMIT."""
-        if self.waiting or commit:
+        # A pipeline costs more than it saves where a single statement is all.
+        if self.waiting:
             with self._driver.pipeline():
                 self._send()
                 if commit:
                     self._results_unread.execute(b"COMMIT", prepare=False)
+        elif commit:
+            self._results_unread.execute(b"COMMIT", prepare=False)
 
     def _send(self) -> None:
         waiting, self.waiting = self.waiting, []
