@@ -37,9 +37,10 @@ class TellsReleases(TwilioRest):
         self._told = told
         self._telling = threading.Lock()
 
-    def redirect(self, call_sid: str, address: str) -> None:
+    def dequeue(self, call_sid: str, queue: str, address: str) -> bool:
         with self._telling:
             self._told.send((call_sid, address))
+        return True
 
 
 def ours(settings: Settings, told: Pipe) -> Flask:
@@ -63,6 +64,7 @@ def ours(settings: Settings, told: Pipe) -> Flask:
         moment = threading.Event()
         while not moment.wait(1.0):
             controller.tick(now())
+            carrier.tick()
 
     threading.Thread(target=tick, daemon=True).start()
     return carrier.application

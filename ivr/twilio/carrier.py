@@ -207,8 +207,6 @@ class WebhookServer:
     """Listens on loopback from `start()` to `stop()`; a proxy with a certificate stands before."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
-        # It tells, with a line each, of every request that waits a moment for a thread.
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._server = create_server(
             app,
             host=LOOPBACK,

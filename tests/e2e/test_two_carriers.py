@@ -187,6 +187,7 @@ def test_who_came_first_is_served_first_whichever_carrier_brought_them(
         first.hang_up()
         assert line.phones.result(second).ended_by == "line"
         twilio.clock.run_until(lambda: any(leg.has_heard("+8613570000513") for leg in client.legs))
+        line.until(lambda: line.state(DESK) == "on_call")
         third.hang_up()
         orders = [line.order_of(f"+861357000051{n}") for n in (1, 2, 3)]
     assert [order["channel"] for order in orders] == ["twilio", "asterisk", "twilio"]
