@@ -208,9 +208,11 @@ class House:
         )
         self._applied(tx, changes)
         failed = [(o.counselor_id, o.result) for o in changes.outcomes if o.result != "answered"]
+        # Not every carrier says who answered: then it was whom the queue knows to have talked.
+        talked = {o.counselor_id for o in changes.outcomes if o.result == "answered"}
         for part in changes.rung:
             who = part.counselor_id
-            if ended.result is DialResult.ANSWERED and who == ended.answered_by:
+            if ended.result is DialResult.ANSWERED and who in talked | {ended.answered_by}:
                 # The lease may have run out while they talked: the talk is in the order all the
                 # same.
                 if part.answered_at is None:

@@ -82,6 +82,19 @@ def test_an_answer_is_told_when_they_meet_not_when_the_call_is_over(line: Twilio
     line.clock.run_for(2)
 
 
+def test_a_talk_that_is_over_at_once_has_a_first_responder(line: TwilioLine) -> None:
+    line.logs_in("gz-chen")
+    line.twilio.party("client:chen", answers_after=2, talks=0.1)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    call.press("1", after=4)
+    ended(line, call)
+    line.clock.run_for(5)
+    [order] = line.orders()
+    assert order["outcome"] == "answered"
+    assert order["first_responder"] == "counselor:gz-chen"
+    assert kinds(order).count("answered") == 1
+
+
 # Call resource, update: whatever the call does is over when another document is put in.
 def test_a_release_that_comes_late_rings_again_and_loses_nobody(line: TwilioLine) -> None:
     line.wakes = False
