@@ -126,14 +126,14 @@ def _report(rows: Sequence[Row]) -> str:
 
 {table}
 
-A webhook: a signed request, and its answer after the commit. Whole calls of the shipped flow:
-begun, key 1, waiting, released, the queue's action, picked up, the Dial's end, the call's end. All
-are counted; waiting and the call's end change nothing, and of released and the queue's action the
-second is answered again what the first was. {COUNSELORS} counselors, {CALLERS} callers at a time,
-no time between a call's webhooks. What our server says to Twilio's REST side is not asked here.
+A webhook: a signed request, and its answer after the commit. Whole calls of the shipped flow,
+whose webhooks are all counted: begun, key 1, waiting, out of the queue, released, picked up, the
+Dial's end, the call's end. Of the eight four move the call, the others look where it stands; who
+finds a free counselor has five. {COUNSELORS} counselors, {CALLERS} callers at a time, no time
+between a call's webhooks. Twilio's client is left out: the load hears of a release without it.
 
-The view returns a constant document to the same first webhook, unread. Each is one process behind
-the server that the engine uses, asked over kept connections by another process; they take turns,
-{RUNS} times {RUN_SECONDS:g} s, the median. At {RATE}/s: from when a webhook was due to its answer,
-{RATE_SECONDS:g} s.
+The view returns a constant document to a call's first webhook, unread. Each is one process behind
+the server that the engine uses, asked over kept connections by another process. They take turns:
+{RUNS} times {RUN_SECONDS:g} s each, of which the median is told. At {RATE}/s: from when a webhook
+was due to its answer, {RATE_SECONDS:g} s.
 """
