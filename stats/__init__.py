@@ -1,0 +1,1 @@
+"""Questions to the log that change nothing, and the arithmetic of queues."""
