@@ -35,6 +35,7 @@ from ivr.simulated_call import simulated_call
 from ivr.simulator import Line as Said
 from ivr.twilio.command_line import twilio
 from routing.command_line import route, stations
+from stats.command_line import staffing
 from workorders.command_line import workorders
 from workorders.keys import KeysUnusable
 
@@ -88,6 +89,7 @@ main.add_command(asterisk)
 main.add_command(counselors)
 main.add_command(flows)
 main.add_command(route)
+main.add_command(staffing)
 main.add_command(stations)
 main.add_command(twilio)
 main.add_command(workorders)
