@@ -1,6 +1,6 @@
 """`make bench`: measures, prints, and writes bench/RESULTS.md. Takes about six minutes.
 
-`python -m bench [queue] [webhooks]` renews these sections alone; `… [sqlite] [postgresql]`
+`python -m bench [queue] [webhooks] [router]` renews these sections alone; `… [sqlite] [postgresql]`
 measures these stores alone, and writes nothing.
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 
-from bench import queue, webhooks
+from bench import queue, router, webhooks
 from bench.results import renew
 
-PARTS = {"queue": queue.measured, "webhooks": webhooks.measured}
+PARTS = {"queue": queue.measured, "webhooks": webhooks.measured, "router": router.measured}
 STORES = ("sqlite", "postgresql")
 
 

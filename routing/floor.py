@@ -7,10 +7,11 @@ that their station may serve, so neither looks at the nation.
 
 from __future__ import annotations
 
-import heapq
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
+from heapq import heappop, heappush
+from typing import NamedTuple
 
 from agents.counselor import State
 from agents.presence import Person
@@ -26,7 +27,8 @@ def calm(_call: WaitingCall) -> Conditions:
 
 class Floor:
     """:param homes: every station that calls come to. `rules_of`: a station's rules.
-    `conditions_of`: what is known of the stations for a call's topic.
+    `conditions_of`: what is known of the stations for a call's topic. `present`: everybody who
+    is there, asked once and only where it matters; None: whoever is `put`.
     """
 
     def __init__(
@@ -34,26 +36,17 @@ class Floor:
         homes: Iterable[str],
         rules_of: Callable[[str], Rules],
         conditions_of: ConditionsOf = calm,
+        present: Callable[[], Iterable[Person]] | None = None,
     ) -> None:
         self._rules = {home: rules_of(home) for home in homes}
         self._conditions_of = conditions_of
-        self._stations: dict[str, list[list[str]]] = {}
-        """By home, the stations of each tier."""
-        self._served_by: dict[str, list[str]] = defaultdict(list)
-        """By station, the homes whose calls it may serve."""
-        for home, rules in self._rules.items():
-            tiers: list[list[str]] = [[] for _ in range(rules.tiers)]
-            for station, tier in rules.tier_of.items():
-                tiers[tier].append(station)
-                self._served_by[station].append(home)
-            self._stations[home] = tiers
+        self._load = present
         self._present: dict[str, dict[str, Person]] = defaultdict(dict)
         self._free: dict[str, dict[str, Person]] = defaultdict(dict)
         self._calls: dict[str, WaitingCall] = {}
-        self._lines: dict[str, dict[int, dict[str, WaitingCall]]] = defaultdict(
-            lambda: defaultdict(dict)
-        )
-        """By home and priority, in the order of their coming."""
+        self._waiting_at: Counter[str] = Counter()
+        self._lines: dict[str, list[Entry]] = defaultdict(list)
+        """By station, a heap of the calls that it may serve; who has left is passed over."""
 
     def put(self, person: Person) -> None:
         """Somebody is there, in this state."""
@@ -71,39 +64,42 @@ class Floor:
         self._free[station].pop(who, None)
 
     def wait(self, call: WaitingCall) -> None:
-        """A call waits; they must come in the order in which they were enqueued."""
+        """A call waits."""
         self._calls[call.call_id] = call
-        self._lines[call.home][call.priority][call.call_id] = call
+        self._waiting_at[call.home] += 1
+        entry = Entry(-call.priority, call.enqueued_at, call.call_id, call)
+        for station in self._rules[call.home].tier_of:
+            heappush(self._lines[station], entry)
 
     def leave(self, call_id: str) -> None:
         """It waits no more."""
         call = self._calls.pop(call_id, None)
         if call is not None:
-            del self._lines[call.home][call.priority][call_id]
-
-    def waiting_at(self, home: str) -> int:
-        return sum(len(line) for line in self._lines[home].values())
+            self._waiting_at[call.home] -= 1
 
     def free_at(self, station: str) -> Iterable[Person]:
         return self._free[station].values()
 
     def present_at(self, station: str) -> Iterable[Person]:
+        self._know_everybody()
         return self._present[station].values()
 
     def for_call(self, call: WaitingCall, at: datetime) -> Choice | None:
         """Who rings for a call now."""
-        rules, tiers = self._rules[call.home], self._stations[call.home]
+        rules = self._rules[call.home]
+        tiers = rules.stations
         conditions = self._conditions_of(call)
         opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), call.urgent)
         if call.home in conditions.weak or call.home in conditions.dead or call.urgent:
             opened = len(tiers)
 
         def everybody() -> list[Person]:
-            return self._of(self._present, tiers)
+            self._know_everybody()
+            return _of(self._present, tiers)
 
         # Whoever is further away matters only where nobody nearer is free.
         for near in range(opened, len(tiers) + 1):
-            free = self._of(self._free, tiers[:near])
+            free = _of(self._free, tiers[:near])
             choice = choose(call, free, everybody, rules, at, conditions) if free else None
             if choice is not None:
                 return choice
@@ -112,56 +108,94 @@ class Floor:
     def for_station(self, station: str, at: datetime) -> tuple[WaitingCall, Choice] | None:
         """The first waiting call that can be given to somebody now that somebody of `station` has
         become free; by priority, then by time of coming."""
-        in_vain = set()
-        for call in self._in_order(self._served_by[station]):
-            # Of calls alike the later has no better chance.
-            alike = call.home, call.topic, call.language, self._stage(call, at)
-            if call.excluded or alike not in in_vain:
-                choice = self.for_call(call, at)
+        line, tried = self._lines[station], []
+        in_vain = InVain(self._rules)
+        try:
+            while line:
+                entry = heappop(line)
+                if self._calls.get(entry.call_id) is not entry.call:
+                    continue
+                tried.append(entry)
+                if in_vain.knows(entry.call, at):
+                    continue
+                choice = self.for_call(entry.call, at)
                 if choice is not None:
-                    return call, choice
-                if not call.excluded:
-                    in_vain.add(alike)
-        return None
-
-    def _stage(self, call: WaitingCall, at: datetime) -> tuple[int, ...]:
-        """How far its filters have fallen."""
-        rules = self._rules[call.home]
-        waited = (at - call.enqueued_at).total_seconds()
-        return (
-            call.priority,
-            rules.open_tiers(waited, call.urgent),
-            waited >= after(rules.relax_topic, call.topic),
-            waited >= after(rules.relax_language, call.topic),
-        )
+                    return entry.call, choice
+                in_vain.note(entry.call, at)
+            return None
+        finally:
+            for entry in tried:
+                heappush(line, entry)
 
     def spares(self, station: str, share: float) -> bool:
         """Has a station more people free than this share of those there?"""
-        return len(self._free[station]) > share * len(self._present[station])
+        free = len(self._free[station])
+        self._know_everybody()
+        return free > share * len(self._present[station])
 
     def expected_wait(
         self, call: WaitingCall, handling_seconds: float, at: datetime
     ) -> float | None:
         """Seconds until home has somebody free for a call that isn't waiting yet; None where nobody
         there could ever take it."""
-        people = self._present[call.home].values()
-        rules = self._rules[call.home]
-        staffed = sum(1 for _ in could_serve(call, people, rules, at))
+        staffed = sum(
+            1 for _ in could_serve(call, self.present_at(call.home), self._rules[call.home], at)
+        )
         if not staffed:
             return None
-        return (1 + self.waiting_at(call.home)) * handling_seconds / staffed
+        return (1 + self._waiting_at[call.home]) * handling_seconds / staffed
 
-    @staticmethod
-    def _of(where: dict[str, dict[str, Person]], tiers: list[list[str]]) -> list[Person]:
-        return [person for tier in tiers for station in tier for person in where[station].values()]
+    def _know_everybody(self) -> None:
+        if self._load is not None:
+            load, self._load = self._load, None
+            for person in load():
+                self._present[person.counselor.station].setdefault(person.counselor.id, person)
 
-    def _in_order(self, homes: Iterable[str]) -> Iterator[WaitingCall]:
-        lines = [
-            (-priority, line)
-            for home in homes
-            for priority, line in self._lines[home].items()
-            if line
-        ]
-        for priority in sorted({priority for priority, _ in lines}):
-            same = [iter(line.values()) for its, line in lines if its == priority]
-            yield from heapq.merge(*same, key=lambda call: (call.enqueued_at, call.call_id))
+
+class Entry(NamedTuple):
+    """A call's place: by priority, then by time of coming."""
+
+    behind: int
+    enqueued_at: datetime
+    call_id: str
+    call: WaitingCall
+
+
+class InVain:
+    """Calls that nobody could be found for at one moment: those that are alike and come after
+    them have no better chance."""
+
+    def __init__(self, rules: Mapping[str, Rules]) -> None:
+        self._rules = rules
+        self._alike: set[Hashable] = set()
+
+    def knows(self, call: WaitingCall, at: datetime) -> bool:
+        return not call.excluded and self._key(call, at) in self._alike
+
+    def note(self, call: WaitingCall, at: datetime) -> None:
+        if not call.excluded:
+            self._alike.add(self._key(call, at))
+
+    def _key(self, call: WaitingCall, at: datetime) -> Hashable:
+        rules = self._rules[call.home]
+        waited = (at - call.enqueued_at).total_seconds()
+        return (
+            call.home,
+            call.topic,
+            call.language,
+            call.priority,
+            call.kinds,
+            rules.open_tiers(waited, call.urgent),
+            waited >= after(rules.relax_topic, call.topic),
+            waited >= after(rules.relax_language, call.topic),
+        )
+
+
+def _of(where: Mapping[str, Mapping[str, Person]], tiers: Sequence[Sequence[str]]) -> list[Person]:
+    return [
+        person
+        for tier in tiers
+        for station in tier
+        if station in where
+        for person in where[station].values()
+    ]

@@ -12,15 +12,14 @@ Nothing here logs or wakes: every function returns `Changes`, to be acted on aft
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
 
 from sqlalchemy import Connection
 
 from agents import presence
+from agents.counselor import State
 from agents.offer_results import (
     NODE_WINDOW,
     OFFER_RESULTS,
@@ -34,13 +33,13 @@ from agents.presence import Person
 from config.database import MATCHING, one_at_a_time
 from routing import offers, waiting
 from routing.changes import Changes, Nobody, Outcome, Reserved, Waiting
+from routing.floor import Floor, InVain
 from routing.offers import Offer
 from routing.router import (
     Choice,
     Conditions,
     Verdict,
     WaitingCall,
-    choose,
     could_serve,
     explain,
 )
@@ -283,41 +282,39 @@ class Queues:
         free = presence.available(connection, at)
         calls = waiting.unserved(connection) if free else []
 
-        @cache
-        def everybody() -> list[Person]:
-            return presence.present(connection, at)
-
         def home_wait(call: WaitingCall) -> float | None:
-            return self._home_wait(connection, call, everybody(), at)
+            return self._home_wait(connection, call, floor.present_at(call.home), at)
 
-        at_station = Counter(person.counselor.station for person in free)
+        def conditions_of(_call: WaitingCall) -> Conditions:
+            return conditions
 
-        @cache
-        def staffed() -> Counter[str]:
-            return Counter(p.counselor.station for p in everybody() if not p.absent)
-
-        def spares(station: str, share: float) -> bool:
-            return at_station[station] > share * staffed()[station]
-
-        conditions = Conditions(home_wait=home_wait, spares=spares)
+        floor = Floor(
+            {call.home for call in calls}, self._rules_of, conditions_of,
+            lambda: presence.present(connection, at),
+        )  # fmt: skip
+        conditions = Conditions(home_wait=home_wait, spares=floor.spares)
+        for person in free:
+            floor.put(person)
+        in_vain = InVain(self._rules)
         made: list[Reserved] = []
         for call in calls:
-            rules = self._rules_of(call.home)
-            while free:
-                choice = choose(call, free, everybody, rules, at, conditions)
-                if choice is None:
-                    break
+            if in_vain.knows(call, at):
+                continue
+            while choice := floor.for_call(call, at):
                 taken = tuple(
                     person
                     for person in choice.people
                     if presence.reserve(connection, person.counselor.id, call.call_id, at)
                 )
-                free = [person for person in free if person not in choice.people]
-                at_station.subtract(person.counselor.station for person in choice.people)
+                for person in choice.people:
+                    floor.put(person._replace(state=State.RESERVED))
                 if taken:
                     choice = replace(choice, people=taken)
+                    rules = self._rules_of(call.home)
                     made.append(self._make_offer(connection, call, choice, rules, at))
                     break
+            else:
+                in_vain.note(call, at)
         return tuple(made)
 
     def _make_offer(

@@ -32,14 +32,15 @@ def tier_name(tier: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One station's. `tier_of`: the innermost tier of each station that may serve its calls.
+    """One station's. `tier_of`: the innermost tier of each station that may serve its calls;
+    `stations`: those of each tier.
     `widen`: seconds of waiting after which each tier opens. `relax_…`: seconds by topic, `other`
     for the rest. `crisis_places`: how many ring at once. `overflow_seconds`: whoever is expected
     to wait longer at home is offered to the covering centres at once. `reserve_of`: the share of
     its people that each of them keeps for its own callers."""
 
     tier_of: Mapping[str, int]
-    tiers: int
+    stations: Sequence[Sequence[str]]
     strategy_name: str
     strategy: Strategy
     ring_seconds: int
@@ -65,7 +66,10 @@ class Rules:
                 tier_of.setdefault(station, number)
         return cls(
             tier_of=tier_of,
-            tiers=len(tiers),
+            stations=tuple(
+                tuple(station for station in stations if tier_of[station] == number)
+                for number, stations in enumerate(tiers)
+            ),
             strategy_name=setting("strategy"),
             strategy=STRATEGIES[setting("strategy")],
             ring_seconds=int(setting("ring_seconds")),
@@ -83,6 +87,10 @@ class Rules:
                 if tier >= FIRST_OUTER_TIER
             },
         )
+
+    @property
+    def tiers(self) -> int:
+        return len(self.stations)
 
     def opens_after(self, tier: int, urgent: bool) -> float:
         """Seconds of waiting after which `tier` opens; a tier beyond the list with its last."""
