@@ -56,6 +56,10 @@ class Carrier(Protocol):
     def alive(self) -> bool:
         """Can it still bring calls, as far as this process goes?"""
 
+    @property
+    def settled(self) -> bool:
+        """Is it known, as far as it can be, who talks with whom?"""
+
     def start(self) -> None:
         """Take up what the former engine left, then bring calls."""
 
@@ -169,7 +173,8 @@ class Engine:
             carrier.wake(woken)
 
     def _tick(self) -> None:
-        if self.asterisk is None or self.asterisk.settled:
+        # Before it is known who talks with whom, a talking counselor's lease may seem to be over.
+        if all(carrier.settled for carrier in self._carriers.values()):
             self.controller.tick(now())
 
     def _seal(self) -> None:

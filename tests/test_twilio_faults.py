@@ -136,6 +136,38 @@ def test_a_message_is_copied_here_then_deleted_there(line: TwilioLine) -> None:
     assert line.twilio.recordings.kept == {}
 
 
+# Recording resource: a call's recordings are listed, whatever became of the request that told.
+def test_a_message_that_nobody_told_us_of_is_found(
+    line: TwilioLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = at_the_beep(line)
+    call.speak(20)
+
+    def down(*_about: object) -> None:
+        raise StoreUnavailable("gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(line.carrier._calls._provisions), "recording_made", down)
+        call.hang_up(after=21)
+        ended(line, call)
+        line.clock.run_for(10)
+    line.clock.run_for(150)
+    line.carrier.reconcile()
+    line.carrier.reconcile()
+    line.carrier.fetch_recordings()
+    [order] = line.orders()
+    assert order["outcome"] == "voicemail"
+    [file] = line.settings.recordings_directory.iterdir()
+    assert file.name == f"{order['recording_ref']}.wav"
+    assert line.twilio.recordings.kept == {}
+    line.twilio.alerts.clear()
+
+
+def test_what_anybody_asks_for_is_refused_not_failed(line: TwilioLine) -> None:
+    client = line.carrier.application.test_client()
+    assert client.get("/twilio/sound/%C3%A9/x.wav").status_code == 403
+
+
 # Nothing says in which order the callbacks of a call's end arrive.
 def test_a_message_whose_call_is_told_over_first_is_kept(line: TwilioLine) -> None:
     call = at_the_beep(line)

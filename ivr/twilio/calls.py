@@ -14,12 +14,20 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from callflows import speech
-from callflows.events import DialEnded, DialResult, Event, ReservationNoticed
-from callflows.verbs import Dial, Gather, Hold, Record, Say, Verb
+from callflows.events import (
+    DialEnded,
+    DialResult,
+    Event,
+    RecordingFinished,
+    ReservationNoticed,
+)
+from callflows.verbs import Dial, Hold, Record, Say, Verb
+from config.database import StoreUnavailable
 from ivr import messages
 from ivr.controller import Controller
 from ivr.order_events import Note
 from ivr.pending import OfferedCall, Pending, StaleTurn
+from ivr.sessions import CallRow
 from ivr.twilio import forms
 from ivr.twilio.forms import BadForm, Form
 from ivr.twilio.twiml import Phone, Twiml, hang_up, leave, nothing
@@ -76,9 +84,9 @@ class Calls:
         self._lines: OrderedDict[str, datetime] = OrderedDict()
         """When a sister line or a duty phone began to talk with a caller: of a Dial that the
         caller leaves Twilio may tell nothing."""
-        self._told: OrderedDict[str, int | None] = OrderedDict()
-        """The turn of what Twilio was last told of a call; None: an error, so that the number's
-        fallback serves it."""
+        self._failed: OrderedDict[str, None] = OrderedDict()
+        """Calls whose last question was answered with an error: the number's fallback serves
+        them, and their orders shall say so."""
         self._answering = threading.Lock()
 
     def began(self, form: Form) -> str:
@@ -123,6 +131,19 @@ class Calls:
             return self._document(pending, silent=True)
         return self._answered(call, turn, pending)
 
+    def key_in_queue(self, turn: int, form: Form) -> str:
+        """The same in the queue."""
+
+        def hear(last: Verb, _reserved: bool) -> Event | None:
+            return forms.key_pressed(last, forms.keys(form), self._now())
+
+        call = call_id(form)
+        pending = self._heard(call, turn, hear)
+        if isinstance(pending, Pending) and pending.turn == turn:
+            return self._twiml.wait(turn, 0)
+        self._answered(call, turn, pending)
+        return leave()
+
     def wait(self, turn: int, form: Form) -> str:
         """What is heard in the queue next; out of it, where the wait is over or a key ends it."""
         return self._waiting(turn, form, forms.seconds(form, "QueueTime"), alone=False)
@@ -135,31 +156,30 @@ class Calls:
         """The caller was sent here out of the queue: somebody is reserved."""
 
         def hear(last: Verb, reserved: bool) -> Event | None:
-            # In a menu, too: a counselor may have been reserved while the caller hears it.
-            waits = isinstance(last, Hold | Gather | Record)
+            waits = isinstance(last, Hold)
             return ReservationNoticed(self._now()) if waits and reserved else None
 
         call = call_id(form)
         return self._answered(call, turn, self._heard(call, turn, hear))
 
-    def picked_up(self, turn: int, index: int, form: Form) -> str:
+    def picked_up(self, turn: int, kind: str, who: str, form: Form) -> str:
         """Somebody who was rung has picked up, and doesn't hear the caller yet."""
-        call, phone = self._rung(turn, index, form)
+        call, phone = self._rung(turn, kind, who, form)
         if phone is None:
             return hang_up()
         if phone.must_accept:
-            return self._twiml.accept(turn, index, self._provisions.accept_words())
+            return self._twiml.accept(turn, phone, self._provisions.accept_words())
         return self._accepted(call, phone)
 
-    def line_answered(self, turn: int, index: int, form: Form) -> None:
+    def line_answered(self, turn: int, kind: str, who: str, form: Form) -> None:
         """A sister line has picked up and talks with the caller."""
-        call, phone = self._rung(turn, index, form)
+        call, phone = self._rung(turn, kind, who, form)
         if phone is not None:
             self._line_talks(call.call_id)
 
-    def accepted(self, turn: int, index: int, form: Form) -> str:
+    def accepted(self, turn: int, kind: str, who: str, form: Form) -> str:
         """Who picked up outside has pressed a key."""
-        call, phone = self._rung(turn, index, form)
+        call, phone = self._rung(turn, kind, who, form)
         if phone is None or forms.keys(form) != "1":
             return hang_up()
         return self._accepted(call, phone)
@@ -171,18 +191,42 @@ class Calls:
         with self._answering:
             due = [meeting for meeting in self._meetings if meeting.at <= now]
             self._meetings = [meeting for meeting in self._meetings if meeting.at > now]
-        for meeting in due:
-            self._controller.answered_by(meeting.call_id, meeting.who, meeting.at)
-
-    def told(self, call_id: str, turn: int) -> bool:
-        """Is Twilio doing what this engine told it in this turn? If not it may be that its
-        fallback serves the caller: then nothing may reach into the call."""
-        with self._answering:
-            return self._told.get(call_id) == turn
+        for number, meeting in enumerate(due):
+            try:
+                self._controller.answered_by(meeting.call_id, meeting.who, meeting.at)
+            except StoreUnavailable:
+                with self._answering:
+                    self._meetings += due[number:]
+                raise
 
     def failed(self, form: Form) -> None:
         """What comes next in a call was answered with an error."""
-        self._tell(f"{CARRIER}-{form.get('CallSid', '')}", None)
+        with self._answering:
+            self._failed[f"{CARRIER}-{form.get('CallSid', '')}"] = None
+            while len(self._failed) > ANSWERS_KEPT:
+                self._failed.popitem(last=False)
+
+    def message_found(self, call: CallRow, recording_sid: str, seconds: int) -> None:
+        """A call is over, and of its message nobody told us: it was in `call`'s turn."""
+        reference, now = messages.reference(call.call_id, call.turn), self._now()
+        self._provisions.recording_made(recording_sid, reference, now)
+        finished = RecordingFinished(now, reference, seconds, None, hung_up=True)
+        self._controller.heard(
+            call.call_id, call.turn, lambda last, _: finished if isinstance(last, Record) else None
+        )
+
+    def talks(self, call: CallRow, address: str, since: datetime) -> bool:
+        """Somebody at `address` has talked with a call since then, as Twilio tells; True: it is
+        somebody whom the call rings."""
+        standing = self._controller.standing(call.call_id)
+        last = standing.verbs[-1] if standing is not None and standing.verbs else None
+        if not isinstance(last, Dial) or last.kind != "offer":
+            return False
+        for phone in self._phones(last):
+            if phone.called == address:
+                self._controller.answered_by(call.call_id, phone.who, since)
+                return True
+        return False
 
     def status(self, form: Form) -> None:
         """What Twilio says of a call by itself."""
@@ -195,7 +239,7 @@ class Calls:
             # never does, the call is found over later.
             return
         with self._answering:
-            left_to_fallback = self._told.get(call, 0) is None
+            left_to_fallback = call in self._failed
         if left_to_fallback or not self._hung_up(call, standing):
             # The number's fallback served it while we could not.
             served = Note("last_resort", CARRIER, {})
@@ -254,7 +298,7 @@ class Calls:
             self._meetings.append(meeting)
         return self._twiml.whisper(words)
 
-    def _rung(self, turn: int, index: int, form: Form) -> tuple[Pending, Phone | None]:
+    def _rung(self, turn: int, kind: str, who: str, form: Form) -> tuple[Pending, Phone | None]:
         """The call that this leg is of, and the telephone it rings; None where it rings no more."""
         parent = form.get("ParentCallSid", "")
         pending = self._controller.standing(call_id({"CallSid": parent}))
@@ -263,8 +307,8 @@ class Calls:
         last = pending.verbs[-1]
         if pending.turn != turn or not isinstance(last, Dial):
             return pending, None
-        phones = self._phones(last)
-        return pending, phones[index] if index < len(phones) else None
+        rung = (phone for phone in self._phones(last) if (phone.kind, phone.who) == (kind, who))
+        return pending, next(rung, None)
 
     def _phones(self, dial: Dial) -> Sequence[Phone]:
         """Whom a Dial rings. The first to pick up silences all others, so a mobile, whose
@@ -285,6 +329,8 @@ class Calls:
         call = call_id(form)
         pending = self._heard(call, turn, hear)
         if isinstance(pending, Pending) and pending.turn == turn:
+            if waited == 0 and any(isinstance(verb, Say) for verb in pending.verbs) and not alone:
+                return self._twiml.words(pending)
             return (self._twiml.wait_alone if alone else self._twiml.wait)(turn, waited)
         answer = self._answered(call, turn, pending)
         return answer if alone else leave()
@@ -315,13 +361,6 @@ class Calls:
                 self._answers.popitem(last=False)
         return answer
 
-    def _tell(self, call_id: str, turn: int | None) -> None:
-        with self._answering:
-            self._told[call_id] = turn
-            self._told.move_to_end(call_id)
-            while len(self._told) > ANSWERS_KEPT:
-                self._told.popitem(last=False)
-
     def _document(self, pending: Pending, silent: bool = False) -> str:
         """TwiML for what stands. What nobody reached by Twilio can answer is over at once, and
         its words, which promise somebody, are not spoken."""
@@ -330,7 +369,8 @@ class Calls:
                 return hang_up()  # the call is over
             last = pending.verbs[-1]
             if not isinstance(last, Dial):
-                self._tell(pending.call_id, pending.turn)
+                with self._answering:
+                    self._failed.pop(pending.call_id, None)
                 return self._twiml.turn(pending, (), silent)
             phones = self._phones(last)
             if phones:

@@ -45,6 +45,8 @@ LOOKED_AFTER = timedelta(minutes=2)
 """A call that is older is looked for: Twilio may have ended it and not have told."""
 FIRST_LOOK = timedelta(days=1)
 """How far back calls are looked for that came while we were down."""
+TALKS_FOR_CERTAIN = timedelta(seconds=20)
+"""What is said to who has picked up, and their key, are over by then."""
 OVERLAP = timedelta(minutes=5)
 """Twilio's list may be late with a call."""
 
@@ -103,6 +105,9 @@ class TwilioCarrier:
             self._sounds.file,
         )
         self._looked_until = now() - FIRST_LOOK
+        self.settled = False
+        """Has it been looked who talks with whom since the start? Before, a talking counselor's
+        lease may seem to be over."""
         self._seen_ended: set[tuple[str, int]] = set()
         """Calls that were over at the last look, and the turn they stood in."""
         self._releases = ThreadPoolExecutor(RELEASES, thread_name_prefix="twilio-release")
@@ -114,6 +119,7 @@ class TwilioCarrier:
             (self.tick, 1),
             (self.fetch_recordings, 15),
             (self.placing.reconcile, 15),
+            (self.note_talks, 10),
             (self.reconcile, 60),
         )
 
@@ -127,6 +133,7 @@ class TwilioCarrier:
         self.prepare()
         self._server = WebhookServer(self.application, self._assembly.settings)
         self._server.start()
+        self._releases.submit(self.note_talks)
 
     def stop(self) -> None:
         self._server.stop()
@@ -141,17 +148,12 @@ class TwilioCarrier:
         self._releases.submit(self.release, woken)
 
     def release(self, woken: Woken) -> None:
-        """Out of the queue, or out of the words before it. Whoever has looked by themselves, or
-        is served by the fallback, must not be torn from what they hear now: a call that isn't in
-        the queue is left alone unless it does what we told it."""
-        address = self.addresses.reserved(woken.turn)
+        """Out of the queue. A call that isn't in it is left alone: its telephone rings already, or
+        the fallback serves it, who knows since when; or it is in a menu, which is over soon."""
         try:
-            if not self._controller.slept_on(woken):
-                return
-            if self._rest.dequeue(woken.channel, QUEUE, address):
-                return
-            if self._calls.told(woken.call_id, woken.turn) and self._controller.slept_on(woken):
-                self._rest.redirect(woken.channel, address)
+            if self._controller.slept_on(woken):
+                address = self.addresses.reserved(woken.turn)
+                self._rest.dequeue(woken.channel, QUEUE, address)
         except (TwilioUnavailable, StoreUnavailable) as error:
             log.error("twilio_release_failed", call_id=woken.call_id, reason=str(error))
 
@@ -172,6 +174,24 @@ class TwilioCarrier:
             self._open_unheard()
         except TwilioUnavailable as error:
             log.error("twilio_not_asked", reason=str(error))
+
+    def note_talks(self) -> None:
+        """Who has talked for a while, and the engine that was to note it is gone: their lease must
+        not run out. Whoever hasn't accepted is hung up on long before."""
+        try:
+            self._note_talks()
+        except TwilioUnavailable as error:
+            log.error("twilio_not_asked", reason=str(error))
+        finally:
+            self.settled = True
+
+    def _note_talks(self) -> None:
+        now = self._now()
+        for call in self._controller.open_calls():
+            if call.carrier == CARRIER and self._controller.answer_unknown(call.call_id):
+                for address, since in self._rest.talking(call.channel):
+                    if now - since > TALKS_FOR_CERTAIN:
+                        self._calls.talks(call, address, since)
 
     def _open_unheard(self) -> None:
         now = self._now()
@@ -196,6 +216,9 @@ class TwilioCarrier:
                 seen.add((call.call_id, call.turn))
             elif ended:
                 log.error("twilio_call_ended_untold", call_id=call.call_id)
+                message = self._rest.message(call.channel)
+                if message is not None:
+                    self._calls.message_found(call, *message)
                 self._controller.hung_up(call.call_id, now)
         self._seen_ended = seen
 

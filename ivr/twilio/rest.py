@@ -24,10 +24,6 @@ OK = 200
 NOT_THERE = 404
 NOT_IN_THE_QUEUE = (400, 404)
 """To whom asks for a call that has left its queue ("Member resource")."""
-NOT_IN_PROGRESS = 21220
-"""A call that cannot be redirected, for it is over ("Error and warning dictionary")."""
-
-
 TROUBLE = 500
 """From here on a status tells of Twilio's own trouble: what was asked may have been done."""
 
@@ -77,29 +73,17 @@ class TwilioRest:
         self._queues: dict[str, str] = {}
         self._download = download
 
-    def redirect(self, call_sid: str, address: str) -> None:
-        """Have a live call ask `address` for what comes next; one that is over is left alone.
-        Raises TwilioUnavailable."""
-        try:
-            self._do(lambda: self._client.calls(call_sid).update(url=address, method="POST"))
-        except TwilioRestException as error:
-            if error.code != NOT_IN_PROGRESS and error.status != NOT_THERE:
-                raise TwilioUnavailable(str(error.msg)) from error
-
-    def dequeue(self, call_sid: str, queue: str, address: str) -> bool:
-        """Have a call that waits in the queue of this name ask `address` for what comes next.
-        False: it doesn't wait there, and was left alone. Raises TwilioUnavailable."""
+    def dequeue(self, call_sid: str, queue: str, address: str) -> None:
+        """Have a call that waits in the queue of this name ask `address` for what comes next; one
+        that doesn't wait there is left alone. Raises TwilioUnavailable."""
         try:
             sid = self._queue_sid(queue)
-            if sid is None:
-                return False
-            member = self._client.queues(sid).members(call_sid)
-            self._do(lambda: member.update(url=address, method="POST"))
+            if sid is not None:
+                member = self._client.queues(sid).members(call_sid)
+                self._do(lambda: member.update(url=address, method="POST"))
         except TwilioRestException as error:
-            if error.status in NOT_IN_THE_QUEUE:
-                return False
-            raise TwilioUnavailable(str(error.msg)) from error
-        return True
+            if error.status not in NOT_IN_THE_QUEUE:
+                raise TwilioUnavailable(str(error.msg)) from error
 
     def _queue_sid(self, name: str) -> str | None:
         if name not in self._queues:
@@ -118,6 +102,26 @@ class TwilioRest:
             for call in calls
             if call.direction == "inbound" and str(call.status) in ENDED
         ]
+
+    def talking(self, call_sid: str) -> list[tuple[str, datetime]]:
+        """Whom a call rang and who has picked up, and when, as long as they are there. Raises
+        TwilioUnavailable."""
+        try:
+            legs = self._do(
+                lambda: self._client.calls.list(parent_call_sid=call_sid, status="in-progress")
+            )
+        except TwilioRestException as error:
+            raise TwilioUnavailable(str(error.msg)) from error
+        return [(leg.to, leg.start_time) for leg in legs if leg.start_time is not None]
+
+    def message(self, call_sid: str) -> tuple[str, int] | None:
+        """A call's last recording, and its seconds; None where there is none. Raises
+        TwilioUnavailable."""
+        try:
+            found = self._do(lambda: self._client.recordings.list(call_sid=call_sid, limit=1))
+        except TwilioRestException as error:
+            raise TwilioUnavailable(str(error.msg)) from error
+        return next(((made.sid, max(0, int(made.duration or 0))) for made in found), None)
 
     def ended(self, call_sid: str) -> bool:
         """Is a call over, or unknown? Raises TwilioUnavailable."""

@@ -52,6 +52,11 @@ class Phone:
     must_accept: bool = False
     counselor: bool = True
 
+    @property
+    def called(self) -> str:
+        """How Twilio names it."""
+        return f"client:{self.address}" if self.kind == "twilio_client" else self.address
+
 
 class Sounds(Protocol):
     def recorded(self, prompt: str, language: str) -> str | None:
@@ -81,7 +86,7 @@ class Twiml:
         response = VoiceResponse()
         *before, last = pending.verbs
         says = [verb for verb in before if isinstance(verb, Say)]
-        if says and not silent and not isinstance(last, Gather):
+        if says and not silent and not isinstance(last, Gather | Hold):
             gather = self._gather(response, self.addresses.key_pressed(pending.turn), 1, 1)
             self._say_all(gather, says)
         match last:
@@ -93,6 +98,7 @@ class Twiml:
                 )
                 self._say_all(gather, [] if silent else [*says, *last.says])
             case Hold():
+                # Its words are heard in the queue: only out of there is a call let go safely.
                 response.enqueue(
                     QUEUE,
                     action=self.addresses.turn(pending.turn),
@@ -119,6 +125,13 @@ class Twiml:
                 assert_never(last)
         return written(response)
 
+    def words(self, pending: Pending) -> str:
+        """In the queue, what is said before the music."""
+        response = VoiceResponse()
+        gather = self._gather(response, self.addresses.key_in_queue(pending.turn), 1, 1)
+        self._say_all(gather, [verb for verb in pending.verbs if isinstance(verb, Say)])
+        return written(response)
+
     def wait(self, turn: int, waited: int) -> str:
         """Music for the next seconds in the queue."""
         return self._music(self.addresses.wait(turn), waited, None)
@@ -135,9 +148,9 @@ class Twiml:
         self._say_all(response, [words])
         return written(response)
 
-    def accept(self, turn: int, index: int, words: Say) -> str:
+    def accept(self, turn: int, phone: Phone, words: Say) -> str:
         """To who has picked up outside: a person presses 1, a voicemail doesn't."""
-        return self._accept(self.addresses.leg_key(turn, index), words)
+        return self._accept(self.addresses.leg_key(turn, phone.kind, phone.who), words)
 
     def accept_placed(self, call_id: str, words: Say) -> str:
         """The same to who has picked up a call that we placed."""
@@ -188,12 +201,12 @@ class Twiml:
             timeout=verb.ring_seconds,
             caller_id=self.caller_id,
         )
-        for index, phone in enumerate(phones):
+        for phone in phones:
             if phone.counselor or phone.must_accept:
-                told = {"url": self.addresses.leg(turn, index)}
+                told = {"url": self.addresses.leg(turn, phone.kind, phone.who)}
             else:
                 told = {
-                    "status_callback": self.addresses.leg_answered(turn, index),
+                    "status_callback": self.addresses.leg_answered(turn, phone.kind, phone.who),
                     "status_callback_event": "answered",
                 }
             match phone.kind:

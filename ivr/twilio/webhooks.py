@@ -23,6 +23,7 @@ from ivr.twilio.signatures import Signatures
 log = structlog.get_logger()
 
 LARGEST_BODY = 64_000
+FORBIDDEN = 403
 SOUND_SECONDS = 86_400
 """A sound's name never changes its meaning: Twilio may keep it."""
 
@@ -65,7 +66,7 @@ def _blueprint(
                 refused[reason] += 1
                 count = refused[reason]
             log.warning("twilio_request_refused", reason=reason, count=count)
-            abort(403)
+            abort(FORBIDDEN)
 
     def answer(document: Callable[[Form], str]) -> Response:
         return Response(document(request.form), mimetype="text/xml")
@@ -82,6 +83,10 @@ def _blueprint(
     def key(turn: int) -> Response:
         return answer(lambda form: calls.key(turn, form))
 
+    @webhooks.post("/call/<int:turn>/wait/key")
+    def key_in_queue(turn: int) -> Response:
+        return answer(lambda form: calls.key_in_queue(turn, form))
+
     @webhooks.post("/call/<int:turn>/wait")
     def wait(turn: int) -> Response:
         return answer(lambda form: calls.wait(turn, form))
@@ -94,18 +99,18 @@ def _blueprint(
     def reserved(turn: int) -> Response:
         return answer(lambda form: calls.reserved(turn, form))
 
-    @webhooks.post("/leg/<int:turn>/<int:index>")
-    def picked_up(turn: int, index: int) -> Response:
-        return answer(lambda form: calls.picked_up(turn, index, form))
+    @webhooks.post("/leg/<int:turn>/<kind>/<who>")
+    def picked_up(turn: int, kind: str, who: str) -> Response:
+        return answer(lambda form: calls.picked_up(turn, kind, who, form))
 
-    @webhooks.post("/leg/<int:turn>/<int:index>/answered")
-    def line_answered(turn: int, index: int) -> Response:
-        calls.line_answered(turn, index, request.form)
+    @webhooks.post("/leg/<int:turn>/<kind>/<who>/answered")
+    def line_answered(turn: int, kind: str, who: str) -> Response:
+        calls.line_answered(turn, kind, who, request.form)
         return Response(status=204)
 
-    @webhooks.post("/leg/<int:turn>/<int:index>/key")
-    def accepted(turn: int, index: int) -> Response:
-        return answer(lambda form: calls.accepted(turn, index, form))
+    @webhooks.post("/leg/<int:turn>/<kind>/<who>/key")
+    def accepted(turn: int, kind: str, who: str) -> Response:
+        return answer(lambda form: calls.accepted(turn, kind, who, form))
 
     @webhooks.post("/status")
     def status() -> Response:
@@ -127,16 +132,19 @@ def _blueprint(
 
     @webhooks.get("/sound/<signature>/<name>.wav")
     def sounds(signature: str, name: str) -> Response:
-        if not hmac.compare_digest(signature, addresses.signature(name)):
-            abort(403)
+        if not hmac.compare_digest(signature.encode(), addresses.signature(name).encode()):
+            abort(FORBIDDEN)
         file = sound(name)
         if file is None:
             abort(404)
         return send_file(file, mimetype="audio/wav", max_age=SOUND_SECONDS)
 
-    def left_to_fallback() -> None:
-        if request.endpoint != "twilio.status":
+    @webhooks.after_request
+    def left_to_fallback(response: Response) -> Response:
+        steers = request.endpoint not in ("twilio.status", "twilio.sounds")
+        if steers and response.status_code >= 400 and response.status_code != FORBIDDEN:
             calls.failed(request.form)
+        return response
 
     @webhooks.errorhandler(BadForm)
     def bad_form(error: BadForm) -> Response:
@@ -147,12 +155,10 @@ def _blueprint(
     def unavailable(error: StoreUnavailable) -> Response:
         # Twilio turns to the number's fallback: a static document that reaches a human.
         log.error("call_left_to_fallback", reason=str(error))
-        left_to_fallback()
         return Response(status=503)
 
     @webhooks.errorhandler(StaleTurn)
     def overtaken(_error: StaleTurn) -> Response:
-        left_to_fallback()
         return Response(status=503)
 
     @webhooks.errorhandler(Exception)
@@ -160,7 +166,6 @@ def _blueprint(
         if isinstance(error, HTTPException):
             return error
         log.exception("twilio_webhook_failed")
-        left_to_fallback()
         return Response(status=500)
 
     return webhooks
