@@ -17,9 +17,10 @@ from agents import presence, roster
 from bench.configuration import numbers, write_roster, write_tree
 from bench.telephones import Account, Calls, Telephones
 from config.settings import CONFIG, PORTS, Settings
-from ivr.asterisk.install import Installation
+from ivr.assembly import Assembly
 from ivr.rooms import Rooms
 from ivr.serve import Line
+from ivr.supervisor import Program
 from tests.e2e.sipp import free_port
 
 FLOWS = Path(__file__).with_name("flows")
@@ -36,7 +37,9 @@ class BenchLine(Line):
     sizes: tuple[int, ...] = ()
     version = ""
 
-    def _keep(self, installation: Installation, conf_dir: Path) -> None:
+    def _asterisk(self, assembly: Assembly) -> Program:
+        program = super()._asterisk(assembly)
+        installation, conf_dir = self._installation(), self.settings.asterisk_conf
         with (conf_dir / "modules.conf").open("a") as modules:
             modules.write("load = app_queue.so\n")
         with (conf_dir / "line.conf").open("a") as dialplan:
@@ -53,9 +56,9 @@ class BenchLine(Line):
                        "timeout = 15", "retry = 1", "wrapuptime = 0"]  # fmt: skip
             queues += [f"member => PJSIP/sip-{number}" for number in numbers(size)]
         (conf_dir / "queues.conf").write_text("\n".join([*queues, ""]))
-        super()._keep(installation, conf_dir)
         self.version = installation.version()
         self._tell = partial(installation.tell, conf_dir)
+        return program
 
     def wait_until_ready(self) -> None:
         super().wait_until_ready()
