@@ -1,8 +1,8 @@
 """Twilio's webhooks, each answered with the TwiML of what comes next.
 
-The store is the only memory: a turn that has moved on answers with what stands now, so a webhook
-that is repeated, late or overtaken by another moves nothing. What was answered to a step is kept
-for a while, so that the same question gets the very same words again.
+Only the store decides: a turn that has moved on answers with what stands now, so a webhook that is
+repeated, late or overtaken by another moves nothing. What is kept here beside it is a help: the
+same question gets the very same words again, and the order is told what Twilio tells in pieces.
 """
 
 from __future__ import annotations
@@ -240,10 +240,16 @@ class Calls:
             return
         with self._answering:
             left_to_fallback = call in self._failed
-        if left_to_fallback or not self._hung_up(call, standing):
+        if left_to_fallback or not self._gone(call, standing):
             # The number's fallback served it while we could not.
             served = Note("last_resort", CARRIER, {})
             self._controller.served_without_us(self._call(form), self._now(), None, [served])
+
+    def _gone(self, call: str, standing: Pending | None) -> bool:
+        try:
+            return self._hung_up(call, standing)
+        except StaleTurn:  # another engine moved it at this moment
+            return self._hung_up(call, self._controller.standing(call))
 
     def _hung_up(self, call: str, standing: Pending | None) -> bool:
         last = standing.verbs[-1] if standing and standing.verbs else None
