@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     default_access_number: str = "12355"
     """For calls whose trunk tells none."""
     outbound_trunk: str = ""
-    """The trunk that outside numbers are dialled on; empty: none are dialled."""
+    """The trunk that Asterisk dials outside numbers on; empty: it dials none."""
     last_resort_number: str = ""
     """Rung by the dialplan alone when no engine can serve a caller; empty: voicemail."""
     crisis_last_resort_number: str = ""

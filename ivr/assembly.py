@@ -21,8 +21,9 @@ from config.yaml_file import ConfigErrors, suggestion
 from ivr.controller import Controller
 from ivr.house import House
 from ivr.publications import Publications
+from ivr.sister_lines import carrier_numbers
 from ivr.transaction import Woken
-from routing.directory import Directory, OutboundTrunk
+from routing.directory import Directory
 from routing.queues import Queues
 from routing.stations import Stations
 from workorders.handlers import release
@@ -44,8 +45,8 @@ class Assembly:
     def open(cls, settings: Settings) -> Assembly:
         """Raises ConfigErrors, KeysUnusable, StoreUnavailable."""
         stations = Stations.load(settings.stations_directory)
-        trunk = _outbound_trunk(settings, stations)
-        directory = Directory.load(settings.sister_lines_directory, stations.regions, trunk)
+        outbound = _outbound_region(settings, stations)
+        directory = Directory.load(settings.sister_lines_directory, stations.regions, outbound)
         settings.data_directory.mkdir(parents=True, exist_ok=True)
         keys = Keys.load(settings.keys_directory)
         store = Store(settings.store, Reserve(settings.spool_reserve))
@@ -72,6 +73,7 @@ class Assembly:
             self.directory,
             self.settings.default_access_number,
             self.settings.recordings_directory,
+            carrier_numbers(self.settings),
         )
         return Controller(self.store, house, self.publications(), engine, wake)
 
@@ -121,8 +123,9 @@ class Assembly:
         return self.store.write(work)
 
 
-def _outbound_trunk(settings: Settings, stations: Stations) -> OutboundTrunk | None:
-    """Raises ConfigErrors, also for a trunk whose callers no station would serve."""
+def _outbound_region(settings: Settings, stations: Stations) -> str | None:
+    """The city that the outbound trunk ends in, where there is one and that is certain. Raises
+    ConfigErrors, also for a trunk whose callers no station would serve."""
     trunks: dict[str, TrunkEntry] = {
         trunk.name: trunk
         for trunk in load_trunks(
@@ -139,4 +142,4 @@ def _outbound_trunk(settings: Settings, stations: Stations) -> OutboundTrunk | N
             [f"IVR_OUTBOUND_TRUNK: {settings.trunks_file} has no trunk {name}{hint}"]
         )
     place = stations.region_from_access(trunks[name].access_number)
-    return OutboundTrunk(place.region if place and place.confidence == "certain" else None)
+    return place.region if place and place.confidence == "certain" else None

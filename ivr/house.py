@@ -47,7 +47,7 @@ from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
 from routing import offers, waiting
-from routing.directory import Directory
+from routing.directory import Directory, NumberKind
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
 from routing.regions import FoundRegion
 from routing.stations import Stations
@@ -65,6 +65,7 @@ CARRIER_KINDS: Mapping[str, frozenset[str]] = {
 class House:
     """:param default_access_number: the short number itself: its trunk tells no place.
     :param recordings: where callers' messages are.
+    :param numbers: which kinds of number in the directory each carrier rings.
     """
 
     log: Log
@@ -73,6 +74,7 @@ class House:
     directory: Directory
     default_access_number: str
     recordings: Path
+    numbers: Mapping[str, frozenset[NumberKind]]
 
     def serves(self, access_number: str) -> bool:
         """Is this number ours?"""
@@ -179,6 +181,7 @@ class House:
                     dip.service,
                     values.get("region"),
                     access.region if access else None,
+                    kinds=self.numbers[row.carrier],
                     place_known=known,
                 )
                 return DirectoryEntryFound(at, entry) if entry else DirectoryEntryMissing(at)

@@ -17,12 +17,15 @@ from pydantic import SecretStr
 
 from agents.roster import PEOPLE_TIME
 from callflows.callflow import all_prompts
+from callflows.unstaffed import REACH_EVERYBODY
 from config.settings import LOOPBACK, Settings
+from config.twilio_numbers import load_twilio_numbers
 from ivr.assembly import Assembly
 from ivr.asterisk import deployment
 from ivr.asterisk.codes import spoken_texts
 from ivr.asterisk.install import Installation, find, install
 from ivr.asterisk.server import ping
+from ivr.sister_lines import carrier_numbers
 from ivr.supervisor import Keeper, Program
 from recordings.prompts import PromptCache, fillings
 
@@ -61,7 +64,7 @@ class Line:
             self._say(f"{assembly.import_roster(datetime.now(UTC))} counselors in the roster")
             for line in assembly.directory.overdue(datetime.now(PEOPLE_TIME).date()):
                 self._say(line)
-            for line in nobody_left(settings):
+            for line in (*nobody_left(settings), *not_rung_in_danger(assembly)):
                 self._say(line)
             asterisk = [self._asterisk(assembly)] if settings.asterisk else []
         finally:
@@ -186,6 +189,36 @@ def nobody_left(settings: Settings) -> list[str]:
         ),
     }
     return [f"WARNING: set {name}: {what}" for name, (set_, what) in missing.items() if not set_]
+
+
+def not_rung_in_danger(assembly: Assembly) -> list[str]:
+    """Lines that the proof counts on where nobody is on duty, and that Twilio cannot ring. Raises
+    ConfigErrors."""
+    settings = assembly.settings
+    if not settings.twilio_account_sid:
+        return []
+    stations, directory = assembly.stations, assembly.directory
+    numbers = load_twilio_numbers(
+        settings.twilio_numbers_file,
+        lambda number: stations.serves(number, settings.default_access_number),
+    )
+    kinds = carrier_numbers(settings)["twilio"]
+
+    def rung(service: str, access_number: str) -> bool:
+        place = stations.region_from_access(access_number)
+        return directory.find(service, place.region if place else None, kinds=kinds) is not None
+
+    missing = {
+        service: [number for number in dict.fromkeys(numbers.values()) if not rung(service, number)]
+        for service in REACH_EVERYBODY
+    }
+    told = "; ".join(f"{service} ({', '.join(of)})" for service, of in missing.items() if of)
+    file = settings.sister_lines_directory / "directory.yaml"
+    warning = (
+        f"WARNING: write verified numbers as +86… in {file} for {told}: a caller in danger whom "
+        "Twilio brings and no counselor answers is NOT passed on there"
+    )
+    return [warning] if told else []
 
 
 def serve(line: Line, say: Say, ready: Callable[[], None]) -> None:

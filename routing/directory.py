@@ -3,13 +3,13 @@
 `110` dialled from another province reaches the wrong police. So a local line is found only for
 the very city of the incident, a number is dialled only once its station has verified it, and a
 bare short code only leaves on a trunk in its own city. Nothing outside the directory is dialled.
-What cannot be dialled is not found, so that no caller is passed on into nothing.
+What cannot be dialled is not found, so that no caller is passed on into nothing: whoever asks says
+which kinds of number can be rung for the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
@@ -20,6 +20,9 @@ from config.yaml_file import ConfigErrors, YamlFile, suggestion
 
 Dialable = Annotated[str, StringConstraints(pattern=r"^\+?\d{3,15}$")]
 ServiceId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+NumberKind = Literal["local", "international", "national"]
+"""`local`: a phone of this server. `international`: E.164 with its plus, the same from anywhere.
+`national`: as a trunk in China takes it, short codes too."""
 
 
 class Places(Protocol):
@@ -55,6 +58,12 @@ class Entry(BaseModel):
     verified: date | None
     local: bool = False
 
+    @property
+    def kind(self) -> NumberKind:
+        if self.local:
+            return "local"
+        return "international" if self.number.startswith("+") else "national"
+
 
 class _DirectoryFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,14 +71,6 @@ class _DirectoryFile(BaseModel):
     verify_every_days: PositiveInt
     services: Mapping[ServiceId, Service]
     entries: Mapping[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+$")], Entry]
-
-
-@dataclass(frozen=True, slots=True)
-class OutboundTrunk:
-    """The trunk that numbers outside are dialled on. `region`: the city it ends in, None where
-    that isn't certain."""
-
-    region: str | None
 
 
 class NotInDirectory(KeyError):
@@ -85,25 +86,25 @@ class Directory:
     """The sister lines of `directory.yaml` in a directory."""
 
     def __init__(
-        self, places: Places, yaml: YamlFile, file: _DirectoryFile, trunk: OutboundTrunk | None
+        self, places: Places, yaml: YamlFile, file: _DirectoryFile, outbound_region: str | None
     ) -> None:
         self._places = places
         self._yaml = yaml
         self._file = file
-        self._trunk = trunk
+        self._outbound_region = outbound_region
         self._by_place = {
             (entry.service, entry.region): entry_id for entry_id, entry in file.entries.items()
         }
 
     @classmethod
-    def load(cls, directory: Path, places: Places, trunk: OutboundTrunk | None) -> Directory:
-        """Raises ConfigErrors with every mistake of the file. `trunk` None: there is none, and
-        only phones of this server can be dialled."""
+    def load(cls, directory: Path, places: Places, outbound_region: str | None) -> Directory:
+        """Raises ConfigErrors with every mistake of the file. `outbound_region`: the city that the
+        outbound trunk ends in, None where there is none or that isn't certain."""
         yaml = YamlFile(directory / "directory.yaml")
         file = yaml.checked(_DirectoryFile)
         if errors := list(_mistakes(yaml, file, places)):
             raise ConfigErrors(errors)
-        return cls(places, yaml, file, trunk)
+        return cls(places, yaml, file, outbound_region)
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -115,6 +116,7 @@ class Directory:
         region: str | None,
         trunk_region: str | None = None,
         *,
+        kinds: Container[NumberKind],
         place_known: bool = True,
     ) -> str | None:
         """The id of the entry that serves `region`, None where none may be dialled.
@@ -122,6 +124,7 @@ class Directory:
         :param region: where the incident is, as far as it is known.
         :param trunk_region: where the call came in. A bare short code is dialled only where call
             and outbound trunk are both in its city.
+        :param kinds: which kinds of number can be rung for the call.
         :param place_known: False for a region that only the caller's number hints at: no line
             that serves one city alone is then found.
         """
@@ -130,7 +133,10 @@ class Directory:
             return None
         for place in self._reached(about, region):
             entry_id = self._by_place.get((service, place))
-            if entry_id and self._may_dial(self._file.entries[entry_id], about, trunk_region):
+            if entry_id is None:
+                continue
+            entry = self._file.entries[entry_id]
+            if entry.kind in kinds and self._may_dial(entry, about, trunk_region):
                 return entry_id
         return None
 
@@ -173,13 +179,9 @@ class Directory:
     def _may_dial(self, entry: Entry, service: Service, trunk_region: str | None) -> bool:
         if entry.verified is None:
             return False
-        if entry.local:
+        if entry.local or entry.number != service.short_code or entry.region is None:
             return True
-        if self._trunk is None:
-            return False
-        if entry.number != service.short_code or entry.region is None:
-            return True
-        return entry.region == trunk_region == self._trunk.region
+        return entry.region == trunk_region == self._outbound_region
 
 
 def _mistakes(yaml: YamlFile, file: _DirectoryFile, places: Places) -> Iterable[str]:

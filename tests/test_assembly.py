@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from agents import presence
-from config.settings import Settings
+from config.settings import CONFIG, Settings
 from config.yaml_file import ConfigErrors
 from ivr.assembly import Assembly
-from ivr.serve import nobody_left
+from ivr.serve import nobody_left, not_rung_in_danger
 from tests.orders import open_order
 from workorders.views import order_view
 
@@ -93,3 +94,59 @@ def test_a_deployment_without_a_last_resort_is_told_whom_it_leaves_alone(tmp_pat
         data_directory=tmp_path, last_resort_number="8101", crisis_last_resort_number="8109"
     )
     assert nobody_left(complete) == []
+
+
+ENTRY = '  %s: {service: %s, region: %s, number: "%s", verified: 2026-01-01}'
+LINE_12356 = ENTRY % ("psych", "psychology", "null", "+861012356000")
+SHORT_12356 = LINE_12356.replace("+861012356000", "12356")
+DUTY = ENTRY % ("duty", "duty_phone", '"440100"', "+8613900009000")
+
+
+@pytest.mark.parametrize(
+    ("entries", "missing"),
+    [
+        ((DUTY, LINE_12356), "duty_phone (027-12355)"),
+        ((DUTY.replace('"440100"', "null"), LINE_12356), None),
+        (
+            (DUTY, SHORT_12356),
+            "duty_phone (027-12355); psychology (020-12355, 027-12355)",
+        ),
+        (
+            (DUTY.replace("2026-01-01", "null"), LINE_12356),
+            "duty_phone (020-12355, 027-12355)",
+        ),
+    ],
+)
+def test_what_twilio_cannot_ring_for_a_caller_in_danger_is_told_in_a_line(
+    tmp_path: Path, entries: tuple[str, ...], missing: str | None
+) -> None:
+    services = (CONFIG / "directory.yaml").read_text("utf-8").split("entries:")[0]
+    (tmp_path / "directory.yaml").write_text("\n".join([services, "entries:", *entries]), "utf-8")
+    numbers = tmp_path / "numbers.yaml"
+    numbers.write_text(
+        "numbers:\n"
+        '  - {number: "+862012355000", access_number: 020-12355}\n'
+        '  - {number: "+862012355001", access_number: 020-12355}\n'
+        '  - {number: "+862712355000", access_number: 027-12355}\n'
+    )
+    own = Settings(
+        data_directory=tmp_path,
+        sister_lines_directory=tmp_path,
+        twilio_numbers_file=numbers,
+        twilio_account_sid="AC" + "0" * 32,
+        twilio_auth_token=SecretStr("token"),
+        twilio_assessment="2026-17",
+        twilio_public_address="https://ivr.example.cn",
+        twilio_caller_id="+862012355000",
+    )
+    assembly = Assembly.open(own)
+    told = not_rung_in_danger(assembly)
+    assembly.store.close()
+    assert len(told) == (missing is not None)
+    assert all(f"directory.yaml for {missing}: " in line for line in told)
+
+
+def test_without_twilio_nothing_is_asked_of_it(tmp_path: Path) -> None:
+    assembly = Assembly.open(Settings(data_directory=tmp_path))
+    assert not_rung_in_danger(assembly) == []
+    assembly.store.close()

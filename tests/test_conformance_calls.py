@@ -23,7 +23,7 @@ from tests.conformance.line import Line
 from tests.conformance.lines import LINES, REFERENCE
 from tests.conformance.twilio_line import TellingTwilioLine
 from tests.conformance.visitor import MESSAGE, Visitor
-from tests.conformance.world import ACCESS_NUMBER, PEOPLE, World
+from tests.conformance.world import ACCESS_NUMBER, DUTY_PHONE, PEOPLE, SHORT_CODES, World
 from workorders.views import View
 
 AT = datetime(2026, 6, 8, 1, 0, tzinfo=UTC)
@@ -41,6 +41,7 @@ class Case:
 
 
 ANSWERS = Telephone(after=4, talks=40)
+NEVER = Telephone(DialResult.NO_ANSWER)
 LEAVES_ONE = [Act(3, "2"), Act(8, "9")]
 """Where nobody is there."""
 CRISIS_WHILE_RINGING = "the crisis key while a counselor's telephone rings"
@@ -146,7 +147,7 @@ def compared() -> Iterator[Any]:
             yield pytest.param(name, carrier, marks=marks)
 
 
-def call(world: World, folder: Path, carrier: str, case: Case) -> View:
+def call(world: World, folder: Path, carrier: str, case: Case, caller: Visitor) -> View:
     with EVERY_LINE[carrier](world, folder, AT) as line:
         line.telephones.update(case.telephones)
 
@@ -155,7 +156,7 @@ def call(world: World, folder: Path, carrier: str, case: Case) -> View:
                 presence.log_in(connection, who, AT)
 
         line.controller.counselors_changed(work, AT)
-        line.incoming(Visitor(case.does, case.message), NUMBER, ACCESS_NUMBER)
+        line.incoming(caller, NUMBER, ACCESS_NUMBER)
         line.run_until_over()
         [order] = line.orders()
         return order
@@ -172,7 +173,9 @@ def order_of(tmp_path_factory: pytest.TempPathFactory) -> Orders:
 
     @cache
     def once(name: str, carrier: str) -> View:
-        return call(world, folder / carrier / str([*CASES].index(name)), carrier, CASES[name])
+        case = CASES[name]
+        caller = Visitor(case.does, case.message)
+        return call(world, folder / carrier / str([*CASES].index(name)), carrier, case, caller)
 
     return once
 
@@ -186,3 +189,60 @@ def test_what_becomes_of_the_call(order_of: Orders, name: str) -> None:
 def test_the_same_order_comes_of_it(order_of: Orders, name: str, carrier: str) -> None:
     reference = order_of(name, REFERENCE)
     assert order_settled(order_of(name, carrier), reference) == order_settled(reference, reference)
+
+
+ON_TWILIO = ("twilio", "twilio in the field")
+NO_TRUNK = "no trunk"
+SHORT = "short codes"
+KEYS = {
+    "按1接通当地110，按2接通12356；不按就继续等。",
+    "按1接通当地110；不按就继续等。",
+    "按2接通12356；不按就继续等。",
+}
+BOTH = {"按1接通当地110，按2接通12356；不按就继续等。"}
+OFFERED: dict[tuple[str, str], set[str]] = {
+    ("simulator", SHORT): BOTH,
+    ("asterisk", SHORT): BOTH,
+    **{(carrier, SHORT): set() for carrier in ON_TWILIO},
+    ("simulator", NO_TRUNK): set(),
+    ("asterisk", NO_TRUNK): set(),
+    **{(carrier, NO_TRUNK): BOTH for carrier in ON_TWILIO},
+}
+"""Which keys a caller in danger is offered, whose call a carrier brings to a deployment without an
+outbound trunk, or to one that knows its sister lines by short codes."""
+
+
+@pytest.fixture(scope="module")
+def deployments(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, World]:
+    folder = tmp_path_factory.mktemp("deployments")
+    return {
+        NO_TRUNK: World.make(folder / "no_trunk", trunk=""),
+        SHORT: World.make(folder / "short_codes", sister_lines=SHORT_CODES),
+    }
+
+
+@pytest.mark.parametrize(("carrier", "deployment"), OFFERED)
+def test_a_key_is_offered_only_for_what_the_carrier_rings(
+    deployments: Mapping[str, World], tmp_path: Path, carrier: str, deployment: str
+) -> None:
+    case = Case([Act(3, "*"), Act(120, hangs_up=True)], "abandoned_in_queue", {"wu": NEVER})
+    caller = Visitor(case.does)
+    order = call(deployments[deployment], tmp_path / "line", carrier, case, caller)
+    assert caller.heard & KEYS == OFFERED[carrier, deployment]
+    assert order["outcome"] == case.outcome
+
+
+@pytest.mark.parametrize(
+    ("carrier", "deployment"),
+    [
+        *((carrier, SHORT) for carrier in EVERY_LINE),
+        *((carrier, NO_TRUNK) for carrier in ON_TWILIO),
+    ],
+)
+def test_in_danger_the_duty_phone_is_reached(
+    deployments: Mapping[str, World], tmp_path: Path, carrier: str, deployment: str
+) -> None:
+    """Nobody is on duty."""
+    case = Case([Act(3, "*")], "transferred", {DUTY_PHONE: ANSWERS})
+    order = call(deployments[deployment], tmp_path / "line", carrier, case, Visitor(case.does))
+    assert order["outcome"] == case.outcome

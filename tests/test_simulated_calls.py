@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
 from callflows.events import DialResult
 from config.settings import CONFIG, Settings
 from ivr.simulated_call import simulated_call
 from ivr.simulator import Line
 from run_ivr import main
+from tests.conformance.world import FOLDER as LINES_OUTSIDE
 
 EVENING = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)
 GUANGZHOU = "+8613570001234"
@@ -90,6 +92,36 @@ def test_who_does_not_answer_costs_the_caller_nothing(tmp_path: Path) -> None:
         "busy",
     ]
     assert order["outcome"] == "answered"
+
+
+@pytest.mark.parametrize(
+    ("asterisk", "sister_lines", "offered"),
+    [
+        (True, CONFIG / "demo", True),
+        (False, CONFIG / "demo", False),
+        (True, LINES_OUTSIDE, False),
+        (False, LINES_OUTSIDE, True),
+    ],
+)
+def test_in_a_crisis_what_a_real_call_would_ring_is_offered(
+    tmp_path: Path, asterisk: bool, sister_lines: Path, offered: bool
+) -> None:
+    """Without an outbound trunk: phones of this server, or Twilio's numbers outside."""
+    own = Settings(
+        data_directory=tmp_path,
+        sister_lines_directory=sister_lines,
+        asterisk=asterisk,
+        twilio_account_sid="AC" + "0" * 32,
+        twilio_auth_token=SecretStr("token"),
+        twilio_assessment="2026-17",
+        twilio_public_address="https://ivr.example.cn",
+        twilio_caller_id="+862012355000",
+    )
+    heard: list[Line] = []
+    in_vain = [DialResult.NO_ANSWER] * 6
+    simulated_call(own, GUANGZHOU, "020-12355", iter(["*"]), EVENING, heard.append, in_vain)
+    assert any("按1接通当地110" in line.text for line in heard) is offered
+    assert any("按2接通12356" in line.text for line in heard) is offered
 
 
 def test_a_result_that_is_none_is_told_in_a_line() -> None:

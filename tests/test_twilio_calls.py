@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.conformance.world import FOLDER as SISTER_LINES
 from tests.twilio_line import CALLER, NUMBER, PUBLIC, TwilioLine, kinds
 
 GREETING = "你好，这里是12355青少年服务台"
@@ -101,3 +103,25 @@ def test_the_music_is_there_before_anybody_waits(line: TwilioLine) -> None:
     assert len(answer.data) > 4 * 16_000
     assert client.get(address.replace("music-3-4", "music-4-4")).status_code == 403
     assert client.get(twiml.sound("../secret").removeprefix(PUBLIC)).status_code == 404
+
+
+# Dial, Number: in E.164, so no trunk of ours is needed.
+def test_without_an_outbound_trunk_the_duty_phone_is_rung(tmp_path: Path) -> None:
+    with closing(TwilioLine(tmp_path, sister_lines_directory=SISTER_LINES)) as line:
+        line.twilio.party("+8613900009000", answers_after=3, keys=[(2, "1")], talks=60)
+        call = line.twilio.incoming(CALLER, NUMBER)
+        call.press("*", after=3)
+        line.clock.run_until(lambda: call.has_heard("通话断开了"), within=120)
+        call.hang_up()
+        line.clock.run_for(5)
+        [order] = line.orders()
+        assert order["outcome"] == "transferred"
+
+
+def test_a_phone_of_asterisks_is_not_offered_on_twilio(line: TwilioLine) -> None:
+    """Nobody is on duty, and 12356 is such a phone."""
+    call = line.twilio.incoming(CALLER, NUMBER)
+    line.clock.run_until(lambda: call.has_heard("现在没有老师值班"), within=60)
+    assert not call.has_heard("接通12356")
+    call.hang_up()
+    line.clock.run_for(5)

@@ -45,7 +45,6 @@ class TwilioLine:
         self.settings = Settings(
             data_directory=folder / "data",
             store_url=store_url,
-            sister_lines_directory=CONFIG / "demo",
             roster_file=_roster(folder / "roster.yaml"),
             twilio_numbers_file=_numbers(folder / "numbers.yaml"),
             twilio_account_sid=self.twilio.account_sid,
@@ -53,7 +52,7 @@ class TwilioLine:
             twilio_assessment="2026-17",
             twilio_public_address=PUBLIC,
             twilio_caller_id=NUMBER,
-            **settings,
+            **{"sister_lines_directory": CONFIG / "demo"} | settings,
         )
         self.assembly = Assembly.open(self.settings)
         self.assembly.import_roster(self.clock.now())

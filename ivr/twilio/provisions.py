@@ -12,6 +12,7 @@ from ivr import rung
 from ivr.assembly import Assembly
 from ivr.controller import Controller
 from ivr.house import CARRIER_KINDS
+from ivr.sister_lines import INTERNATIONAL
 from ivr.twilio.fetching import recording_made
 from ivr.twilio.twiml import Phone
 
@@ -64,8 +65,7 @@ class TwilioProvisions:
 
     def _line(self, entry_id: str) -> list[Phone]:
         entry = rung.directory_entry(self.assembly.directory, entry_id)
-        if entry is None or entry.local or not entry.number.startswith("+"):
-            # A phone of Asterisk's, or a short code, which means something else abroad.
+        if entry is None or entry.kind not in INTERNATIONAL:
             return []
         must_accept = entry.service == rung.DUTY_PHONE
         return [Phone(entry_id, "outside", entry.number, must_accept, counselor=False)]

@@ -24,6 +24,7 @@ from ivr.pending import Pending
 from ivr.publications import Publications
 from ivr.sessions import CallRow
 from ivr.simulated_caller import SILENCE, Act, Telephone
+from ivr.sister_lines import carrier_numbers
 from ivr.transaction import Transaction, Woken
 from routing.queues import Queues
 from tests.conformance.world import World
@@ -104,6 +105,7 @@ class Line(ABC):
                 self.assembly.directory,
                 settings.default_access_number,
                 settings.recordings_directory,
+                carrier_numbers(settings),
             ),
             publications or world.publications,
             "engine",

@@ -16,10 +16,12 @@ from config.database import Store
 from config.settings import Settings
 from ivr.assembly import Assembly
 from ivr.publications import Publications
-from routing.directory import Directory, OutboundTrunk
+from routing.directory import Directory
 from tests.twilio_stand_in.account import ACCOUNT_SID, AUTH_TOKEN
 
 FOLDER = Path(__file__).parent
+SHORT_CODES = FOLDER / "short_codes"
+"""Holds the same lines with numbers as a trunk in Guangzhou takes them, but for the duty phone."""
 NUMBER = "+862012355000"
 ACCESS_NUMBER = "020-12355"
 PUBLIC = "https://ivr.example.cn"
@@ -62,12 +64,12 @@ class World:
     template: Path
 
     @classmethod
-    def make(cls, folder: Path) -> World:
+    def make(cls, folder: Path, trunk: str = TRUNK, sister_lines: Path = FOLDER) -> World:
         settings = Settings(
             data_directory=folder,
             asterisk_name=ASTERISK,
-            outbound_trunk=TRUNK,
-            sister_lines_directory=FOLDER,
+            outbound_trunk=trunk,
+            sister_lines_directory=sister_lines,
             twilio_account_sid=ACCOUNT_SID,
             twilio_auth_token=SecretStr(AUTH_TOKEN),
             twilio_assessment="2026-17",
@@ -84,7 +86,8 @@ class World:
         opened.store.write(work)
         publications = opened.publications()
         opened.store.close()
-        directory = Directory.load(FOLDER, opened.stations.regions, OutboundTrunk(HOME))
+        outbound = HOME if trunk else None
+        directory = Directory.load(sister_lines, opened.stations.regions, outbound)
         shared = Assembly(settings, opened.store, opened.log, opened.stations, directory)
         return cls(shared, publications, folder / "ivr.db")
 
