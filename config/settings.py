@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     twilio_caller_id: str = Field(default="", pattern=r"^(\+[0-9]{6,15})?$")
     """The number shown to telephones outside that Twilio rings for us; one of the account's."""
     twilio_numbers_file: Path = CONFIG / "twilio_numbers.yaml"
+    twilio_fallback_numbers: str = ""
+    """Rung by Twilio alone, one after the other, when this server can't serve a caller; E.164, a
+    comma between two. Asterisk's last resort is a setting of its own: it may be a desk."""
 
     default_access_number: str = "12355"
     """For calls whose trunk tells none."""
@@ -156,6 +159,14 @@ class Settings(BaseSettings):
         if number and not number.removeprefix("+").isdecimal():
             raise ValueError("must be digits, with + before a country code, or empty")
         return number
+
+    @field_validator("twilio_fallback_numbers")
+    @classmethod
+    def _written_for_twilio(cls, numbers: str) -> str:
+        for number in numbers.split(",") if numbers else []:
+            if not re.fullmatch(r"\+[0-9]{6,15}", number.strip()):
+                raise ValueError("must be numbers written +86…, with a comma between two, or empty")
+        return numbers
 
     @field_validator("asterisk_name")
     @classmethod
@@ -225,6 +236,12 @@ class Settings(BaseSettings):
         if self.rtp_first_port >= self.rtp_last_port:
             raise ValueError("IVR_RTP_LAST_PORT must be above IVR_RTP_FIRST_PORT")
         return self
+
+    @property
+    def twilio_fallback(self) -> list[str]:
+        """Whom Twilio rings without us, the first one first; nobody twice."""
+        numbers = (number.strip() for number in self.twilio_fallback_numbers.split(","))
+        return list(dict.fromkeys(number for number in numbers if number))
 
     @property
     def fastagi_address(self) -> tuple[str, int]:

@@ -171,23 +171,21 @@ def open_at(settings: Settings) -> list[str]:
 
 def nobody_left(settings: Settings) -> list[str]:
     """Who is missing for a caller whom no engine can serve, a line each."""
-    if not settings.asterisk:
-        numbers = (settings.last_resort_number, settings.crisis_last_resort_number)
-        nobody = (
-            "WARNING: set IVR_LAST_RESORT_NUMBER and IVR_CRISIS_LAST_RESORT_NUMBER, written +86…: "
-            "a caller whom no engine can serve reaches NOBODY"
-        )
-        return [] if any(number.startswith("+") for number in numbers) else [nobody]
-    missing = {
-        "IVR_LAST_RESORT_NUMBER": (
+    missing = {}
+    if settings.asterisk:
+        missing["IVR_LAST_RESORT_NUMBER"] = (
             settings.last_resort_number,
             "a caller whom no engine can serve can only leave a message",
-        ),
-        "IVR_CRISIS_LAST_RESORT_NUMBER": (
+        )
+        missing["IVR_CRISIS_LAST_RESORT_NUMBER"] = (
             settings.crisis_last_resort_number or settings.last_resort_number,
             "a caller in danger whom no engine can serve reaches NOBODY",
-        ),
-    }
+        )
+    if settings.twilio_account_sid:
+        missing["IVR_TWILIO_FALLBACK_NUMBERS"] = (
+            settings.twilio_fallback_numbers,
+            "a caller by Twilio whom no engine can serve reaches NOBODY",
+        )
     return [f"WARNING: set {name}: {what}" for name, (set_, what) in missing.items() if not set_]
 
 

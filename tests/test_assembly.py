@@ -150,3 +150,11 @@ def test_without_twilio_nothing_is_asked_of_it(tmp_path: Path) -> None:
     assembly = Assembly.open(Settings(data_directory=tmp_path))
     assert not_rung_in_danger(assembly) == []
     assembly.store.close()
+    both = complete.model_copy(update={"twilio_account_sid": "AC" + "1" * 32})
+    assert [line.split(":")[1].strip() for line in nobody_left(both)] == [
+        "set IVR_TWILIO_FALLBACK_NUMBERS"
+    ]
+    numbers = {"twilio_fallback_numbers": "+8613900001111, +8613900002222,+8613900001111"}
+    whole = both.model_copy(update=numbers)
+    assert nobody_left(whole) == []
+    assert whole.twilio_fallback == ["+8613900001111", "+8613900002222"]

@@ -40,6 +40,7 @@ def test_a_variable_changes_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path:
         ("IVR_STORE_URL", "mysql://", "IVR_STORE_URL: must begin with sqlite:/// or postgresql"),
         ("IVR_SIP_PORT", "5038", "IVR_AMI_PORT and IVR_SIP_PORT are the same port 5038"),
         ("IVR_LAST_RESORT_NUMBER", "110&x", "IVR_LAST_RESORT_NUMBER: must be digits"),
+        ("IVR_TWILIO_FALLBACK_NUMBERS", "8109", "IVR_TWILIO_FALLBACK_NUMBERS: must be numbers"),
         ("IVR_ASTERISK", "off", "IVR_ASTERISK=off leaves no carrier: set IVR_TWILIO_ACCOUNT_SID"),
         ("IVR_ASTERISK_NAME", "广州 1", "IVR_ASTERISK_NAME: String should match pattern"),
     ],

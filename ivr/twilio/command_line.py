@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from datetime import UTC, datetime
 
 import click
-from twilio.base.exceptions import TwilioException
-from twilio.rest import Client
 
 from agents import roster
 from config.settings import Settings
@@ -17,15 +16,22 @@ from ivr.placed_calls import AlreadyRinging, Result
 from ivr.rooms import Rooms
 from ivr.twilio import access_tokens, synthetic_calls
 from ivr.twilio.access_tokens import AccessTokens, NoToken
-from ivr.twilio.account import point, wrong
+from ivr.twilio.account import looking, point, reason, wrong
 from ivr.twilio.addresses import Addresses
-from ivr.twilio.fallback import NobodyToRing
-from ivr.twilio.fallback import fallback as document
+from ivr.twilio.fallback import NobodyToRing, accepting, connecting
+from ivr.twilio.fallback import fallback as ringing
 from ivr.twilio.placing import Placing
-from ivr.twilio.rest import TwilioRest
+from ivr.twilio.rest import FAILURES, TwilioRest, client
 from ivr.twilio.synthetic_calls import CannotRing
 
 LOOK_SECONDS = 0.5
+BIN = "https://handler.twilio.com/twiml/EH…"
+
+
+def _address(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not re.fullmatch(r"https://[\x21-\x7e]+", given):
+        raise click.BadParameter(f"an address is needed, as {BIN} (all of it)")
+    return given
 
 
 @click.group("twilio")
@@ -45,8 +51,8 @@ def check(rooms: Rooms) -> None:
     )
     lines = [
         *wrong(
-            _client(settings), settings.twilio_account_sid, _addresses(rooms),
-            settings.twilio_caller_id, numbers,
+            client(*_login(settings)), settings.twilio_account_sid, _addresses(rooms),
+            settings.twilio_caller_id, numbers, looking(*_login(settings)),
         ),
         *access_tokens.wrong(settings, rooms.store.read(roster.everybody)),
     ]  # fmt: skip
@@ -59,15 +65,19 @@ def check(rooms: Rooms) -> None:
 
 @twilio.command("setup")
 @click.argument("number")
-@click.option("--fallback", help="Where Twilio finds what `twilio fallback` prints, https://…")
+@click.option(
+    "--fallback", callback=_address, help="Where the last document of `twilio fallback` is"
+)
 @click.pass_obj
 def setup(rooms: Rooms, number: str, fallback: str | None) -> None:
     """Point NUMBER (+86…), one of the account's, at this server."""
     settings = _on(rooms.settings)
     try:
-        there = point(_client(settings), _addresses(rooms), number, fallback)
-    except TwilioException as error:
-        raise click.ClickException(f"Twilio refused: {getattr(error, 'msg', error)}") from None
+        there = point(client(*_login(settings)), _addresses(rooms), number, fallback)
+    except FAILURES as error:
+        raise click.ClickException(
+            f"Twilio refuses it or can't be reached: {reason(error)}"
+        ) from None
     if not there:
         raise click.ClickException(f"{number} is no number of this account")
     click.echo(f"{number} reaches this server.")
@@ -81,7 +91,7 @@ def test_call(rooms: Rooms, counselor_id: str) -> None:
     run."""
     settings = _on(rooms.settings)
     placing = Placing(
-        rooms.store, rooms.log.keys, _rest(settings), _addresses(rooms),
+        rooms.store, rooms.log.keys, TwilioRest(*_login(settings)), _addresses(rooms),
         settings.twilio_caller_id, _now,
     )  # fmt: skip
     try:
@@ -113,15 +123,32 @@ def token(rooms: Rooms, counselor_id: str) -> None:
 
 
 @twilio.command("fallback")
+@click.option("--connect", "connect_at", callback=_address, help="Where the first one is")
+@click.option("--accept", "accept_at", callback=_address, help="Where the second one is")
 @click.pass_obj
-def fallback(rooms: Rooms) -> None:
-    """Print the document for a TwiML Bin: it serves callers when this server can't."""
+def fallback(rooms: Rooms, connect_at: str | None, accept_at: str | None) -> None:
+    """Print the three documents that serve callers when this server can't, one at a time.
+
+    Each is put into a TwiML Bin of its own, and the next one is printed for that Bin's address.
+    """
+    if connect_at is not None and accept_at is not None:
+        raise click.UsageError("one document at a time: --connect first, then --accept")
     settings = rooms.settings
-    numbers = (settings.crisis_last_resort_number, settings.last_resort_number)
     try:
-        click.echo(document(numbers, settings.twilio_caller_id))
+        # Whoever has nobody to ring learns it before the first Bin.
+        last = ringing(settings.twilio_fallback, settings.twilio_caller_id, accept_at or BIN)
     except NobodyToRing as error:
         raise click.ClickException(str(error)) from None
+    if accept_at is not None:
+        name, document, then = "12355 fallback", last, "setup +86… --fallback"
+    elif connect_at is not None:
+        name, document, then = "12355 accept", accepting(connect_at), "fallback --accept"
+    else:
+        name, document, then = "12355 connect", connecting(), "fallback --connect"
+    click.echo(document)
+    # Beside the document, which a pipe takes alone.
+    click.echo(f'Put this into a new TwiML Bin, "{name}". Then, with its address:', err=True)
+    click.echo(f"run_ivr.py twilio {then} {BIN}", err=True)
 
 
 def _on(settings: Settings) -> Settings:
@@ -130,14 +157,9 @@ def _on(settings: Settings) -> Settings:
     return settings
 
 
-def _client(settings: Settings) -> Client:
+def _login(settings: Settings) -> tuple[str, str]:
     assert settings.twilio_auth_token is not None
-    return Client(settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
-
-
-def _rest(settings: Settings) -> TwilioRest:
-    assert settings.twilio_auth_token is not None
-    return TwilioRest(settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
+    return settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value()
 
 
 def _now() -> datetime:

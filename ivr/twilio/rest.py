@@ -28,6 +28,10 @@ TROUBLE = 500
 """From here on a status tells of Twilio's own trouble: what was asked may have been done."""
 
 
+FAILURES = (TwilioException, RequestException, OSError, ValueError)
+"""What Twilio's client raises when it is refused, cut off, or answered by something else."""
+
+
 class TwilioUnavailable(Exception):
     """Twilio's REST side didn't answer, or refused us."""
 
@@ -54,6 +58,12 @@ def download(address: str, login: tuple[str, str]) -> tuple[int, bytes]:
     return response.status_code, response.content
 
 
+def client(account_sid: str, auth_token: str, http: HttpClient | None = None) -> Client:
+    """Twilio's own client. `http`: what carries its requests; None: the network, each request with
+    a limit of time."""
+    return Client(account_sid, auth_token, http_client=http or TwilioHttpClient(timeout=SECONDS))
+
+
 class TwilioRest:
     """:param http: what carries Twilio's client's requests; None: the network. `download`: what
     fetches a file.
@@ -66,9 +76,7 @@ class TwilioRest:
         http: HttpClient | None = None,
         download: Download = download,
     ) -> None:
-        self._client = Client(
-            account_sid, auth_token, http_client=http or TwilioHttpClient(timeout=SECONDS)
-        )
+        self._client = client(account_sid, auth_token, http)
         self._login = (account_sid, auth_token)
         self._queues: dict[str, str] = {}
         self._download = download
@@ -205,5 +213,5 @@ class TwilioRest:
             return ask()
         except TwilioRestException:
             raise
-        except (TwilioException, RequestException, OSError, ValueError) as error:
+        except FAILURES as error:
             raise TwilioUnavailable(type(error).__name__) from error

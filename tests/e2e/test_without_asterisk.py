@@ -136,7 +136,7 @@ def orders(settings: Settings) -> list[View]:
 
 
 def test_twilio_alone_serves_calls_and_the_line_stops_cleanly(served: Served) -> None:
-    served.says("IVR_CRISIS_LAST_RESORT_NUMBER, written +86…: a caller whom no engine can serve")
+    served.says("set IVR_TWILIO_FALLBACK_NUMBERS: a caller by Twilio whom no engine can serve")
     served.says("Asterisk is off: Twilio brings calls to https://ivr.example.cn")
     signature = RequestValidator(TOKEN).compute_signature(f"{PUBLIC}/twilio/call", FORM)
     status, document = served.post(signature)

@@ -41,6 +41,8 @@ class IncomingPhoneNumber:
     status_callback: str = ""
     status_callback_method: str = "POST"
     voice_caller_id_lookup: bool = False
+    voice_application_sid: str = ""
+    trunk_sid: str = ""
     friendly_name: str = ""
 
 
@@ -118,6 +120,9 @@ class Twilio:
     def incoming(self, from_: str, to: str, forwarded_from: str = "", caller_name: str = "") -> Leg:
         """Somebody calls one of the account's numbers."""
         number = self.numbers[to]
+        # IncomingPhoneNumber, voice_url: not asked where an application or a trunk has the calls.
+        if number.voice_application_sid or number.trunk_sid:
+            raise NotImplementedError("the stand-in has no applications and no trunks")
         with self.clock.lock:
             leg = self.new_leg(from_, to, "inbound")
             leg.status = "ringing"

@@ -17,6 +17,8 @@ SETTINGS = {
     "VoiceFallbackMethod": "voice_fallback_method",
     "StatusCallback": "status_callback",
     "StatusCallbackMethod": "status_callback_method",
+    "VoiceApplicationSid": "voice_application_sid",
+    "TrunkSid": "trunk_sid",
 }
 
 
@@ -65,6 +67,8 @@ def resource(twilio: Twilio, number: IncomingPhoneNumber) -> dict[str, object]:
         "voice_caller_id_lookup": number.voice_caller_id_lookup,
         "status_callback": number.status_callback,
         "status_callback_method": number.status_callback_method,
+        "voice_application_sid": number.voice_application_sid or None,
+        "trunk_sid": number.trunk_sid or None,
         "capabilities": {"voice": True, "sms": False, "mms": False, "fax": False},
         "date_created": stamp(number.created),
         "date_updated": stamp(number.created),
