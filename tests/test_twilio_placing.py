@@ -382,7 +382,7 @@ def test_the_command_prints_one_line(
 ) -> None:
     line.twilio.party("client:chen", keys=keys)
     rest: TwilioRest = line.carrier._rest
-    monkeypatch.setattr(command_line, "_rest", lambda settings: rest)
+    monkeypatch.setattr(command_line, "TwilioRest", lambda *login: rest)
     monkeypatch.setattr(command_line, "_now", line.clock.now)
     monkeypatch.setattr(command_line, "_pause", lambda: line.clock.run_for(SECOND))
     rooms = Rooms(line.settings)
