@@ -94,6 +94,14 @@ def test_a_deployment_without_a_last_resort_is_told_whom_it_leaves_alone(tmp_pat
         data_directory=tmp_path, last_resort_number="8101", crisis_last_resort_number="8109"
     )
     assert nobody_left(complete) == []
+    both = complete.model_copy(update={"twilio_account_sid": "AC" + "1" * 32})
+    assert [line.split(":")[1].strip() for line in nobody_left(both)] == [
+        "set IVR_TWILIO_FALLBACK_NUMBERS"
+    ]
+    numbers = {"twilio_fallback_numbers": "+8613900001111, +8613900002222,+8613900001111"}
+    whole = both.model_copy(update=numbers)
+    assert nobody_left(whole) == []
+    assert whole.twilio_fallback == ["+8613900001111", "+8613900002222"]
 
 
 ENTRY = '  %s: {service: %s, region: %s, number: "%s", verified: 2026-01-01}'
@@ -150,11 +158,3 @@ def test_without_twilio_nothing_is_asked_of_it(tmp_path: Path) -> None:
     assembly = Assembly.open(Settings(data_directory=tmp_path))
     assert not_rung_in_danger(assembly) == []
     assembly.store.close()
-    both = complete.model_copy(update={"twilio_account_sid": "AC" + "1" * 32})
-    assert [line.split(":")[1].strip() for line in nobody_left(both)] == [
-        "set IVR_TWILIO_FALLBACK_NUMBERS"
-    ]
-    numbers = {"twilio_fallback_numbers": "+8613900001111, +8613900002222,+8613900001111"}
-    whole = both.model_copy(update=numbers)
-    assert nobody_left(whole) == []
-    assert whole.twilio_fallback == ["+8613900001111", "+8613900002222"]
