@@ -276,7 +276,7 @@ def test_who_picks_up_is_known_though_the_roster_changed_meanwhile(line: TwilioL
 
 
 # A repeated webhook is known by nothing but what stands in it: whichever comes again, whenever.
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(again=st.lists(st.tuples(st.floats(0.1, 40), st.integers(0, 20)), max_size=12))
 def test_whatever_is_asked_again_in_the_middle_of_a_call_moves_nothing(
     tmp_path_factory: pytest.TempPathFactory, again: list[tuple[float, int]]
