@@ -42,12 +42,16 @@ def _hours(text: object) -> object:
         raise ValueError('write hours as "08:30-17:30", in quotes') from None
 
 
+ShiftHours = Annotated[Hours, BeforeValidator(_hours)]
+"""Written as "08:30-17:30", Shanghai's."""
+
+
 class _Shift(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     counselor: str
     days: Annotated[tuple[Weekday, ...], Field(min_length=1)]
-    hours: Annotated[Hours, BeforeValidator(_hours)]
+    hours: ShiftHours
 
 
 class _ShiftsFile(BaseModel):

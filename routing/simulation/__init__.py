@@ -1,0 +1,1 @@
+"""A day of calls through the router, on a clock of its own."""
