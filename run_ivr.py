@@ -36,6 +36,7 @@ from ivr.simulator import Line as Said
 from ivr.twilio.command_line import twilio
 from routing.command_line import route, stations
 from stats.command_line import staffing
+from routing.simulation.command_line import simulate
 from workorders.command_line import workorders
 from workorders.keys import KeysUnusable
 
@@ -90,6 +91,7 @@ main.add_command(counselors)
 main.add_command(flows)
 main.add_command(route)
 main.add_command(staffing)
+main.add_command(simulate)
 main.add_command(stations)
 main.add_command(twilio)
 main.add_command(workorders)

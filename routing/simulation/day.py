@@ -22,6 +22,7 @@ from routing.rules import Rules
 from routing.simulation.clock import Clock
 from routing.simulation.desks import Desk, Desks, Habits
 from routing.simulation.policy import Policy
+from routing.simulation.pool import Pool
 from routing.simulation.scenario import Call, Scenario, Seat
 from routing.simulation.staff import CONTACT_KIND
 from routing.simulation.watch import ASSESS_SECONDS, StateChange, Watch
@@ -33,11 +34,13 @@ LANGUAGE = "zh-CN"
 @dataclass(slots=True)
 class Served:
     """What became of a call. `station`: who answered, None: abandoned. `waited`: seconds from
-    queue entry to the answer, or to hanging up. `free_at_home`: when it queued somebody of its
-    home who knew its topic was free. `offers`: how often it rang."""
+    queue entry to the answer, or to hanging up. `free_at_home`: when it queued, somebody of its
+    home who knew its topic was free; `willing`: and would have picked up. `offers`: how often it
+    rang."""
 
     call: Call
     free_at_home: bool = False
+    willing: bool = False
     station: str | None = None
     waited: float = 0.0
     reason: str = ""
@@ -79,12 +82,18 @@ class _Day:
         homes = {policy.home_of(call.home) for call in scenario.calls}
         self._rules = {home: Rules.of(policy, home) for home in homes}
         self._clock = Clock(scenario.begins)
-        self._floor = Floor(homes, self._rules.__getitem__, self._conditions)
+        self._floor: Floor
+        if policy.reach == "pool":
+            [(place, rules)] = self._rules.items()
+            self._floor = Pool(place, rules)
+        else:
+            self._floor = Floor(homes, self._rules.__getitem__, self._conditions)
         self._desks = Desks(
             self._floor,
             self._clock,
             self._habits_of,
             self._freed,
+            policy.home_of,
             scenario.return_after_miss,
             scenario.seed,
         )
@@ -110,13 +119,10 @@ class _Day:
         return Played(self._scenario, self._served, self._changes, self._wrap_up)
 
     def _seats(self) -> Sequence[Seat]:
+        seats = self._scenario.seats
         if self._policy.reach != "pool":
-            return self._scenario.seats
-        return [
-            replace(seat, answers=1.0, counselor=replace(seat.counselor, station=place))
-            for seat in self._scenario.seats
-            if seat.answers and (place := self._policy.home_of(seat.counselor.station))
-        ]
+            return seats
+        return [replace(seat, answers=1.0) for seat in seats if seat.answers]
 
     def _arrive(self, call: Call) -> None:
         name = str(call.number)
@@ -124,8 +130,14 @@ class _Day:
         waiting = WaitingCall(
             name, name, call.topic, LANGUAGE, call.priority, home, self._clock.at, "", KINDS
         )
-        free = any(_knows(person, call.topic, self._clock) for person in self._floor.free_at(home))
-        line = _Line(Served(call, free_at_home=free), waiting)
+        chance = self._chance(call, offer=1).random()
+        free = [
+            self._desks[person].seat.answers
+            for person in self._floor.free_at(home)
+            if _knows(person, call.topic, self._clock)
+        ]
+        willing = any(chance < answers for answers in free)
+        line = _Line(Served(call, bool(free), willing), waiting)
         self._lines[name] = line
         self._clock.after(call.patience, partial(self._abandon, line))
         self._try(line)
@@ -166,7 +178,7 @@ class _Day:
         served.offers += 1
         served.reason = choice.reason
         line.rung = tuple(self._desks[person] for person in choice.people)
-        random = Random(f"{self._scenario.seed} ring {served.call.number} {served.offers}")
+        random = self._chance(served.call, served.offers)
         first: tuple[float, Desk] | None = None
         for desk in line.rung:
             self._desks.ring(desk)
@@ -180,6 +192,10 @@ class _Day:
         else:
             self._clock.after(choice.ring_seconds, partial(self._ring_out, line, offer))
 
+    def _chance(self, call: Call, offer: int) -> Random:
+        """What an offer of a call meets with, whoever is rung."""
+        return Random(f"{self._scenario.seed} ring {call.number} {offer}")
+
     def _pick_up(self, line: _Line, offer: tuple[Desk, ...], winner: Desk) -> None:
         if line.rung is not offer:
             return
@@ -187,7 +203,7 @@ class _Day:
         line.rung = ()
         self._tell_offer(line, winner, answered=True)
         self._desks.answer(winner)
-        self._end(line, winner.station)
+        self._end(line, winner.seat.counselor.station)
         self._clock.after(call.talk, partial(self._hang_up, winner, call.talk))
         for desk in offer:
             if desk is not winner:
@@ -256,8 +272,10 @@ class _Day:
         self._watch.offer_ended(desk.station, line.waiting.topic, answered, self._clock.at)
 
     def _conditions(self, call: WaitingCall) -> Conditions:
-        watch = self._watch
-        return Conditions(watch.weak(call.topic), watch.dead(call.topic), self._home_wait)
+        watch, floor = self._watch, self._floor
+        return Conditions(
+            watch.weak(call.topic), watch.dead(call.topic), self._home_wait, floor.spares
+        )
 
     def _home_wait(self, call: WaitingCall) -> float | None:
         if not self._talks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
@@ -47,7 +47,8 @@ class Desk:
 
 
 class Desks:
-    """:param freed: told of each station where somebody has become available.
+    """:param freed: told of each station where somebody has become available. `place_of`: where
+    the policy puts people of a station.
     `return_after_miss`: mean seconds until somebody paused for not answering logs in again.
     """
 
@@ -57,6 +58,7 @@ class Desks:
         clock: Clock,
         habits_of: Callable[[str], Habits],
         freed: Callable[[str], None],
+        place_of: Callable[[str], str],
         return_after_miss: float,
         seed: str,
     ) -> None:
@@ -64,6 +66,7 @@ class Desks:
         self._clock = clock
         self._habits_of = habits_of
         self._freed = freed
+        self._place_of = place_of
         self._return_after_miss = return_after_miss
         self._seed = seed
         self._desks: dict[str, Desk] = {}
@@ -76,7 +79,10 @@ class Desks:
         """People of one station come."""
         station = ""
         for seat in seats:
-            person = Person(seat.counselor, State.AVAILABLE, None, None, self._clock.at, 0)
+            counselor = seat.counselor
+            if (place := self._place_of(counselor.station)) != counselor.station:
+                counselor = replace(counselor, station=place)
+            person = Person(counselor, State.AVAILABLE, None, None, self._clock.at, 0)
             desk = Desk(seat, person)
             station = desk.station
             self._desks[desk.id] = desk

@@ -44,7 +44,7 @@ class _Shift:
                 yield hour
 
 
-def draw_scenario(profile: Profile, day: date, wrap_up_seconds: float, seed: int) -> Scenario:
+def draw_scenario(profile: Profile, day: date, seed: int, wrap_up_seconds: float) -> Scenario:
     """A day of the profile as this seed has it. `wrap_up_seconds`: counted as load where the
     profile says how many people a load needs."""
     file = profile.file

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from agents.presence import Person
+from routing.simulation.policy import Policy
+from routing.simulation.scenario import Scenario
 
 ASSESS_SECONDS = 15.0
 
@@ -34,9 +35,6 @@ class Watch(Protocol):
     ) -> None:
         """A call of `home` was answered after so many seconds, or abandoned: `answering` None."""
 
-    def people_changed(self, station: str, people: Iterable[Person], at: datetime) -> None:
-        """Who is there now."""
-
     def assess(self, seconds: float, at: datetime) -> Sequence[StateChange]:
         """To be called every ASSESS_SECONDS; what has changed."""
 
@@ -56,9 +54,6 @@ class Nobody:
     ) -> None:
         pass
 
-    def people_changed(self, station: str, people: Iterable[Person], at: datetime) -> None:
-        pass
-
     def assess(self, seconds: float, at: datetime) -> Sequence[StateChange]:
         return ()
 
@@ -67,3 +62,7 @@ class Nobody:
 
     def dead(self, topic: str) -> frozenset[str]:
         return frozenset()
+
+
+def watch_for(policy: Policy, scenario: Scenario) -> Watch:
+    return Nobody()
