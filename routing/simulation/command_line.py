@@ -19,7 +19,7 @@ from config.settings import CONFIG, Settings
 from routing.simulation.policy import Policy
 from routing.simulation.profile import Profile
 from routing.simulation.staff import draw_scenario
-from routing.simulation.table import tables
+from routing.simulation.table import sheets
 from routing.simulation.trial import run_trial
 from routing.stations import NATION, Stations
 
@@ -105,8 +105,14 @@ def simulate(
         trial = run_trial(scenario_of, policies, first.date(), days, seeds, lambda: bar.update(1))
     names = {centre: stations.name(centre) for centre in profile.centres}
     console = Console(width=None if sys.stdout.isatty() else 160)
-    for table in tables(trial, names):
-        console.print(table)
+    for sheet in sheets(trial, names):
+        console.print(sheet.for_terminal())
+    if out is not None:
+        # Half a second to import: no other command shall wait for it.
+        from routing.simulation.report import PAGE, write_report
+
+        write_report(trial, names, stations.name, profile_file.name, out)
+        click.echo(f"{out / PAGE}")
 
 
 def _policy_file(name: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
@@ -35,6 +35,11 @@ class Row:
         return text
 
 
+OF_BOUND = Row(
+    "15 秒接通率占上界 %",
+    "answered within 15 s, of what the bound answers %",
+    lambda measures: measures.answered_in_time,
+)
 IN_TIME = Row("15 秒接通率 %", "answered within 15 s %", lambda m: m.answered_in_time)
 ROWS = (
     Row("来电", "offered", lambda m: m.offered, percent=False, plain=True),
@@ -62,70 +67,57 @@ def centre_row(centre: str, name: str) -> Row:
     )
 
 
-def rows(trial: Trial, names: dict[str, str]) -> Iterator[tuple[Row, list[Estimate]]]:
-    """Every row with each policy's estimate. `names`: the centres', by id."""
-    centres = [centre_row(centre, name) for centre, name in names.items()]
-    for row in (*ROWS, *centres):
-        yield row, [Estimate.of(_values(trial, policy, row)) for policy in trial.policies]
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table ready to be shown: each row with a text for each policy."""
+
+    zh: str
+    en: str
+    policies: Sequence[Policy]
+    rows: Sequence[tuple[Row, Sequence[str]]]
+
+    def for_terminal(self) -> Table:
+        table = Table("", title=f"{self.zh} {self.en}")
+        for policy in self.policies:
+            table.add_column(f"{policy.name.zh_cn}\n{policy.name.en}", justify="right")
+        for row, shown in self.rows:
+            table.add_row(f"{row.zh}\n{row.en}", *shown)
+        return table
 
 
-def differences(trial: Trial, names: dict[str, str]) -> Iterator[tuple[Row, list[Estimate]]]:
-    """The shares of each later policy less those of the first, on the same seeds."""
-    base, *others = trial.policies
-    centres = [centre_row(centre, name) for centre, name in names.items()]
-    for row in (*ROWS, *centres):
-        if row.percent and others:
-            of_base = _values(trial, base, row)
-            yield row, [paired(_values(trial, policy, row), of_base) for policy in others]
-
-
-def of_bound(trial: Trial) -> list[tuple[Policy, Estimate]]:
-    """Answered within the service level as a share of what the bound answers, seed by seed."""
-    bound = next((policy for policy in trial.policies if policy.reach == "pool"), None)
-    if bound is None:
-        return []
-    best = _values(trial, bound, IN_TIME)
-    return [
-        (
-            policy,
-            Estimate.of(
-                [
-                    one / most if most else 1.0
-                    for one, most in zip(_values(trial, policy, IN_TIME), best, strict=True)
-                ]
-            ),
-        )
-        for policy in trial.policies
-        if policy is not bound
+def sheets(trial: Trial, centres: Mapping[str, str]) -> Iterator[Sheet]:
+    """The measures, the differences from the first policy on the same seeds, and shares of the
+    bound. `centres`: names by id."""
+    all_rows = [*ROWS, *(centre_row(centre, name) for centre, name in centres.items())]
+    first, *others = trial.policies
+    found = [
+        (row, [row.shown(Estimate.of(_values(trial, policy, row))) for policy in trial.policies])
+        for row in all_rows
     ]
+    yield Sheet("结果", "Results", trial.policies, found)
+    if others:
+        less = [
+            (row, [row.shown(_difference(trial, policy, first, row), True) for policy in others])
+            for row in all_rows
+            if row.percent
+        ]
+        zh, en = f"与“{first.name.zh_cn}”之差,百分点", f"Less {first.name.en}, points"
+        yield Sheet(zh, en, others, less)
+    bound = next((policy for policy in trial.policies if policy.reach == "pool"), None)
+    if bound is not None and others:
+        below = [policy for policy in trial.policies if policy is not bound]
+        shares = [OF_BOUND.shown(_ratio(trial, policy, bound, IN_TIME)) for policy in below]
+        yield Sheet("与上界相比", "Beside the bound", below, [(OF_BOUND, shares)])
 
 
-def tables(trial: Trial, names: dict[str, str]) -> Iterator[Table]:
-    """For a terminal."""
-    yield _table("", trial.policies, rows(trial, names), signed=False)
-    if len(trial.policies) > 1:
-        base, *others = trial.policies
-        title = f"与 {base.name.zh_cn} 之差(百分点) / less {base.name.en}, points"
-        yield _table(title, others, differences(trial, names), signed=True)
-    if bound := of_bound(trial):
-        row = Row("占上界 %", "of the bound %", lambda m: 0.0)
-        policies = [policy for policy, _ in bound]
-        found = [(row, [estimate for _, estimate in bound])]
-        yield _table("", policies, found, signed=False)
+def _difference(trial: Trial, policy: Policy, first: Policy, row: Row) -> Estimate:
+    return paired(_values(trial, policy, row), _values(trial, first, row))
 
 
-def _table(
-    title: str,
-    policies: Sequence[Policy],
-    found: Sequence[tuple[Row, list[Estimate]]] | Iterator[tuple[Row, list[Estimate]]],
-    signed: bool,
-) -> Table:
-    table = Table("", title=title or None)
-    for policy in policies:
-        table.add_column(f"{policy.name.zh_cn}\n{policy.name.en}", justify="right")
-    for row, estimates in found:
-        table.add_row(f"{row.zh}\n{row.en}", *(row.shown(e, signed) for e in estimates))
-    return table
+def _ratio(trial: Trial, policy: Policy, bound: Policy, row: Row) -> Estimate:
+    best = _values(trial, bound, row)
+    ours = _values(trial, policy, row)
+    return Estimate.of([one / most if most else 1.0 for one, most in zip(ours, best, strict=True)])
 
 
 def _values(trial: Trial, policy: Policy, row: Row) -> list[float]:
