@@ -7,11 +7,12 @@ that their station may serve, so neither looks at the nation.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agents.counselor import State
 from agents.presence import Person
@@ -44,7 +45,8 @@ class Floor:
         self._present: dict[str, dict[str, Person]] = defaultdict(dict)
         self._free: dict[str, dict[str, Person]] = defaultdict(dict)
         self._calls: dict[str, WaitingCall] = {}
-        self._waiting_at: Counter[str] = Counter()
+        self._places: dict[str, list[Place]] = defaultdict(list)
+        """By home, the places of all who wait, in order."""
         self._lines: dict[str, list[Entry]] = defaultdict(list)
         """By station, a heap of the calls that it may serve; who has left is passed over."""
 
@@ -64,18 +66,19 @@ class Floor:
         self._free[station].pop(who, None)
 
     def wait(self, call: WaitingCall) -> None:
-        """A call waits."""
+        """A call waits; one that was rung in vain comes back to its place."""
         self._calls[call.call_id] = call
-        self._waiting_at[call.home] += 1
-        entry = Entry(-call.priority, call.enqueued_at, call.call_id, call)
+        place = _place(call)
+        insort(self._places[call.home], place)
         for station in self._rules[call.home].tier_of:
-            heappush(self._lines[station], entry)
+            heappush(self._lines[station], Entry(place, call))
 
     def leave(self, call_id: str) -> None:
         """It waits no more."""
         call = self._calls.pop(call_id, None)
         if call is not None:
-            self._waiting_at[call.home] -= 1
+            places = self._places[call.home]
+            del places[bisect_left(places, _place(call))]
 
     def free_at(self, station: str) -> Iterable[Person]:
         return self._free[station].values()
@@ -113,7 +116,7 @@ class Floor:
         try:
             while line:
                 entry = heappop(line)
-                if self._calls.get(entry.call_id) is not entry.call:
+                if self._calls.get(entry.call.call_id) is not entry.call:
                     continue
                 tried.append(entry)
                 if in_vain.knows(entry.call, at):
@@ -136,14 +139,15 @@ class Floor:
     def expected_wait(
         self, call: WaitingCall, handling_seconds: float, at: datetime
     ) -> float | None:
-        """Seconds until home has somebody free for a call that isn't waiting yet; None where nobody
-        there could ever take it."""
+        """Seconds until home has somebody free for a call, after those who are before it there;
+        None where nobody there could ever take it."""
         staffed = sum(
             1 for _ in could_serve(call, self.present_at(call.home), self._rules[call.home], at)
         )
         if not staffed:
             return None
-        return (1 + self._waiting_at[call.home]) * handling_seconds / staffed
+        ahead = bisect_left(self._places[call.home], _place(call))
+        return (1 + ahead) * handling_seconds / staffed
 
     def _know_everybody(self) -> None:
         if self._load is not None:
@@ -152,13 +156,22 @@ class Floor:
                 self._present[person.counselor.station].setdefault(person.counselor.id, person)
 
 
-class Entry(NamedTuple):
-    """A call's place: by priority, then by time of coming."""
+Place = tuple[int, datetime, str]
+"""By priority, then by time of coming."""
 
-    behind: int
-    enqueued_at: datetime
-    call_id: str
+
+def _place(call: WaitingCall) -> Place:
+    return -call.priority, call.enqueued_at, call.call_id
+
+
+class Entry(NamedTuple):
+    """A call in a line. One that left and came back stands there twice, at the same place."""
+
+    place: Place
     call: WaitingCall
+
+    def __lt__(self, other: tuple[Any, ...]) -> bool:
+        return bool(self.place < other[0])
 
 
 class InVain:
