@@ -35,8 +35,8 @@ from ivr.simulated_call import simulated_call
 from ivr.simulator import Line as Said
 from ivr.twilio.command_line import twilio
 from routing.command_line import route, stations
-from stats.command_line import staffing
 from routing.simulation.command_line import simulate
+from stats.command_line import staffing
 from workorders.command_line import workorders
 from workorders.keys import KeysUnusable
 

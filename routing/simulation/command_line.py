@@ -6,7 +6,7 @@ The context's object carries `settings`, and `store` for a replay.
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -18,13 +18,15 @@ from config.database import Store
 from config.settings import CONFIG, Settings
 from routing.simulation.policy import Policy
 from routing.simulation.profile import Profile
+from routing.simulation.replay import Replay, logged_calls
 from routing.simulation.staff import draw_scenario
 from routing.simulation.table import sheets
-from routing.simulation.trial import run_trial
+from routing.simulation.trial import ScenarioOf, run_trial
 from routing.stations import NATION, Stations
 
 PROFILE = CONFIG / "national_profile.yaml"
 POLICIES = CONFIG / "policies"
+A_MONDAY = date(2026, 6, 8)
 SHIPPED = ("local_only", "overflow_30", "app_queue", "ours", "pool")
 
 
@@ -66,9 +68,7 @@ class _Seeds(click.ParamType[tuple[int, ...]]):
     "--date",
     "first",
     type=click.DateTime(["%Y-%m-%d"]),
-    default="2026-06-08",
-    show_default=True,
-    help="The first day.",
+    help=f"The first day; {A_MONDAY}, in a replay the log's first, if not given.",
 )
 @click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True)
 @click.option("--seeds", type=_Seeds(), help="Days drawn; the profile's judging seeds otherwise.")
@@ -81,16 +81,20 @@ class _Seeds(click.ParamType[tuple[int, ...]]):
     help="A policy's file, or the name of a shipped one; differences are from the first.",
 )
 @click.option(
+    "--replay", is_flag=True, help="The log's own calls; of the profile only who is at work."
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Write simulation.html and its pictures into this directory.",
 )
 def simulate(
     profile_file: Path,
-    first: datetime,
+    first: datetime | None,
     days: int,
     seeds: tuple[int, ...] | None,
     chosen: tuple[str, ...],
+    replay: bool,
     out: Path | None,
 ) -> None:
     """Play days of calls through the router and compare policies on them."""
@@ -100,9 +104,21 @@ def simulate(
     policies = [Policy.load(_policy_file(name), stations) for name in chosen]
     seeds = seeds or profile.file.seeds.judging
     wrap_up = float(stations.setting(NATION, "wrap_up_seconds"))
-    scenario_of = partial(draw_scenario, profile, wrap_up_seconds=wrap_up)
+    scenario_of: ScenarioOf
+    if replay:
+        logged = house.store.read(partial(logged_calls, stations=stations))
+        scenario_of = of_log = Replay.of(logged, profile, wrap_up)
+        if not of_log.calls:
+            raise click.ClickException("no call in the log has queued and ended yet")
+        begins = first.date() if first else min(of_log.calls)
+        last = begins + timedelta(days=days - 1)
+        if not any(begins <= day <= last for day in of_log.calls):
+            raise click.ClickException(f"no call in the log queued from {begins} to {last}")
+    else:
+        begins = first.date() if first else A_MONDAY
+        scenario_of = partial(draw_scenario, profile, wrap_up_seconds=wrap_up)
     with click.progressbar(length=days * len(seeds), label="days", file=sys.stderr) as bar:
-        trial = run_trial(scenario_of, policies, first.date(), days, seeds, lambda: bar.update(1))
+        trial = run_trial(scenario_of, policies, begins, days, seeds, lambda: bar.update(1))
     names = {centre: stations.name(centre) for centre in profile.centres}
     console = Console(width=None if sys.stdout.isatty() else 160)
     for sheet in sheets(trial, names):
@@ -111,7 +127,7 @@ def simulate(
         # Half a second to import: no other command shall wait for it.
         from routing.simulation.report import PAGE, write_report
 
-        write_report(trial, names, stations.name, profile_file.name, out)
+        write_report(trial, names, stations.name, "the log" if replay else profile_file.name, out)
         click.echo(f"{out / PAGE}")
 
 
