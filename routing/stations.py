@@ -43,6 +43,36 @@ Widening = Annotated[
 """Seconds after which home, province, covering centres and every centre are asked."""
 
 
+def _down_under_up(thresholds: tuple[float, float]) -> tuple[float, float]:
+    down, up = thresholds
+    if not down < up:
+        raise ValueError(
+            f"weak under {down:g} and strong from {up:g}: write the lower first, or it flaps"
+        )
+    return thresholds
+
+
+def _each_wait_is_longer(seconds: tuple[int, int, int]) -> tuple[int, int, int]:
+    if list(seconds) != sorted(seconds):
+        raise ValueError("after an accepted probe, after a refused one, at most: shortest first")
+    return seconds
+
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+ProbeSeconds = Annotated[int, Field(ge=30, le=3600)]
+
+
+class StandingSeconds(BaseModel):
+    """How long a station stays strong, weak, dead or probing at the least."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    strong: NonNegativeInt
+    weak: NonNegativeInt
+    dead: NonNegativeInt
+    probing: NonNegativeInt
+
+
 class StationSettings(BaseModel):
     """Everything a station can set. The nation sets all of it; the rest inherit."""
 
@@ -63,6 +93,17 @@ class StationSettings(BaseModel):
     reserve_share: Annotated[float, Field(ge=0, lt=1)]
     last_counselor_returns_seconds: PositiveInt
     last_counselor_returns: NonNegativeInt
+    service_level_seconds: PositiveInt
+    short_abandon_seconds: NonNegativeInt
+    strength_thresholds: Annotated[tuple[Share, Share], AfterValidator(_down_under_up)]
+    strength_prior_calls: PositiveInt
+    dead_after_calls: Annotated[int, Field(ge=5)]
+    dead_after_seconds: PositiveInt
+    standing_seconds: StandingSeconds
+    probe_seconds: Annotated[
+        tuple[ProbeSeconds, ProbeSeconds, ProbeSeconds], AfterValidator(_each_wait_is_longer)
+    ]
+    probes_accepted: tuple[PositiveInt, PositiveInt]
 
 
 class _Station(BaseModel):

@@ -152,6 +152,17 @@ def test_the_shipped_stations_are_sound() -> None:
         ("access_mode: city", "access_mode: [", "not YAML"),
         ("name: 全国12355", "name: 12355", 'write it in quotes: "12355"'),
         ("    wrap_up_seconds: 30\n", "", "wrap_up_seconds: missing"),
+        (
+            "strength_thresholds: [0.5, 0.8]",
+            "strength_thresholds: [0.8, 0.5]",
+            "strength_thresholds: weak under 0.8 and strong from 0.5: write the lower first",
+        ),
+        (
+            "probe_seconds: [60, 120,",
+            "probe_seconds: [120, 60,",
+            "probe_seconds: after an accepted",
+        ),
+        ("dead: 120,", "ded: 120,", "unknown key (did you mean dead?)"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(
@@ -161,6 +172,11 @@ def test_a_mistake_is_one_line_with_its_place(
     line = next(line for line in check(directory) if told in line)
     assert "\n" not in line
     assert "stations.yaml:" in line
+
+
+def test_thresholds_the_wrong_way_round_are_told_once(directory: Path) -> None:
+    spoil(directory, "strength_thresholds: [0.5, 0.8]", "strength_thresholds: [0.8, 0.5]")
+    assert len(check(directory)) == 1
 
 
 def test_all_mistakes_come_at_once(directory: Path) -> None:

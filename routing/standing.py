@@ -1,0 +1,355 @@
+"""A station's standing for a topic: strong, weak, dead or probing. Pure: one transition table.
+
+    strong -> weak -> probing -> strong
+    strong | weak -> dead -> probing -> strong
+    probing -> back to where it came from
+
+Down by the figures of both windows (`routing.strength`), up by what happened since: so many calls
+and synthetic probes answered in a row, whatever the week was like. So that it never flaps:
+
+* Weak needs the index and the calls themselves under the lower threshold. A week's mean moves
+  slowly, so whoever lies well above it isn't found under it by chance.
+* Dead needs `dead_calls` callers in a row unanswered, and with the offers that rang in vain more
+  misses than the station's own week makes likely (BY_CHANCE); where nobody is there to ring, the
+  callers alone.
+* Back from dead: somebody accepts `accepted` probes in a row, which a station that answers now
+  and then doesn't; twice as many after each time that probing failed.
+* Back from weak: the same where its week says that it is strong, for then it wasn't weak by
+  chance; else as many in a row as a station at the upper threshold would answer by chance less
+  often than BY_CHANCE.
+* Each state but probing, which any miss ends, lasts its dwell.
+
+Nothing here rings anybody. Dead stations are rung by synthetic probes alone, probing ones also by
+callers for whom the covering centre rings at the same time: no child is a probe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+from routing.strength import (
+    Figures,
+    People,
+    Strength,
+    Trial,
+    answers_beyond_chance,
+    misses_beyond_chance,
+    strength,
+)
+
+LONGEST_OVERRIDE = timedelta(days=7)
+DOUBLINGS = 4
+
+
+class State(StrEnum):
+    STRONG = "strong"
+    WEAK = "weak"
+    """It answers too few: its callers are covered, and it still takes those it can."""
+    DEAD = "dead"
+    """Nobody answers 空号: only synthetic probes ring it."""
+    PROBING = "probing"
+    """It answered its probes: callers ring it again while their covering centre rings too."""
+
+
+class Settings(Protocol):
+    """What thresholds are made of."""
+
+    def setting(self, station_id: str, name: str) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """One station's settings. `down`, `up`: of the index. `prior_calls`: see `routing.strength`.
+    `probe_again`, `probe_first`, `probe_longest`: between synthetic probes, after an accepted one,
+    after the first refused one, at most. `accepted`, `held`: answered in a row until probing, and
+    then until strong. Times other than these in seconds where they say so."""
+
+    down: float
+    up: float
+    prior_calls: float
+    service_level_seconds: int
+    short_abandon_seconds: int
+    dead_calls: int
+    dead_after: timedelta
+    dwell: Mapping[State, timedelta]
+    probe_again: timedelta
+    probe_first: timedelta
+    probe_longest: timedelta
+    accepted: int
+    held: int
+
+    @classmethod
+    def of(cls, settings: Settings, station: str) -> Thresholds:
+        def setting(name: str) -> Any:
+            return settings.setting(station, name)
+
+        down, up = setting("strength_thresholds")
+        again, first, longest = (timedelta(seconds=s) for s in setting("probe_seconds"))
+        accepted, held = setting("probes_accepted")
+        dwell: Iterable[tuple[str, int]] = setting("standing_seconds")
+        return cls(
+            down=down,
+            up=up,
+            prior_calls=setting("strength_prior_calls"),
+            service_level_seconds=setting("service_level_seconds"),
+            short_abandon_seconds=setting("short_abandon_seconds"),
+            dead_calls=setting("dead_after_calls"),
+            dead_after=timedelta(seconds=setting("dead_after_seconds")),
+            dwell={State(name): timedelta(seconds=least) for name, least in dwell},
+            probe_again=again,
+            probe_first=first,
+            probe_longest=longest,
+            accepted=accepted,
+            held=held,
+        )
+
+
+class Run(NamedTuple):
+    """What happened in a row. `answered`: since the last miss and the last change of state.
+    Since anybody answered: `calls` that were not, `offers` that rang in vain, synthetic `probes`
+    that nobody accepted."""
+
+    answered: int = 0
+    calls: int = 0
+    offers: int = 0
+    probes: int = 0
+
+    def then(self, trial: Trial) -> Run:
+        match trial:
+            case Trial.ANSWERED | Trial.HELPED | Trial.ACCEPTED:
+                return Run(answered=self.answered + 1)
+            case Trial.LATE:
+                return Run()
+            case Trial.ABANDONED | Trial.ELSEWHERE:
+                return self._replace(answered=0, calls=self.calls + 1)
+            case Trial.IN_VAIN | Trial.UNREACHABLE:
+                return self._replace(answered=0, offers=self.offers + 1)
+            case Trial.REFUSED:
+                return self._replace(answered=0, probes=self.probes + 1)
+            case Trial.SAYS_NOTHING:
+                return self
+
+    @property
+    def missed(self) -> int:
+        return self.calls + self.offers
+
+
+NOTHING = Run()
+
+
+class Happened(NamedTuple):
+    """A trial and its instant."""
+
+    at: datetime
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A manager's word, which wins until `until`."""
+
+    state: State
+    reason: str
+    by: str
+    until: datetime
+
+    def __post_init__(self) -> None:
+        if self.state is State.PROBING:
+            raise ValueError("a manager says strong, weak or dead: probing is found out")
+        if not self.reason.strip():
+            raise ValueError("an override needs a reason")
+
+    def check(self, at: datetime) -> None:
+        """Raises ValueError where its end isn't within LONGEST_OVERRIDE of `at`."""
+        if self.until <= at:
+            raise ValueError("an override ends in the future")
+        if self.until > at + LONGEST_OVERRIDE:
+            raise ValueError(f"an override ends within {LONGEST_OVERRIDE.days} days")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`state` as measured, since `since`, for `cause`; `before`: the state left last.
+    `empty_since`: nobody has been there since, while somebody is planned. `probed_at`: the last
+    synthetic probe, and `relapses`: how often probing failed, since it was strong."""
+
+    state: State = State.STRONG
+    since: datetime | None = None
+    cause: str = ""
+    before: State = State.STRONG
+    run: Run = NOTHING
+    empty_since: datetime | None = None
+    probed_at: datetime | None = None
+    relapses: int = 0
+    override: Override | None = None
+
+    def in_force(self, at: datetime) -> State:
+        """What routing goes by."""
+        if self.override is not None and at < self.override.until:
+            return self.override.state
+        return self.state
+
+
+class _Moment(NamedTuple):
+    standing: Standing
+    strength: Strength
+    thresholds: Thresholds
+    at: datetime
+
+
+Rule = Callable[[_Moment], str | None]
+"""Why the state is left now; None: it isn't."""
+
+
+def advance(
+    standing: Standing,
+    figures: Figures,
+    happened: Iterable[Happened],
+    at: datetime,
+    thresholds: Thresholds,
+) -> Standing:
+    """The standing after what `happened` since it was last advanced, synthetic probes among it.
+
+    At most one change of state at a time; `cause` then says why. A station never seen before has
+    `since` None: it may change at once.
+    """
+    standing = _after(standing, happened)
+    empty = figures.people.planned > 0 and figures.people.there == 0
+    standing = replace(standing, empty_since=(standing.empty_since or at) if empty else None)
+    moment = _Moment(standing, strength(figures, thresholds.prior_calls), thresholds, at)
+    for rule, state in TRANSITIONS[standing.state]:
+        cause = rule(moment)
+        if cause is not None:
+            to = standing.before if state is None else state
+            return _changed(standing, to, cause, at)
+    return standing
+
+
+def probe_due(standing: Standing, people: People, thresholds: Thresholds) -> datetime | None:
+    """When the next synthetic probe of a station is due; None: not now.
+
+    Somebody who became available since the last one is asked at once. Only people who logged in
+    can accept.
+    """
+    if standing.state is State.STRONG or standing.since is None or not people.logged_in:
+        return None
+    last = standing.probed_at or standing.since
+    if standing.state is State.WEAK:
+        # It is alive: its own calls tell more.
+        wait = thresholds.probe_longest
+    elif standing.probed_at is not None and not standing.run.probes:
+        wait = thresholds.probe_again
+    else:
+        doubled = thresholds.probe_first * 2 ** min(max(0, standing.run.probes - 1), DOUBLINGS)
+        wait = min(doubled, thresholds.probe_longest)
+    due = last + wait
+    if people.arrived_at is not None and people.arrived_at > last:
+        due = min(due, max(people.arrived_at, last + thresholds.probe_again))
+    return due
+
+
+def _after(standing: Standing, happened: Iterable[Happened]) -> Standing:
+    run, probed_at = standing.run, standing.probed_at
+    for at, trial in sorted(happened):
+        run = run.then(trial)
+        if trial in (Trial.ACCEPTED, Trial.REFUSED):
+            probed_at = at
+    return replace(standing, run=run, probed_at=probed_at)
+
+
+def _changed(standing: Standing, to: State, cause: str, at: datetime) -> Standing:
+    changed = replace(standing, state=to, since=at, cause=cause, before=standing.state)
+    if to is State.STRONG:
+        return replace(changed, run=NOTHING, probed_at=None, relapses=0)
+    relapses = standing.relapses + (standing.state is State.PROBING)
+    return replace(changed, run=standing.run._replace(answered=0), relapses=relapses)
+
+
+def _dwelt(moment: _Moment) -> bool:
+    since = moment.standing.since
+    return since is None or moment.at - since >= moment.thresholds.dwell[moment.standing.state]
+
+
+def _nobody_answers(moment: _Moment) -> str | None:
+    standing, thresholds = moment.standing, moment.thresholds
+    run, people = standing.run, moment.strength.figures.people
+    if people.talking:
+        return None
+    empty = moment.at - (standing.empty_since or moment.at)
+    if run.calls and empty >= thresholds.dead_after:
+        return f"nobody there of {people.planned} planned, {run.calls} calls unanswered"
+    if run.calls < thresholds.dead_calls:
+        return None
+    if not people.there:
+        return f"nobody there, {run.calls} calls in a row unanswered"
+    # A strong station's run is held against the week before it; a weak one has had its chance.
+    aside = run.missed if standing.state is State.STRONG else 0
+    slow = moment.strength.figures.slow
+    if run.missed >= misses_beyond_chance(slow, aside, thresholds.prior_calls):
+        return f"{run.calls} calls and {run.offers} offers in a row unanswered"
+    return None
+
+
+def _answers_too_few(moment: _Moment) -> str | None:
+    thresholds, found = moment.thresholds, moment.strength
+    fast, slow = found.figures.fast, found.figures.slow
+    seen = fast if fast.trials >= thresholds.dead_calls else slow
+    enough = seen.trials >= thresholds.dead_calls
+    few = enough and seen.good < thresholds.down * seen.trials
+    if few and found.index < thresholds.down:
+        return f"index {found.index:.2f} is under {thresholds.down:g}"
+    return None
+
+
+def _first_dwelt(rule: Rule) -> Rule:
+    return lambda moment: rule(moment) if _dwelt(moment) else None
+
+
+def _accepts(moment: _Moment) -> str | None:
+    doubled = 2 ** min(moment.standing.relapses, DOUBLINGS)
+    return _in_a_row(moment, moment.thresholds.accepted * doubled)
+
+
+def _answers_again(moment: _Moment) -> str | None:
+    up = moment.thresholds.up
+    if moment.strength.week < up and moment.standing.run.answered < answers_beyond_chance(up):
+        return None
+    return _accepts(moment)
+
+
+def _holds(moment: _Moment) -> str | None:
+    return _in_a_row(moment, moment.thresholds.held)
+
+
+def _in_a_row(moment: _Moment, needed: int) -> str | None:
+    answered = moment.standing.run.answered
+    return f"{answered} answered in a row" if answered >= needed else None
+
+
+def _misses_again(moment: _Moment) -> str | None:
+    run = moment.standing.run
+    if run.probes:
+        return "a probe was not accepted"
+    return "a call was not answered" if run.missed else None
+
+
+TRANSITIONS: Mapping[State, tuple[tuple[Rule, State | None], ...]] = {
+    State.STRONG: (
+        (_first_dwelt(_nobody_answers), State.DEAD),
+        (_first_dwelt(_answers_too_few), State.WEAK),
+    ),
+    State.WEAK: (
+        (_nobody_answers, State.DEAD),
+        (_first_dwelt(_answers_again), State.PROBING),
+    ),
+    State.DEAD: ((_first_dwelt(_accepts), State.PROBING),),
+    State.PROBING: (
+        (_misses_again, None),
+        (_first_dwelt(_holds), State.STRONG),
+    ),
+}
+"""Which rules may end a state, the first to hold wins; None: to where it came from."""
