@@ -18,10 +18,20 @@ from routing.simulation.policy import Policy
 from routing.simulation.profile import Profile
 from routing.simulation.scenario import Scenario
 from routing.simulation.staff import draw_scenario
-from routing.simulation.watch import watch_for
+from routing.simulation.trial import play_watched
+from routing.simulation.watch import Nobody
 from routing.stations import Stations
 from stats.erlang import abandoned_a, answered_within_a, answered_within_c
-from tests.simulated_days import CENTRE, PATIENT, exponential, incoming, policy, scenario, seat
+from tests.simulated_days import (
+    CENTRE,
+    HOME,
+    PATIENT,
+    exponential,
+    incoming,
+    policy,
+    scenario,
+    seat,
+)
 
 CONFIG = Path("config")
 MONDAY = date(2026, 6, 8)
@@ -44,12 +54,12 @@ def quiet(stations: Stations, tmp_path_factory: pytest.TempPathFactory) -> Scena
 
 
 def played(day: Scenario, by: Policy) -> dict[int, Served]:
-    found = play(day, by, watch_for(by, day)).served
+    found = play(day, by, Nobody()).served
     return {served.call.number: served for served in found}
 
 
 def measured(day: Scenario, by: Policy) -> Measures:
-    return Measures.of(play(day, by, watch_for(by, day)))
+    return Measures.of(play(day, by, Nobody()))
 
 
 def test_agrees_with_erlang_c(stations: Stations, tmp_path: Path) -> None:
@@ -136,7 +146,7 @@ def test_every_call_is_answered_or_abandoned_once_by_every_policy(
     stations: Stations, quiet: Scenario, name: str
 ) -> None:
     by = Policy.load(POLICIES / f"{name}.yaml", stations)
-    found = play(quiet, by, watch_for(by, quiet)).served
+    found = play_watched(lambda _day, _seed: quiet, by, MONDAY, 1, warm_up=0).served
     assert Counter(served.call for served in found) == Counter(quiet.calls)
     for served in found:
         assert 0 <= served.waited <= served.call.patience + 1e-6
@@ -146,7 +156,25 @@ def test_every_call_is_answered_or_abandoned_once_by_every_policy(
 
 def test_the_same_seed_is_the_same_day(stations: Stations, quiet: Scenario) -> None:
     by = Policy.load(POLICIES / "ours.yaml", stations)
-    assert played(quiet, by) == played(quiet, by)
+    one, again = (
+        play_watched(lambda _day, _seed: quiet, by, MONDAY, 1, warm_up=0) for _ in range(2)
+    )
+    assert one.served == again.served
+    assert one.changes == again.changes
+
+
+def test_a_dead_home_is_found_and_its_callers_are_covered(
+    stations: Stations, tmp_path: Path
+) -> None:
+    """Somebody is logged in at home, who never answers."""
+    calls = [incoming(number, 300.0 * number) for number in range(1, 30)]
+    day = scenario(calls, [seat("a", answers=0.0), seat("b", CENTRE)])
+    by = policy(stations, tmp_path, "strength: true\n")
+    found = play_watched(lambda _day, _seed: day, by, MONDAY, 1, warm_up=0)
+    assert {change.state for change in found.changes if change.station == HOME} <= {"weak", "dead"}
+    late = [served for served in found.served if served.call.number > 20]
+    assert [(served.station, served.offers) for served in late] == [(CENTRE, 1)] * len(late)
+    assert found.changes[0].why
 
 
 def test_weak_stations_change_nobody_else(stations: Stations) -> None:

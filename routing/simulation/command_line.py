@@ -81,6 +81,13 @@ class _Seeds(click.ParamType[tuple[int, ...]]):
     help="A policy's file, or the name of a shipped one; differences are from the first.",
 )
 @click.option(
+    "--warm-up",
+    type=click.IntRange(0, 7),
+    default=1,
+    show_default=True,
+    help="Days played and not counted before each, so that stations are known as on any day.",
+)
+@click.option(
     "--replay", is_flag=True, help="The log's own calls; of the profile only who is at work."
 )
 @click.option(
@@ -94,6 +101,7 @@ def simulate(
     days: int,
     seeds: tuple[int, ...] | None,
     chosen: tuple[str, ...],
+    warm_up: int,
     replay: bool,
     out: Path | None,
 ) -> None:
@@ -118,7 +126,9 @@ def simulate(
         begins = first.date() if first else A_MONDAY
         scenario_of = partial(draw_scenario, profile, wrap_up_seconds=wrap_up)
     with click.progressbar(length=days * len(seeds), label="days", file=sys.stderr) as bar:
-        trial = run_trial(scenario_of, policies, begins, days, seeds, lambda: bar.update(1))
+        trial = run_trial(
+            scenario_of, policies, begins, days, seeds, warm_up, lambda: bar.update(1)
+        )
     names = {centre: stations.name(centre) for centre in profile.centres}
     console = Console(width=None if sys.stdout.isatty() else 160)
     for sheet in sheets(trial, names):

@@ -250,7 +250,9 @@ class _Day:
         del self._lines[line.waiting.call_id]
         self._served.append(served)
         home, topic = line.waiting.home, line.waiting.topic
-        self._watch.call_ended(home, topic, station, served.waited, self._clock.at)
+        self._watch.call_ended(
+            home, topic, station, served.waited, served.free_at_home, self._clock.at
+        )
 
     def _freed(self, station: str) -> None:
         """Somebody there can take a call."""
@@ -260,7 +262,7 @@ class _Day:
             self._ring(self._lines[call.call_id], choice)
 
     def _assess(self) -> None:
-        changes = self._watch.assess(self._clock.now, self._clock.at)
+        changes = self._watch.assess(self._clock.now, self._clock.at, self._desks.of)
         self._changes += changes
         changed = {change.station for change in changes}
         for line in list(self._lines.values()) if changed else ():
@@ -269,7 +271,8 @@ class _Day:
         self._clock.after(ASSESS_SECONDS, self._assess)
 
     def _tell_offer(self, line: _Line, desk: Desk, answered: bool) -> None:
-        self._watch.offer_ended(desk.station, line.waiting.topic, answered, self._clock.at)
+        waiting = line.waiting
+        self._watch.offer_ended(desk.station, waiting.home, waiting.topic, answered, self._clock.at)
 
     def _conditions(self, call: WaitingCall) -> Conditions:
         watch, floor = self._watch, self._floor

@@ -75,6 +75,10 @@ class Desks:
     def __getitem__(self, person: Person) -> Desk:
         return self._desks[person.counselor.id]
 
+    def of(self, station: str) -> Iterable[Desk]:
+        """Whoever is at work there."""
+        return self._colleagues.get(station, {}).values()
+
     def begin_shift(self, seats: Iterable[Seat]) -> None:
         """People of one station come."""
         station = ""

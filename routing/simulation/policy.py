@@ -77,3 +77,6 @@ class Policy:
         if name in self._settings:
             return self._settings[name]
         return self._stations.setting(station_id, name)
+
+    def parent(self, station_id: str) -> str | None:
+        return self._stations.parent(station_id)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from routing.simulation.policy import Policy
-from routing.simulation.scenario import Scenario
+from routing.simulation.desks import Desk
 
 ASSESS_SECONDS = 15.0
+
+DesksOf = Callable[[str], Iterable[Desk]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +22,27 @@ class StateChange:
     station: str
     topic: str
     state: str
-    why: str = ""
+    why: str
 
 
 class Watch(Protocol):
-    """Times are instants; stations are homes of calls and of people."""
-
-    def offer_ended(self, station: str, topic: str, answered: bool, at: datetime) -> None:
-        """A counselor of `station` was rung, and answered or didn't."""
+    def offer_ended(
+        self, station: str, home: str, topic: str, answered: bool, at: datetime
+    ) -> None:
+        """A counselor of `station` was rung for a call of `home`, and answered or didn't."""
 
     def call_ended(
-        self, home: str, topic: str, answering: str | None, waited: float, at: datetime
+        self,
+        home: str,
+        topic: str,
+        answering: str | None,
+        waited: float,
+        free_at_home: bool,
+        at: datetime,
     ) -> None:
         """A call of `home` was answered after so many seconds, or abandoned: `answering` None."""
 
-    def assess(self, seconds: float, at: datetime) -> Sequence[StateChange]:
+    def assess(self, seconds: float, at: datetime, desks_of: DesksOf) -> Sequence[StateChange]:
         """To be called every ASSESS_SECONDS; what has changed."""
 
     def weak(self, topic: str) -> frozenset[str]: ...
@@ -46,15 +53,23 @@ class Watch(Protocol):
 class Nobody:
     """Nobody watches: every station is taken for strong."""
 
-    def offer_ended(self, station: str, topic: str, answered: bool, at: datetime) -> None:
-        pass
-
-    def call_ended(
-        self, home: str, topic: str, answering: str | None, waited: float, at: datetime
+    def offer_ended(
+        self, station: str, home: str, topic: str, answered: bool, at: datetime
     ) -> None:
         pass
 
-    def assess(self, seconds: float, at: datetime) -> Sequence[StateChange]:
+    def call_ended(
+        self,
+        home: str,
+        topic: str,
+        answering: str | None,
+        waited: float,
+        free_at_home: bool,
+        at: datetime,
+    ) -> None:
+        pass
+
+    def assess(self, seconds: float, at: datetime, desks_of: DesksOf) -> Sequence[StateChange]:
         return ()
 
     def weak(self, topic: str) -> frozenset[str]:
@@ -62,7 +77,3 @@ class Nobody:
 
     def dead(self, topic: str) -> frozenset[str]:
         return frozenset()
-
-
-def watch_for(policy: Policy, scenario: Scenario) -> Watch:
-    return Nobody()
