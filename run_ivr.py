@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO, cast
-from zoneinfo import ZoneInfo
 
 import click
 import structlog
@@ -19,6 +18,7 @@ from agents.command_line import counselors
 from callflows.errors import FlowErrors
 from callflows.events import DialResult
 from config.database import StoreUnavailable
+from config.instants import When
 from config.settings import CONFIG, Settings, SettingsError
 from config.yaml_file import ConfigErrors
 from ivr.asterisk.command_line import asterisk
@@ -36,28 +36,13 @@ from ivr.simulator import Line as Said
 from ivr.twilio.command_line import twilio
 from routing.command_line import route, stations
 from routing.simulation.command_line import simulate
+from routing.strength_command_line import strength
 from stats.command_line import staffing
 from workorders.command_line import workorders
 from workorders.keys import KeysUnusable
 
 DEMO = CONFIG / "demo"
-PEOPLE_TIME = ZoneInfo("Asia/Shanghai")
 SIMULATED_RESULTS = [result for result in DialResult if result is not DialResult.ABANDONED]
-
-
-class When(click.ParamType[datetime]):
-    """An instant as people write it; without a zone it is Shanghai's."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time: write 2026-06-07T21:00+08:00", param, ctx)
-        return (at if at.tzinfo else at.replace(tzinfo=PEOPLE_TIME)).astimezone(UTC)
 
 
 class Dials(click.ParamType[list[DialResult]]):
@@ -93,6 +78,7 @@ main.add_command(route)
 main.add_command(staffing)
 main.add_command(simulate)
 main.add_command(stations)
+main.add_command(strength)
 main.add_command(twilio)
 main.add_command(workorders)
 

@@ -110,6 +110,10 @@ class Shifts:
     def on_duty(self, counselor_id: str, at: datetime) -> bool:
         return self.shift_of(counselor_id, at) is not None
 
+    def planned(self, at: datetime) -> frozenset[str]:
+        """Whoever has a shift now."""
+        return frozenset(who for who in self._by_counselor if self.on_duty(who, at))
+
     def off_duty(self, at: datetime) -> list[str]:
         """Whoever has shifts, and none now. Who has none at all is left out."""
         return [who for who in self._by_counselor if not self.on_duty(who, at)]

@@ -9,6 +9,8 @@ TABLE_MODULES = (
     "workorders.guards",
     "routing.waiting",
     "routing.offers",
+    "routing.trials",
+    "routing.standings",
     "ivr.publications",
     "ivr.sessions",
     "ivr.placed_calls",

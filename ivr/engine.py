@@ -29,6 +29,7 @@ from ivr.sessions import node_of
 from ivr.transaction import Woken
 from ivr.twilio.calls import CARRIER as TWILIO
 from ivr.twilio.carrier import TwilioCarrier
+from routing.assessment import Assessment
 from workorders.seals import SealFileDiffers, seal_minute
 
 log = structlog.get_logger()
@@ -96,6 +97,7 @@ class Engine:
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._shifts = _shifts(assembly)
         self._shifts_seen = now()
+        self._assessment = Assessment(assembly.stations)
 
     def start(self) -> None:
         """Take up what the former engine left, then serve. Whoever is answered a ping may send
@@ -104,6 +106,7 @@ class Engine:
             (self._tick, 1),
             (self._seal, 60),
             (self._end_shifts, 60),
+            (self._reassess, 15),
         ]
         for carrier in self._carriers.values():
             carrier.start()
@@ -194,6 +197,19 @@ class Engine:
             )
             self._assembly.release_handlers(shifts, until)
         self._shifts_seen = until
+
+    def _reassess(self) -> None:
+        """How strong each station is; what changed is told once it is committed."""
+        at = now()
+        planned = self._shifts.planned(at) if self._shifts is not None else frozenset[str]()
+        changes = self._assembly.store.write(
+            lambda connection: self._assessment.reassess(connection, planned, at)
+        )
+        for change in changes:
+            log.warning(
+                "standing_changed", change=change.id, station=change.station, topic=change.topic,
+                before=change.from_state, after=change.to_state, cause=change.cause,
+            )  # fmt: skip
 
 
 def _shifts(assembly: Assembly) -> Shifts | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from agents.shifts import Shifts
 from config.database import Store
 from config.settings import Settings
 from ivr.assembly import Assembly
@@ -34,9 +35,14 @@ class Rooms:
     def stations(self) -> Stations:
         return self.assembly.stations
 
+    @property
+    def shifts(self) -> Shifts:
+        """Raises ConfigErrors."""
+        return self.assembly.shifts()
+
     def duty_lead(self, station: str) -> str | None:
         """Raises ConfigErrors."""
-        return self.assembly.duty_lead(self.assembly.shifts(), station)
+        return self.assembly.duty_lead(self.shifts, station)
 
     def close(self) -> None:
         if "assembly" in self.__dict__:

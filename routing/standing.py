@@ -174,8 +174,9 @@ class Override:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`state` as measured, since `since`, for `cause`; `before`: the state left last.
-    `empty_since`: nobody has been there since, while somebody is planned. `probed_at`: the last
-    synthetic probe, and `relapses`: how often probing failed, since it was strong."""
+    `empty_since`: nobody has been there since, while somebody is planned. Since it was strong:
+    `probed_at`, the last synthetic probe, and `relapses`, how often probing failed. `change_id`:
+    the recorded change in force, for the orders that are routed by it."""
 
     state: State = State.STRONG
     since: datetime | None = None
@@ -186,6 +187,7 @@ class Standing:
     probed_at: datetime | None = None
     relapses: int = 0
     override: Override | None = None
+    change_id: int | None = None
 
     def in_force(self, at: datetime) -> State:
         """What routing goes by."""

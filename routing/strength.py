@@ -49,7 +49,7 @@ class Trial(StrEnum):
     ABANDONED = "abandoned"
     """Left unanswered, later than a short abandon."""
     ELSEWHERE = "elsewhere"
-    """Answered by another station, while nobody was free at this one."""
+    """Answered by another station, while nobody at this one was free or talking."""
     HELPED = "helped"
     """Another station's caller, answered by this one's counselor."""
     IN_VAIN = "in_vain"
@@ -61,7 +61,8 @@ class Trial(StrEnum):
     REFUSED = "refused"
     """A synthetic probe that nobody accepted."""
     SAYS_NOTHING = "says_nothing"
-    """Seen, and no sign either way: a short abandon, a closed station, a call kept from it."""
+    """Seen, and no sign either way: a short abandon, a closed station, a call kept from it, or
+    passed on while its people talked. Load is no weakness: the router's overflow is for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,8 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is known of a station for a topic. `fast` and `slow`: its windows; `parent_rate`: what
-    its parent answers, shrunk."""
+    """What is known of a station for a topic. `fast` and `slow`: its windows, both only since it
+    was last found strong again; `parent_rate`: what its parent answers, shrunk."""
 
     fast: Counts = Counts()
     slow: Counts = Counts()

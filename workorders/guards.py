@@ -16,7 +16,8 @@ $$ BEGIN RAISE EXCEPTION '%% refuses this change', TG_TABLE_NAME; END $$
 """
 
 
-def _forbid(table: Table, *operations: str) -> None:
+def forbid(table: Table, *operations: str) -> None:
+    """The database refuses these operations on a table, once it is created."""
     for operation in operations:
         _sqlite(
             table,
@@ -44,10 +45,10 @@ def _ddl(statement: str, dialect: str) -> ExecutableDDLElement:
     return ddl.execute_if(dialect=dialect)
 
 
-_forbid(order_events, "UPDATE", "DELETE")
-_forbid(seals, "UPDATE", "DELETE")
+forbid(order_events, "UPDATE", "DELETE")
+forbid(seals, "UPDATE", "DELETE")
 for _table in (orders, order_numbers, order_secrets):
-    _forbid(_table, "DELETE")
+    forbid(_table, "DELETE")
 _sqlite(
     orders,
     "CREATE TRIGGER orders_first_responder BEFORE UPDATE OF first_responder ON orders"
