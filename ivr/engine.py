@@ -202,10 +202,9 @@ class Engine:
         """How strong each station is; what changed is told once it is committed."""
         at = now()
         planned = self._shifts.planned(at) if self._shifts is not None else frozenset[str]()
-        changes = self._assembly.store.write(
-            lambda connection: self._assessment.reassess(connection, planned, at)
-        )
-        for change in changes:
+        store, assessment = self._assembly.store, self._assessment
+        look = store.read(lambda connection: assessment.look(connection, planned, at))
+        for change in store.write(lambda connection: assessment.reassess(connection, look)):
             log.warning(
                 "standing_changed", change=change.id, station=change.station, topic=change.topic,
                 before=change.from_state, after=change.to_state, cause=change.cause,

@@ -22,7 +22,7 @@ from config.settings import Settings
 from config.topics import load_topics
 from config.yaml_file import suggestion
 from routing import standings
-from routing.assessment import Assessed, Assessment
+from routing.assessment import Assessed, Assessment, Look
 from routing.standing import Override, State
 from routing.stations import Stations
 
@@ -57,9 +57,8 @@ def strength(context: click.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     house, now = _house(), datetime.now(UTC)
-    planned = house.shifts.planned(now)
     assessment = Assessment(house.stations)
-    found = house.store.read(lambda connection: assessment.assess(connection, planned, now))
+    found = assessment.assessed(_look(assessment, now))
     if not found:
         click.echo("nothing to judge yet")
         return
@@ -70,6 +69,11 @@ def strength(context: click.Context) -> None:
     for item in sorted(found, key=lambda item: (item.strength.index, item.station, item.topic)):
         table.add_row(*_row(house.stations, item, now))
     _print(table)
+
+
+def _look(assessment: Assessment, now: datetime) -> Look:
+    planned = _house().shifts.planned(now)
+    return _house().store.read(lambda connection: assessment.look(connection, planned, now))
 
 
 def _row(stations: Stations, item: Assessed, now: datetime) -> tuple[str, ...]:
@@ -109,14 +113,15 @@ def override(station: str, topic: str, state: str, until: datetime, reason: str,
     topics = load_topics(house.settings.stations_directory)
     if topic not in topics:
         raise click.ClickException(f"no topic {topic}{suggestion(topic, topics)}")
-    planned, assessment = house.shifts.planned(now), Assessment(house.stations)
+    assessment = Assessment(house.stations)
     try:
         word = Override(State(state), reason, by, until)
         word.check(now)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    look = _look(assessment, now)
     change = house.store.write(
-        lambda connection: assessment.override(connection, station, topic, word, planned, now)
+        lambda connection: assessment.override(connection, station, topic, word, look)
     )
     click.echo(f"{station} {topic}: {state} until {_told(until)} (change {change.id})")
 

@@ -1,14 +1,16 @@
-"""What an engine does about calls that Asterisk has or hasn't."""
+"""What an engine does about calls that Asterisk has or hasn't, and about stations."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import Connection
+from structlog.testing import capture_logs
 
 from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
@@ -18,6 +20,8 @@ from ivr.engine import Engine
 from ivr.pending import OfferedCall
 from ivr.twilio.carrier import TwilioCarrier
 from tests.e2e.sipp import free_port
+from tests.orders import open_order
+from workorders.log import Entry
 from workorders.views import orders_of
 
 LONGEST = 20.0
@@ -108,3 +112,24 @@ def test_an_engine_whose_webhooks_have_died_gives_no_sign_of_life(tmp_path: Path
     carrier._server.stop()
     assert not ping(settings.fastagi_address, LONGEST)
     engine.stop()
+
+
+def test_a_station_that_nobody_answers_is_told_to_the_operator_once(engine: Engine) -> None:
+    assembly, at = engine._assembly, datetime.now(UTC) - timedelta(minutes=5)
+
+    def missed(connection: Connection) -> None:
+        for number in range(5):
+            order_no = open_order(
+                assembly.log, connection, call_id=f"gz-{number}", at=at, channel="asterisk",
+                access_number="0771-12355", caller_id=None, id_trust="withheld",
+                fields={"station_home": "450000", "topic": "law"},
+            )  # fmt: skip
+            left = Entry.closing(at + timedelta(seconds=30), "abandoned", "caller")
+            assembly.log.append_all(connection, order_no, [Entry("queued", at, "engine", {}), left])
+
+    assembly.store.write(missed)
+    with capture_logs() as lines:
+        engine._reassess()
+        engine._reassess()
+    told = [line for line in lines if line["event"] == "standing_changed"]
+    assert [(line["station"], line["after"]) for line in told] == [("450000", "dead")]

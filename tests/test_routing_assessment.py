@@ -17,7 +17,7 @@ from agents import presence
 from agents.roster import Counselor
 from config.database import Store
 from routing import offers, standings, trials
-from routing.assessment import Assessment
+from routing.assessment import Assessment, Look
 from routing.offers import Offer
 from routing.standing import Override, State, probe_due
 from routing.standings import Change, standing_changes
@@ -94,8 +94,12 @@ class Day:
 
     def look(self, planned: tuple[str, ...] = ()) -> list[Change]:
         self.at += timedelta(seconds=15)
-        return self.store.write(
-            lambda connection: self.assessment.reassess(connection, planned, self.at)
+        look = self.see(planned)
+        return self.store.write(lambda connection: self.assessment.reassess(connection, look))
+
+    def see(self, planned: tuple[str, ...] = ()) -> Look:
+        return self.store.read(
+            lambda connection: self.assessment.look(connection, planned, self.at)
         )
 
     def counted(self, place: Place = LAW) -> Counts:
@@ -231,7 +235,8 @@ def test_nobody_there_who_was_planned(day: Day) -> None:
 
 def test_a_managers_word_wins_until_its_end_and_both_are_recorded(day: Day) -> None:
     word = Override(State.WEAK, "moving house", "li", day.at + timedelta(hours=1))
-    change = day.store.write(lambda c: day.assessment.override(c, *LAW, word, (), day.at))
+    look = day.see()
+    change = day.store.write(lambda c: day.assessment.override(c, *LAW, word, look))
     assert change.cause.startswith("li, until ")
     assert change.cause.endswith(": moving house")
     assert day.in_force() is State.WEAK
@@ -290,7 +295,7 @@ def test_the_parts_of_an_assessment(day: Day) -> None:
     day.staff(counselor("chen"))
     day.call(answering=HOME)
     day.look()
-    [found] = day.store.read(lambda c: day.assessment.assess(c, ("chen",), day.at))
+    [found] = day.assessment.assessed(day.see(("chen",)))
     assert found.standing.state is State.STRONG
     assert found.strength.figures == Figures(
         Counts(answered=1), Counts(answered=1), found.strength.parent,
