@@ -20,7 +20,7 @@ from config.database import Store
 from config.instants import When
 from config.settings import Settings
 from config.topics import load_topics
-from config.yaml_file import suggestion
+from config.yaml_file import ConfigErrors, suggestion
 from routing import standings
 from routing.assessment import Assessed, Assessment, Look
 from routing.standing import Override, State
@@ -72,7 +72,11 @@ def strength(context: click.Context) -> None:
 
 
 def _look(assessment: Assessment, now: datetime) -> Look:
-    planned = _house().shifts.planned(now)
+    planned = frozenset[str]()
+    try:
+        planned = _house().shifts.planned(now)
+    except ConfigErrors as errors:
+        click.echo(f"nobody counts as planned: {errors.errors[0]}", err=True)
     return _house().store.read(lambda connection: assessment.look(connection, planned, now))
 
 

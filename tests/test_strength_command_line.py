@@ -19,11 +19,15 @@ from tests.routing_stand_in import HOME
 
 CONFIG = Path("config")
 STATIONS = Stations.load(CONFIG)
-TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-WEAK = (
-    "override", HOME, "--topic", "law", "--state", "weak", "--until", TOMORROW,
-    "--reason", "moving house", "--by", "li",
-)  # fmt: skip
+
+
+def weak(**changed: str) -> tuple[str, ...]:
+    """A manager's word until tomorrow, with some of it said otherwise."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    said = {"topic": "law", "state": "weak", "until": tomorrow, "reason": "moving house"} | changed
+    station = said.pop("station", HOME)
+    options = (word for name, value in said.items() for word in (f"--{name}", value))
+    return ("override", station, *options, "--by", "li")
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def test_an_empty_log_is_one_line(house: SimpleNamespace) -> None:
 
 
 def test_a_managers_word_is_shown_with_its_reason_and_end(house: SimpleNamespace) -> None:
-    told = done(house, *WEAK)
+    told = done(house, *weak())
     assert told.output.startswith(f"{HOME} law: weak until ")
     shown = done(house).output
     assert "广东省广州市12355" in shown
@@ -58,19 +62,21 @@ def test_a_managers_word_is_shown_with_its_reason_and_end(house: SimpleNamespace
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("changed", "told"),
     [
-        (HOME, "440109", "no station 440109 (did you mean 44"),
-        ("law", "laws", "no topic laws (did you mean law?)"),
-        ("weak", "probing", "'probing' is not one of 'strong', 'weak', 'dead'"),
-        (TOMORROW, "soon", "'soon' is not a time: write 2026-06-07T21:00+08:00"),
-        (TOMORROW, "2020-01-01T00:00+08:00", "an override ends in the future"),
-        (TOMORROW, "2099-01-01T00:00+08:00", "an override ends within 7 days"),
-        ("moving house", " ", "an override needs a reason"),
+        ({"station": "440109"}, "no station 440109 (did you mean 44"),
+        ({"topic": "laws"}, "no topic laws (did you mean law?)"),
+        ({"state": "probing"}, "'probing' is not one of 'strong', 'weak', 'dead'"),
+        ({"until": "soon"}, "'soon' is not a time: write 2026-06-07T21:00+08:00"),
+        ({"until": "2020-01-01T00:00+08:00"}, "an override ends in the future"),
+        ({"until": "2099-01-01T00:00+08:00"}, "an override ends within 7 days"),
+        ({"reason": " "}, "an override needs a reason"),
     ],
 )
-def test_bad_input_is_one_clear_line(house: SimpleNamespace, old: str, new: str, told: str) -> None:
-    result = done(house, *(new if word == old else word for word in WEAK))
+def test_bad_input_is_one_clear_line(
+    house: SimpleNamespace, changed: dict[str, str], told: str
+) -> None:
+    result = done(house, *weak(**changed))
     assert result.exit_code != 0
     assert told in result.output.splitlines()[-1]
     assert done(house).output == "nothing to judge yet\n"
