@@ -12,11 +12,10 @@ and synthetic probes answered in a row, whatever the week was like. So that it n
 * Dead needs `dead_calls` callers in a row unanswered, and with the offers that rang in vain more
   misses than the station's own week makes likely (BY_CHANCE); where nobody is there to ring, the
   callers alone.
-* Back from dead: somebody accepts `accepted` probes in a row, which a station that answers now
-  and then doesn't; twice as many after each time that probing failed.
-* Back from weak: the same where its week says that it is strong, for then it wasn't weak by
-  chance; else as many in a row as a station at the upper threshold would answer by chance less
-  often than BY_CHANCE.
+* Back: `accepted` calls or probes in a row are answered. A station whose week before was not
+  strong owes more: as many as it answered by chance less often than BY_CHANCE. One that never
+  answered, or nearly always, has no such chance.
+* After each time that probing failed, twice as many.
 * Each state but probing, which any miss ends, lasts its dwell.
 
 Nothing here rings anybody. Dead stations are rung by synthetic probes alone, probing ones also by
@@ -43,6 +42,8 @@ from routing.strength import (
 
 LONGEST_OVERRIDE = timedelta(days=7)
 DOUBLINGS = 4
+FEW = 2
+"""Calls missed that condemn nobody, whoever isn't there."""
 
 
 class State(StrEnum):
@@ -175,8 +176,9 @@ class Override:
 class Standing:
     """`state` as measured, since `since`, for `cause`; `before`: the state left last.
     `empty_since`: nobody has been there since, while somebody is planned. Since it was strong:
-    `probed_at`, the last synthetic probe, and `relapses`, how often probing failed. `change_id`:
-    the recorded change in force, for the orders that are routed by it."""
+    `owed`, how many in a row it is to answer until probing; `probed_at`, the last synthetic probe;
+    `relapses`, how often probing failed. `change_id`: the recorded change in force, for the orders
+    that are routed by it."""
 
     state: State = State.STRONG
     since: datetime | None = None
@@ -184,6 +186,7 @@ class Standing:
     before: State = State.STRONG
     run: Run = NOTHING
     empty_since: datetime | None = None
+    owed: int = 0
     probed_at: datetime | None = None
     relapses: int = 0
     override: Override | None = None
@@ -227,7 +230,7 @@ def advance(
         cause = rule(moment)
         if cause is not None:
             to = standing.before if state is None else state
-            return _changed(standing, to, cause, at)
+            return _changed(moment, to, cause)
     return standing
 
 
@@ -263,12 +266,25 @@ def _after(standing: Standing, happened: Iterable[Happened]) -> Standing:
     return replace(standing, run=run, probed_at=probed_at)
 
 
-def _changed(standing: Standing, to: State, cause: str, at: datetime) -> Standing:
-    changed = replace(standing, state=to, since=at, cause=cause, before=standing.state)
+def _changed(moment: _Moment, to: State, cause: str) -> Standing:
+    standing = moment.standing
+    changed = replace(standing, state=to, since=moment.at, cause=cause, before=standing.state)
     if to is State.STRONG:
-        return replace(changed, run=NOTHING, probed_at=None, relapses=0)
-    relapses = standing.relapses + (standing.state is State.PROBING)
+        return replace(changed, run=NOTHING, owed=0, probed_at=None, relapses=0)
+    if standing.state is State.STRONG:
+        changed = replace(changed, owed=_owed(moment, to))
+    relapses = standing.relapses + (to is not State.PROBING and standing.state is State.PROBING)
     return replace(changed, run=standing.run._replace(answered=0), relapses=relapses)
+
+
+def _owed(moment: _Moment, to: State) -> int:
+    slow, thresholds = moment.strength.figures.slow, moment.thresholds
+    before = slow.trials - moment.standing.run.missed
+    week = (slow.good + slow.late) / before if before >= thresholds.dead_calls else 0.0
+    if to is State.WEAK:
+        # It answers now and then, however few calls its week had.
+        week = max(week, thresholds.down)
+    return answers_beyond_chance(week) if 0 < week < thresholds.up else 0
 
 
 def _dwelt(moment: _Moment) -> bool:
@@ -282,7 +298,7 @@ def _nobody_answers(moment: _Moment) -> str | None:
     if people.talking:
         return None
     empty = moment.at - (standing.empty_since or moment.at)
-    if run.calls and empty >= thresholds.dead_after:
+    if run.calls > FEW and empty >= thresholds.dead_after:
         return f"nobody there of {people.planned} planned, {run.calls} calls unanswered"
     if run.calls < thresholds.dead_calls:
         return None
@@ -311,16 +327,10 @@ def _first_dwelt(rule: Rule) -> Rule:
     return lambda moment: rule(moment) if _dwelt(moment) else None
 
 
-def _accepts(moment: _Moment) -> str | None:
-    doubled = 2 ** min(moment.standing.relapses, DOUBLINGS)
-    return _in_a_row(moment, moment.thresholds.accepted * doubled)
-
-
 def _answers_again(moment: _Moment) -> str | None:
-    up = moment.thresholds.up
-    if moment.strength.week < up and moment.standing.run.answered < answers_beyond_chance(up):
-        return None
-    return _accepts(moment)
+    standing = moment.standing
+    doubled = moment.thresholds.accepted * 2 ** min(standing.relapses, DOUBLINGS)
+    return _in_a_row(moment, max(standing.owed, doubled))
 
 
 def _holds(moment: _Moment) -> str | None:
@@ -348,7 +358,7 @@ TRANSITIONS: Mapping[State, tuple[tuple[Rule, State | None], ...]] = {
         (_nobody_answers, State.DEAD),
         (_first_dwelt(_answers_again), State.PROBING),
     ),
-    State.DEAD: ((_first_dwelt(_accepts), State.PROBING),),
+    State.DEAD: ((_first_dwelt(_answers_again), State.PROBING),),
     State.PROBING: (
         (_misses_again, None),
         (_first_dwelt(_holds), State.STRONG),

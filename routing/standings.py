@@ -35,6 +35,7 @@ station_standings = Table(
     Column("offers", Integer, nullable=False),
     Column("probes", Integer, nullable=False),
     Column("empty_since", Instant),
+    Column("owed", Integer, nullable=False),
     Column("probed_at", Instant),
     Column("relapses", Integer, nullable=False),
     Column("change_id", Integer),
@@ -163,7 +164,7 @@ def write_down(
 def _standing(row: Row) -> tuple[Place, Standing]:
     (
         station, topic, state, since, cause, before, answered, calls, offers, probes,
-        empty_since, probed_at, relapses, change_id, word, reason, by, until,
+        empty_since, owed, probed_at, relapses, change_id, word, reason, by, until,
     ) = row  # fmt: skip
     standing = Standing(
         State(state),
@@ -172,6 +173,7 @@ def _standing(row: Row) -> tuple[Place, Standing]:
         State(before),
         Run(answered, calls, offers, probes),
         empty_since,
+        owed,
         probed_at,
         relapses,
         Override(State(word), reason, by, until) if word is not None else None,
@@ -191,6 +193,7 @@ def _row(place: Place, standing: Standing) -> dict[str, Any]:
         "before": standing.before,
         **standing.run._asdict(),
         "empty_since": standing.empty_since,
+        "owed": standing.owed,
         "probed_at": standing.probed_at,
         "relapses": standing.relapses,
         "change_id": standing.change_id,

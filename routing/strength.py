@@ -256,7 +256,7 @@ def misses_beyond_chance(slow: Counts, missed: int, prior_calls: float) -> float
 
 def answers_beyond_chance(rate: float) -> int:
     """How many calls in a row a station of this rate would answer by chance less often than
-    BY_CHANCE."""
+    BY_CHANCE. `rate` between 0 and 1."""
     return math.ceil(math.log(BY_CHANCE) / math.log(rate))
 
 

@@ -59,7 +59,7 @@ TABLE: list[tuple[str, Standing, Figures, Sequence[Trial], State]] = [
         "planned and not there",
         stood(State.STRONG, empty_since=NOON - timedelta(minutes=10)),
         figures(people=People(roster=3, planned=2)),
-        [Trial.ELSEWHERE],
+        [Trial.ELSEWHERE] * 3,
         State.DEAD,
     ),
     (
@@ -73,9 +73,9 @@ TABLE: list[tuple[str, Standing, Figures, Sequence[Trial], State]] = [
     ("a strong week's return", stood(State.WEAK), figures(), ACCEPTED, State.PROBING),
     (
         "a poor week's return",
-        stood(State.WEAK),
+        stood(State.WEAK, owed=21),
         figures(slow=POOR),
-        [Trial.ANSWERED] * 47,
+        [Trial.ANSWERED] * 21,
         State.PROBING,
     ),
     ("one more accepted", stood(State.PROBING), figures(), [Trial.ACCEPTED], State.STRONG),
@@ -127,10 +127,17 @@ TABLE: list[tuple[str, Standing, Figures, Sequence[Trial], State]] = [
         State.STRONG,
     ),
     (
+        "two missed while nobody was there",
+        stood(State.STRONG, empty_since=NOON - timedelta(minutes=30)),
+        figures(people=People(roster=3, planned=2)),
+        [Trial.ELSEWHERE] * 2,
+        State.STRONG,
+    ),
+    (
         "a few minutes late",
         stood(State.STRONG, empty_since=NOON - timedelta(minutes=9)),
         figures(people=People(roster=3, planned=2)),
-        [Trial.ELSEWHERE] * 2,
+        [Trial.ELSEWHERE] * 4,
         State.STRONG,
     ),
     (
@@ -165,9 +172,9 @@ TABLE: list[tuple[str, Standing, Figures, Sequence[Trial], State]] = [
     ("a good quarter alone", stood(State.DEAD), figures(Counts(answered=20)), (), State.DEAD),
     (
         "a poor week's early return",
-        stood(State.WEAK),
+        stood(State.WEAK, owed=21),
         figures(slow=POOR),
-        [Trial.ANSWERED] * 46,
+        [Trial.ANSWERED] * 20,
         State.WEAK,
     ),
     (
@@ -202,6 +209,41 @@ def test_the_table_covers_every_way_out_of_every_state() -> None:
     } | {(State.PROBING, State.DEAD), (State.PROBING, State.WEAK)}
     shown = {(row[1].state, row[4]) for row in TABLE if row[1].state is not row[4]}
     assert shown == ways
+
+
+@pytest.mark.parametrize(
+    ("week", "owed"),
+    [
+        (GOOD, 0),
+        (Counts(elsewhere=500), 0),
+        (Counts(answered=2, elsewhere=7), 0),
+        (Counts(answered=40, elsewhere=65), 12),
+        (Counts(answered=75, elsewhere=30), 37),
+    ],
+)
+def test_what_is_owed_by_a_station_of_this_week(week: Counts, owed: int) -> None:
+    """What was missed in a row before it was found out, five calls, is no part of its week."""
+    alone = People(roster=1, planned=1)
+    after = advance(
+        stood(State.STRONG),
+        figures(slow=week, people=alone),
+        happened(*FIVE_LOST),
+        NOON,
+        THRESHOLDS,
+    )
+    assert after.state is State.DEAD
+    assert after.owed == owed
+
+
+@pytest.mark.parametrize(
+    ("week", "owed"), [(GOOD, 0), (Counts(answered=1, elsewhere=8), 16), (POOR, 21)]
+)
+def test_a_weak_station_answers_now_and_then_however_little_is_known(
+    week: Counts, owed: int
+) -> None:
+    after = advance(stood(State.STRONG), figures(BAD_QUARTER, week), (), NOON, THRESHOLDS)
+    assert after.state is State.WEAK
+    assert after.owed == owed
 
 
 def test_a_station_comes_back_with_a_clean_slate() -> None:

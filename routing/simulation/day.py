@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
+from agents.counselor import State
 from agents.offer_results import OFFER_RESULTS
 from agents.presence import Person
 from routing.floor import Floor
@@ -26,6 +27,8 @@ from routing.simulation.pool import Pool
 from routing.simulation.scenario import Call, Scenario, Seat
 from routing.simulation.staff import CONTACT_KIND
 from routing.simulation.watch import ASSESS_SECONDS, StateChange, Watch
+
+TALKING = frozenset({State.ON_CALL, State.WRAP_UP})
 
 KINDS = frozenset({CONTACT_KIND})
 LANGUAGE = "zh-CN"
@@ -251,7 +254,19 @@ class _Day:
         self._served.append(served)
         home, topic = line.waiting.home, line.waiting.topic
         self._watch.call_ended(
-            home, topic, station, served.waited, served.free_at_home, self._clock.at
+            home,
+            topic,
+            station,
+            served.waited,
+            served.free_at_home or self._talk(home, topic),
+            self._clock.at,
+        )
+
+    def _talk(self, station: str, topic: str) -> bool:
+        """Is somebody there who takes such calls busy with one?"""
+        return any(
+            desk.person.state in TALKING and _knows(desk.person, topic, self._clock)
+            for desk in self._desks.of(station)
         )
 
     def _freed(self, station: str) -> None:

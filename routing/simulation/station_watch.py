@@ -77,7 +77,7 @@ class StationWatch:
         topic: str,
         answering: str | None,
         waited: float,
-        free_at_home: bool,
+        free_or_talking: bool,
         at: datetime,
     ) -> None:
         thresholds = self._thresholds_of(home)
@@ -89,7 +89,7 @@ class StationWatch:
         elif not self._planned(home, topic, seconds):
             trial = Trial.SAYS_NOTHING
         elif answering is not None:
-            trial = Trial.SAYS_NOTHING if free_at_home or covered else Trial.ELSEWHERE
+            trial = Trial.SAYS_NOTHING if free_or_talking or covered else Trial.ELSEWHERE
         elif waited <= thresholds.short_abandon_seconds:
             trial = Trial.SAYS_NOTHING
         else:
@@ -123,6 +123,9 @@ class StationWatch:
             )
             watched.fresh.clear()
             standing = watched.standing
+            if standing.state is State.STRONG is not before:
+                watched.fast.clear()
+                watched.slow = Counts()
             if standing.state is not before:
                 changes.append(
                     StateChange(seconds, station, topic, str(standing.state), standing.cause)

@@ -37,10 +37,11 @@ class Watch(Protocol):
         topic: str,
         answering: str | None,
         waited: float,
-        free_at_home: bool,
+        free_or_talking: bool,
         at: datetime,
     ) -> None:
-        """A call of `home` was answered after so many seconds, or abandoned: `answering` None."""
+        """A call of `home` was answered after so many seconds, or abandoned: `answering` None.
+        `free_or_talking`: somebody at home was."""
 
     def assess(self, seconds: float, at: datetime, desks_of: DesksOf) -> Sequence[StateChange]:
         """To be called every ASSESS_SECONDS; what has changed."""
@@ -64,7 +65,7 @@ class Nobody:
         topic: str,
         answering: str | None,
         waited: float,
-        free_at_home: bool,
+        free_or_talking: bool,
         at: datetime,
     ) -> None:
         pass

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("offers", sa.Integer(), nullable=False),
         sa.Column("probes", sa.Integer(), nullable=False),
         sa.Column("empty_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owed", sa.Integer(), nullable=False),
         sa.Column("probed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("relapses", sa.Integer(), nullable=False),
         sa.Column("change_id", sa.Integer(), nullable=True),
