@@ -28,8 +28,6 @@ from routing.simulation.scenario import Call, Scenario, Seat
 from routing.simulation.staff import CONTACT_KIND
 from routing.simulation.watch import ASSESS_SECONDS, StateChange, Watch
 
-TALKING = frozenset({State.ON_CALL, State.WRAP_UP})
-
 KINDS = frozenset({CONTACT_KIND})
 LANGUAGE = "zh-CN"
 
@@ -227,8 +225,8 @@ class _Day:
             excluded = line.waiting.excluded | {desk.id for desk in offer}
             line.waiting = replace(line.waiting, excluded=excluded)
         for desk in offer:
-            self._tell_offer(line, desk, answered=False)
             if blamed:
+                self._tell_offer(line, desk, answered=False)
                 self._desks.miss(desk)
         self._try(line)
         if not blamed:
@@ -252,21 +250,19 @@ class _Day:
         served.waited = self._clock.now - served.call.at
         del self._lines[line.waiting.call_id]
         self._served.append(served)
-        home, topic = line.waiting.home, line.waiting.topic
-        self._watch.call_ended(
-            home,
-            topic,
+        waiting, watch = line.waiting, self._watch
+        here = any(
+            desk.person.state != State.PAUSED and _knows(desk.person, waiting.topic, self._clock)
+            for desk in self._desks.of(waiting.home)
+        )
+        watch.call_ended(
+            waiting.home,
+            waiting.topic,
             station,
             served.waited,
-            served.free_at_home or self._talk(home, topic),
+            here,
+            waiting.urgent,
             self._clock.at,
-        )
-
-    def _talk(self, station: str, topic: str) -> bool:
-        """Is somebody there who takes such calls busy with one?"""
-        return any(
-            desk.person.state in TALKING and _knows(desk.person, topic, self._clock)
-            for desk in self._desks.of(station)
         )
 
     def _freed(self, station: str) -> None:

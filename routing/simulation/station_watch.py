@@ -1,6 +1,7 @@
-"""Stations watched by the strength index: counts of the last 15 minutes and of all days played,
-synthetic probes, and an advance of each standing, within 15 s where something has happened, of
-those that aren't strong every minute.
+"""Stations watched by the strength index, calls and offers judged as in `routing.trials`.
+
+Counts are of the last 15 minutes and of all days played. A standing is advanced within 15 s where
+something has happened, every minute where it isn't strong.
 
 A probe is answered as a call is, and takes none of a counselor's time. A parent's rate, which moves
 slowly, is made anew every PARENTS_EVERY. Callers of a probing station are covered as a weak one's.
@@ -77,20 +78,19 @@ class StationWatch:
         topic: str,
         answering: str | None,
         waited: float,
-        free_or_talking: bool,
+        here: bool,
+        urgent: bool,
         at: datetime,
     ) -> None:
         thresholds = self._thresholds_of(home)
-        seconds = (at - self._scenario.begins).total_seconds()
-        covered = home in self.weak(topic) | self.dead(topic)
         if answering == home:
             in_time = waited <= thresholds.service_level_seconds
             trial = Trial.ANSWERED if in_time else Trial.LATE
-        elif not self._planned(home, topic, seconds):
+        elif urgent or self._closed(home, topic, at):
             trial = Trial.SAYS_NOTHING
         elif answering is not None:
-            trial = Trial.SAYS_NOTHING if free_or_talking or covered else Trial.ELSEWHERE
-        elif waited <= thresholds.short_abandon_seconds:
+            trial = Trial.SAYS_NOTHING if here else Trial.ELSEWHERE
+        elif waited < thresholds.short_abandon_seconds:
             trial = Trial.SAYS_NOTHING
         else:
             trial = Trial.ABANDONED
@@ -186,6 +186,11 @@ class StationWatch:
             talking=sum(state in WORKING for state in states),
             arrived_at=max(since, default=None),
         )  # fmt: skip
+
+    def _closed(self, station: str, topic: str, at: datetime) -> bool:
+        """Out of hours: a station with a plan, and nobody in it now."""
+        seconds = (at - self._scenario.begins).total_seconds()
+        return station in self._plan and not self._planned(station, topic, seconds)
 
     def _planned(self, station: str, topic: str, seconds: float) -> int:
         return sum(

@@ -29,7 +29,7 @@ class Watch(Protocol):
     def offer_ended(
         self, station: str, home: str, topic: str, answered: bool, at: datetime
     ) -> None:
-        """A counselor of `station` was rung for a call of `home`, and answered or didn't."""
+        """A counselor of `station` was rung alone for a call of `home`, and answered or didn't."""
 
     def call_ended(
         self,
@@ -37,11 +37,12 @@ class Watch(Protocol):
         topic: str,
         answering: str | None,
         waited: float,
-        free_or_talking: bool,
+        here: bool,
+        urgent: bool,
         at: datetime,
     ) -> None:
         """A call of `home` was answered after so many seconds, or abandoned: `answering` None.
-        `free_or_talking`: somebody at home was."""
+        `here`: somebody of its home who knows the topic is free or talking."""
 
     def assess(self, seconds: float, at: datetime, desks_of: DesksOf) -> Sequence[StateChange]:
         """To be called every ASSESS_SECONDS; what has changed."""
@@ -65,7 +66,8 @@ class Nobody:
         topic: str,
         answering: str | None,
         waited: float,
-        free_or_talking: bool,
+        here: bool,
+        urgent: bool,
         at: datetime,
     ) -> None:
         pass
