@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from config.database import one_at_a_time
 from routing import standings, trials
-from routing.staffing import people
+from routing.attendance import people
 from routing.standing import Happened, Override, Standing, State, Thresholds, advance
 from routing.standings import Change
 from routing.stations import NATION

@@ -176,7 +176,8 @@ class Entry(NamedTuple):
 
 class InVain:
     """Calls that nobody could be found for at one moment: those that are alike and come after
-    them have no better chance."""
+    them are not tried then. Only by a longer wait at home could one of them go elsewhere, ahead of
+    the first: it waits until a tier opens to it instead."""
 
     def __init__(self, rules: Mapping[str, Rules]) -> None:
         self._rules = rules

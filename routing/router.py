@@ -23,7 +23,7 @@ from typing import Any
 
 from agents.counselor import State
 from agents.presence import Person
-from agents.roster import PEOPLE_TIME, Role
+from agents.roster import PEOPLE_TIME, Counselor, Role
 from routing.rules import FIRST_OUTER_TIER, Rules, tier_name
 from routing.strategies import Candidate
 
@@ -376,7 +376,7 @@ def _rank(
 ) -> tuple[Any, ...]:
     tier, person = pair
     counselor = person.counselor
-    fits = _fits_topic(call, person, stance)
+    fits = knows(counselor, call.topic, stance.day)
     since = person.available_since
     candidate = Candidate(
         id=counselor.id,
@@ -398,15 +398,16 @@ def _rank(
     return in_vain, not fits, not candidate.language_fits, place, *key
 
 
-def _fits_topic(call: WaitingCall, person: Person, stance: _Stance) -> bool:
-    topics = person.counselor.valid_topics(stance.day)
-    return call.topic in topics or (call.topic == UNKNOWN_TOPIC and bool(topics))
+def knows(counselor: Counselor, topic: str, day: date) -> bool:
+    """Does somebody know a topic on a day? Of a topic that isn't known, whoever knows any."""
+    topics = counselor.valid_topics(day)
+    return topic in topics or (topic == UNKNOWN_TOPIC and bool(topics))
 
 
 def _reason(call: WaitingCall, tier: int, person: Person, stance: _Stance, rules: Rules) -> str:
     """A few words: which tier, how chosen, what was relaxed."""
     words = [tier_name(tier), "all at once" if call.priority >= CRISIS else rules.strategy_name]
-    if not _fits_topic(call, person, stance):
+    if not knows(person.counselor, call.topic, stance.day):
         words.append("topic relaxed")
     if call.language not in person.counselor.languages:
         words.append("language relaxed")

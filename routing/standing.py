@@ -109,6 +109,29 @@ class Thresholds:
         )
 
 
+def trial_of_call(
+    thresholds: Thresholds,
+    waited: float,
+    *,
+    answered: bool,
+    at_home: bool,
+    excused: bool,
+    here: bool,
+) -> Trial:
+    """What a call says of its home station.
+
+    :param waited: seconds in the queue. `at_home`: answered there. `excused`: nobody there is to
+        blame for a call that wasn't. `here`: somebody there was free or talking.
+    """
+    if answered and at_home:
+        return Trial.ANSWERED if waited <= thresholds.service_level_seconds else Trial.LATE
+    if excused:
+        return Trial.SAYS_NOTHING
+    if answered:
+        return Trial.SAYS_NOTHING if here else Trial.ELSEWHERE
+    return Trial.SAYS_NOTHING if waited < thresholds.short_abandon_seconds else Trial.ABANDONED
+
+
 class Run(NamedTuple):
     """What happened in a row. `answered`: since the last miss and the last change of state.
     Since anybody answered: `calls` that were not, `offers` that rang in vain, synthetic `probes`

@@ -35,7 +35,7 @@ from config.database import Instant, metadata
 from config.statements import Row, Statement
 from routing.offers import offers
 from routing.router import SILENT_CONFIRMED, UNKNOWN_TOPIC
-from routing.standing import Thresholds
+from routing.standing import Thresholds, trial_of_call
 from routing.strength import COUNTED, FAST, SLOW, Counts, People, Trial
 from workorders.order import orders
 
@@ -198,20 +198,17 @@ def _of_call(
     order_no, home, answering, topic, priority, queued, answered, ended, outcome = row
     topic = topic or UNKNOWN_TOPIC
     at = answered or ended
-    people, thresholds = staff.get((home, topic), People()), thresholds_of(home)
-    waited = (at - queued).total_seconds()
-    if answered and answering == home:
-        trial = Trial.ANSWERED if waited <= thresholds.service_level_seconds else Trial.LATE
-    elif people.closed or (priority or 0) >= SILENT_CONFIRMED or outcome == "failed":
-        # Urgent calls ring everywhere at once: they tell who answers, never who doesn't.
-        trial = Trial.SAYS_NOTHING
-    elif answered:
-        here = people.free or people.talking
-        trial = Trial.SAYS_NOTHING if here else Trial.ELSEWHERE
-    elif waited < thresholds.short_abandon_seconds:
-        trial = Trial.SAYS_NOTHING
-    else:
-        trial = Trial.ABANDONED
+    people = staff.get((home, topic), People())
+    # Urgent calls ring everywhere at once: they tell who answers, never who doesn't.
+    urgent = (priority or 0) >= SILENT_CONFIRMED
+    trial = trial_of_call(
+        thresholds_of(home),
+        (at - queued).total_seconds(),
+        answered=answered is not None,
+        at_home=answering == home,
+        excused=people.closed or urgent or outcome == "failed",
+        here=bool(people.free or people.talking),
+    )
     return Judged(order_no, home, topic, at, trial)
 
 

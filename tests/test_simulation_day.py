@@ -19,7 +19,7 @@ from routing.simulation.profile import Profile
 from routing.simulation.scenario import Scenario
 from routing.simulation.staff import draw_scenario
 from routing.simulation.trial import play_watched
-from routing.simulation.watch import Nobody
+from routing.simulation.watch import Watch
 from routing.stations import Stations
 from stats.erlang import abandoned_a, answered_within_a, answered_within_c
 from tests.simulated_days import (
@@ -54,12 +54,12 @@ def quiet(stations: Stations, tmp_path_factory: pytest.TempPathFactory) -> Scena
 
 
 def played(day: Scenario, by: Policy) -> dict[int, Served]:
-    found = play(day, by, Nobody()).served
+    found = play(day, by, Watch()).served
     return {served.call.number: served for served in found}
 
 
 def measured(day: Scenario, by: Policy) -> Measures:
-    return Measures.of(play(day, by, Nobody()))
+    return Measures.of(play(day, by, Watch()))
 
 
 def test_agrees_with_erlang_c(stations: Stations, tmp_path: Path) -> None:

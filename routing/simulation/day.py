@@ -18,7 +18,7 @@ from agents.offer_results import OFFER_RESULTS
 from agents.presence import Person
 from routing.floor import Floor
 from routing.offers import TALKS_AVERAGED
-from routing.router import UNKNOWN_TOPIC, Choice, Conditions, WaitingCall
+from routing.router import Choice, Conditions, WaitingCall, after, knows
 from routing.rules import Rules
 from routing.simulation.clock import Clock
 from routing.simulation.desks import Desk, Desks, Habits
@@ -26,7 +26,7 @@ from routing.simulation.policy import Policy
 from routing.simulation.pool import Pool
 from routing.simulation.scenario import Call, Scenario, Seat
 from routing.simulation.staff import CONTACT_KIND
-from routing.simulation.watch import ASSESS_SECONDS, StateChange, Watch
+from routing.simulation.watch import ASSESS_SECONDS, EndedCall, StateChange, Watch
 
 KINDS = frozenset({CONTACT_KIND})
 LANGUAGE = "zh-CN"
@@ -135,7 +135,7 @@ class _Day:
         free = [
             self._desks[person].seat.answers
             for person in self._floor.free_at(home)
-            if _knows(person, call.topic, self._clock)
+            if self._knows(person, call.topic)
         ]
         willing = any(chance < answers for answers in free)
         line = _Line(Served(call, bool(free), willing), waiting)
@@ -160,7 +160,7 @@ class _Day:
         urgent = line.waiting.urgent
         moments = {rules.opens_after(tier, urgent) for tier in range(1, rules.tiers)}
         for relaxed in (rules.relax_topic, rules.relax_language):
-            moments.add(relaxed.get(line.waiting.topic, relaxed.get("other", 0)))
+            moments.add(after(relaxed, line.waiting.topic))
         waited = self._clock.now - line.served.call.at
         for moment in sorted(moments):
             if waited < moment < line.served.call.patience:
@@ -184,9 +184,10 @@ class _Day:
         for desk in line.rung:
             self._desks.ring(desk)
             answers = random.random() < desk.seat.answers
-            after = random.uniform(*self._scenario.pick_up)
-            if answers and after < choice.ring_seconds and (first is None or after < first[0]):
-                first = after, desk
+            picked_up = random.uniform(*self._scenario.pick_up)
+            in_time = picked_up < choice.ring_seconds
+            if answers and in_time and (first is None or picked_up < first[0]):
+                first = picked_up, desk
         offer = line.rung
         if first is not None:
             self._clock.after(first[0], partial(self._pick_up, line, offer, first[1]))
@@ -250,19 +251,21 @@ class _Day:
         served.waited = self._clock.now - served.call.at
         del self._lines[line.waiting.call_id]
         self._served.append(served)
-        waiting, watch = line.waiting, self._watch
+        waiting = line.waiting
         here = any(
-            desk.person.state != State.PAUSED and _knows(desk.person, waiting.topic, self._clock)
+            desk.person.state != State.PAUSED and self._knows(desk.person, waiting.topic)
             for desk in self._desks.of(waiting.home)
         )
-        watch.call_ended(
-            waiting.home,
-            waiting.topic,
-            station,
-            served.waited,
-            here,
-            waiting.urgent,
-            self._clock.at,
+        self._watch.call_ended(
+            EndedCall(
+                waiting.home,
+                waiting.topic,
+                station,
+                served.waited,
+                here,
+                waiting.urgent,
+                self._clock.at,
+            )
         )
 
     def _freed(self, station: str) -> None:
@@ -312,7 +315,5 @@ class _Day:
     def _wrap_up(self, station: str) -> float:
         return self._habits_of(station).wrap_up
 
-
-def _knows(person: Person, topic: str, clock: Clock) -> bool:
-    topics = person.counselor.valid_topics(clock.at.date())
-    return topic in topics or (topic == UNKNOWN_TOPIC and bool(topics))
+    def _knows(self, person: Person, topic: str) -> bool:
+        return knows(person.counselor, topic, self._clock.at.date())

@@ -16,12 +16,20 @@ from datetime import datetime, timedelta
 from random import Random
 
 from agents.counselor import State as At
-from routing.router import UNKNOWN_TOPIC
+from routing.router import UNKNOWN_TOPIC, knows
 from routing.simulation.desks import Desk
 from routing.simulation.policy import Policy
 from routing.simulation.scenario import Scenario
-from routing.simulation.watch import DesksOf, StateChange
-from routing.standing import Happened, Standing, State, Thresholds, advance, probe_due
+from routing.simulation.watch import DesksOf, EndedCall, StateChange, Watch
+from routing.standing import (
+    Happened,
+    Standing,
+    State,
+    Thresholds,
+    advance,
+    probe_due,
+    trial_of_call,
+)
 from routing.strength import FAST, NATION_RATE, Counts, Figures, People, Trial, parent_rates
 
 PARENTS_EVERY = timedelta(minutes=15)
@@ -42,8 +50,8 @@ class _Watched:
     fresh: list[Happened] = field(default_factory=list)
 
 
-class StationWatch:
-    """`begin_day` first, then as a Watch."""
+class StationWatch(Watch):
+    """`begin_day` first."""
 
     _scenario: Scenario
     _plan: Plan
@@ -72,29 +80,16 @@ class StationWatch:
         elif station != home:
             self._note(station, topic, Trial.HELPED, at)
 
-    def call_ended(
-        self,
-        home: str,
-        topic: str,
-        answering: str | None,
-        waited: float,
-        here: bool,
-        urgent: bool,
-        at: datetime,
-    ) -> None:
-        thresholds = self._thresholds_of(home)
-        if answering == home:
-            in_time = waited <= thresholds.service_level_seconds
-            trial = Trial.ANSWERED if in_time else Trial.LATE
-        elif urgent or self._closed(home, topic, at):
-            trial = Trial.SAYS_NOTHING
-        elif answering is not None:
-            trial = Trial.SAYS_NOTHING if here else Trial.ELSEWHERE
-        elif waited < thresholds.short_abandon_seconds:
-            trial = Trial.SAYS_NOTHING
-        else:
-            trial = Trial.ABANDONED
-        self._note(home, topic, trial, at)
+    def call_ended(self, call: EndedCall) -> None:
+        trial = trial_of_call(
+            self._thresholds_of(call.home),
+            call.waited,
+            answered=call.answering is not None,
+            at_home=call.answering == call.home,
+            excused=call.urgent or self._closed(call.home, call.topic, call.at),
+            here=call.here,
+        )
+        self._note(call.home, call.topic, trial, call.at)
 
     def assess(self, seconds: float, at: datetime, desks_of: DesksOf) -> Sequence[StateChange]:
         self._refresh_parents(at)
@@ -106,7 +101,10 @@ class StationWatch:
         for key in sorted(to_look_at):
             station, topic = key
             watched = self._watched[key]
-            desks = [desk for desk in desks_of(station) if _knows(desk, topic)]
+            today = at.date()
+            desks = [
+                desk for desk in desks_of(station) if knows(desk.person.counselor, topic, today)
+            ]
             people = self._people(station, topic, seconds, desks)
             self._probe(key, watched, people, desks, at)
             while watched.fast and watched.fast[0].at <= at - FAST:
@@ -238,7 +236,3 @@ _NONE: Mapping[State, frozenset[str]] = {}
 
 def _at_the_nations_rate(_station: str) -> float:
     return NATION_RATE
-
-
-def _knows(desk: Desk, topic: str) -> bool:
-    return topic == UNKNOWN_TOPIC or topic in desk.person.counselor.topics

@@ -14,7 +14,7 @@ from routing.simulation.measures import Measures
 from routing.simulation.policy import Policy
 from routing.simulation.scenario import Scenario
 from routing.simulation.station_watch import StationWatch
-from routing.simulation.watch import Nobody
+from routing.simulation.watch import Watch
 
 Job = tuple[int, int, date]
 """The place among the seeds, the seed, the day."""
@@ -62,7 +62,7 @@ def play_watched(
     """A day, after `warm_up` days before it."""
     scenario = scenario_of(day, seed)
     if not policy.strength:
-        return play(scenario, policy, Nobody())
+        return play(scenario, policy, Watch())
     watch = StationWatch(policy)
     for before in range(warm_up, 0, -1):
         earlier = scenario_of(day - timedelta(days=before), seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple
 
 from routing.simulation.desks import Desk
 
@@ -25,54 +25,32 @@ class StateChange:
     why: str
 
 
-class Watch(Protocol):
+class EndedCall(NamedTuple):
+    """A call of `home`, over after `waited` seconds. `answering`: which station answered; None:
+    abandoned. `here`: somebody of its home who knows the topic is free or talking."""
+
+    home: str
+    topic: str
+    answering: str | None
+    waited: float
+    here: bool
+    urgent: bool
+    at: datetime
+
+
+class Watch:
+    """Takes every station for strong; whoever looks closer says which aren't."""
+
     def offer_ended(
         self, station: str, home: str, topic: str, answered: bool, at: datetime
     ) -> None:
         """A counselor of `station` was rung alone for a call of `home`, and answered or didn't."""
 
-    def call_ended(
-        self,
-        home: str,
-        topic: str,
-        answering: str | None,
-        waited: float,
-        here: bool,
-        urgent: bool,
-        at: datetime,
-    ) -> None:
-        """A call of `home` was answered after so many seconds, or abandoned: `answering` None.
-        `here`: somebody of its home who knows the topic is free or talking."""
+    def call_ended(self, call: EndedCall) -> None:
+        """A call was answered, or abandoned."""
 
     def assess(self, seconds: float, at: datetime, desks_of: DesksOf) -> Sequence[StateChange]:
         """To be called every ASSESS_SECONDS; what has changed."""
-
-    def weak(self, topic: str) -> frozenset[str]: ...
-
-    def dead(self, topic: str) -> frozenset[str]: ...
-
-
-class Nobody:
-    """Nobody watches: every station is taken for strong."""
-
-    def offer_ended(
-        self, station: str, home: str, topic: str, answered: bool, at: datetime
-    ) -> None:
-        pass
-
-    def call_ended(
-        self,
-        home: str,
-        topic: str,
-        answering: str | None,
-        waited: float,
-        here: bool,
-        urgent: bool,
-        at: datetime,
-    ) -> None:
-        pass
-
-    def assess(self, seconds: float, at: datetime, desks_of: DesksOf) -> Sequence[StateChange]:
         return ()
 
     def weak(self, topic: str) -> frozenset[str]:
