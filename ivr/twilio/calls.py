@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from callflows import speech
 from callflows.events import (
@@ -33,8 +33,11 @@ from ivr.twilio.forms import BadForm, Form
 from ivr.twilio.twiml import Phone, Twiml, hang_up, leave, nothing
 
 CARRIER = "twilio"
-ANSWERS_KEPT = 10_000
+KEPT = 10_000
 MOST_PHONES = 10
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Provisions(Protocol):
@@ -64,6 +67,15 @@ class Meeting(NamedTuple):
     who: str
 
 
+class Recent(OrderedDict[K, V]):
+    """Keeps the last KEPT that were put in."""
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        if len(self) > KEPT:
+            self.popitem(last=False)
+
+
 class Calls:
     """Answers for one engine. Every method may raise StoreUnavailable: then Twilio must be told
     that we failed, for its fallback serves the caller.
@@ -79,12 +91,12 @@ class Calls:
         self._provisions = provisions
         self._twiml = twiml
         self._now = now
-        self._answers: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._answers: Recent[tuple[str, int], str] = Recent()
         self._meetings: list[Meeting] = []
-        self._lines: OrderedDict[str, datetime] = OrderedDict()
+        self._lines: Recent[str, datetime] = Recent()
         """When a sister line or a duty phone began to talk with a caller: of a Dial that the
         caller leaves Twilio may tell nothing."""
-        self._failed: OrderedDict[str, None] = OrderedDict()
+        self._failed: Recent[str, None] = Recent()
         """Calls whose last question was answered with an error: the number's fallback serves
         them, and their orders shall say so."""
         self._answering = threading.Lock()
@@ -121,27 +133,17 @@ class Calls:
 
     def key(self, turn: int, form: Form) -> str:
         """A key was pressed while the turn's words were spoken."""
-
-        def hear(last: Verb, _reserved: bool) -> Event | None:
-            return forms.key_pressed(last, forms.keys(form), self._now())
-
-        call = call_id(form)
-        pending = self._heard(call, turn, hear)
+        pending = self._pressed(turn, form)
         if isinstance(pending, Pending) and pending.turn == turn:
             return self._document(pending, silent=True)
-        return self._answered(call, turn, pending)
+        return self._answered(call_id(form), turn, pending)
 
     def key_in_queue(self, turn: int, form: Form) -> str:
         """The same in the queue."""
-
-        def hear(last: Verb, _reserved: bool) -> Event | None:
-            return forms.key_pressed(last, forms.keys(form), self._now())
-
-        call = call_id(form)
-        pending = self._heard(call, turn, hear)
+        pending = self._pressed(turn, form)
         if isinstance(pending, Pending) and pending.turn == turn:
             return self._twiml.wait(turn, 0)
-        self._answered(call, turn, pending)
+        self._answered(call_id(form), turn, pending)
         return leave()
 
     def wait(self, turn: int, form: Form) -> str:
@@ -156,8 +158,7 @@ class Calls:
         """The caller was sent here out of the queue: somebody is reserved."""
 
         def hear(last: Verb, reserved: bool) -> Event | None:
-            waits = isinstance(last, Hold)
-            return ReservationNoticed(self._now()) if waits and reserved else None
+            return ReservationNoticed(self._now()) if isinstance(last, Hold) and reserved else None
 
         call = call_id(form)
         return self._answered(call, turn, self._heard(call, turn, hear))
@@ -203,8 +204,6 @@ class Calls:
         """What comes next in a call was answered with an error."""
         with self._answering:
             self._failed[f"{CARRIER}-{form.get('CallSid', '')}"] = None
-            while len(self._failed) > ANSWERS_KEPT:
-                self._failed.popitem(last=False)
 
     def message_found(self, call: CallRow, recording_sid: str, seconds: int) -> None:
         """A call is over, and of its message nobody told us: it was in `call`'s turn."""
@@ -215,18 +214,14 @@ class Calls:
             call.call_id, call.turn, lambda last, _: finished if isinstance(last, Record) else None
         )
 
-    def talks(self, call: CallRow, address: str, since: datetime) -> bool:
-        """Somebody at `address` has talked with a call since then, as Twilio tells; True: it is
-        somebody whom the call rings."""
+    def talks(self, call: CallRow, address: str, since: datetime) -> None:
+        """Somebody at `address` has talked with a call since then, as Twilio tells."""
         standing = self._controller.standing(call.call_id)
         last = standing.verbs[-1] if standing is not None and standing.verbs else None
-        if not isinstance(last, Dial) or last.kind != "offer":
-            return False
-        for phone in self._phones(last):
-            if phone.called == address:
-                self._controller.answered_by(call.call_id, phone.who, since)
-                return True
-        return False
+        if isinstance(last, Dial) and last.kind == "offer":
+            who = next((p.who for p in self._phones(last) if p.called == address), None)
+            if who is not None:
+                self._controller.answered_by(call.call_id, who, since)
 
     def status(self, form: Form) -> None:
         """What Twilio says of a call by itself."""
@@ -264,8 +259,6 @@ class Calls:
     def _line_talks(self, call_id: str) -> None:
         with self._answering:
             self._lines[call_id] = self._now()
-            while len(self._lines) > ANSWERS_KEPT:
-                self._lines.popitem(last=False)
 
     def _dial_over(self, call: str, result: DialResult) -> None:
         """Whoever was bridged has met the caller, however short the talk was; nobody else will."""
@@ -341,6 +334,13 @@ class Calls:
         answer = self._answered(call, turn, pending)
         return answer if alone else leave()
 
+    def _pressed(self, turn: int, form: Form) -> Pending | str:
+        return self._heard(
+            call_id(form),
+            turn,
+            lambda last, _reserved: forms.key_pressed(last, forms.keys(form), self._now()),
+        )
+
     def _heard(
         self, call: str, turn: int, hear: Callable[[Verb, bool], Event | None]
     ) -> Pending | str:
@@ -362,10 +362,7 @@ class Calls:
         if isinstance(now, Pending) and now.turn == turn:
             return answer  # it isn't over: something else will be answered to it
         with self._answering:
-            answer = self._answers.setdefault((call, turn), answer)
-            while len(self._answers) > ANSWERS_KEPT:
-                self._answers.popitem(last=False)
-        return answer
+            return self._answers.setdefault((call, turn), answer)
 
     def _document(self, pending: Pending, silent: bool = False) -> str:
         """TwiML for what stands. What nobody reached by Twilio can answer is over at once, and

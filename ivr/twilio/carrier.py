@@ -18,6 +18,7 @@ from config.topics import load_topics
 from config.twilio_numbers import load_twilio_numbers
 from ivr.assembly import Assembly
 from ivr.controller import Controller
+from ivr.sessions import CallRow
 from ivr.transaction import Woken
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.calls import CARRIER, Calls, call_id
@@ -187,8 +188,8 @@ class TwilioCarrier:
 
     def _note_talks(self) -> None:
         now = self._now()
-        for call in self._controller.open_calls():
-            if call.carrier == CARRIER and self._controller.answer_unknown(call.call_id):
+        for call in self._open_calls():
+            if self._controller.answer_unknown(call.call_id):
                 for address, since in self._rest.talking(call.channel):
                     if now - since > TALKS_FOR_CERTAIN:
                         self._calls.talks(call, address, since)
@@ -207,8 +208,8 @@ class TwilioCarrier:
     def _end_untold(self) -> None:
         now = self._now()
         seen: set[tuple[str, int]] = set()
-        for call in self._controller.open_calls():
-            if call.carrier != CARRIER or now - call.offered_at < LOOKED_AFTER:
+        for call in self._open_calls():
+            if now - call.offered_at < LOOKED_AFTER:
                 continue
             ended = self._rest.ended(call.channel)
             if ended and (call.call_id, call.turn) not in self._seen_ended:
@@ -221,6 +222,9 @@ class TwilioCarrier:
                     self._calls.message_found(call, *message)
                 self._controller.hung_up(call.call_id, now)
         self._seen_ended = seen
+
+    def _open_calls(self) -> list[CallRow]:
+        return [call for call in self._controller.open_calls() if call.carrier == CARRIER]
 
     def close(self) -> None:
         self._releases.shutdown(wait=False)

@@ -24,6 +24,7 @@ from ivr.placed_calls import PlacedCall, Result
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.calls import CARRIER
 from ivr.twilio.rest import CallRefused, TwilioRest, TwilioUnavailable
+from ivr.twilio.twiml import called
 from workorders.keys import Keys
 from workorders.personal import caller_hash
 
@@ -78,7 +79,7 @@ class Placing:
 
         :param call_id: as `attempt_id` gives it. Raises AlreadyRinging, StoreUnavailable.
         """
-        to = _dialled(contact)
+        to = called(contact.kind, contact.address)
         call = PlacedCall(call_id, CARRIER, counselor_id, self._hashed(to), self._now())
         self._store.write(lambda connection: placed_calls.commit(connection, call))
         self._create(call, to)
@@ -151,16 +152,10 @@ class Placing:
         people = self._store.read(lambda c: roster.contacts_of(c, [call.counselor_id]))
         for contact in people.get(call.counselor_id, ()):
             if contact.kind in CARRIER_KINDS[CARRIER]:
-                to = _dialled(contact)
+                to = called(contact.kind, contact.address)
                 if self._hashed(to) == call.destination:
                     return to
         return None
 
     def _hashed(self, to: str) -> bytes:
         return caller_hash(self._keys, to)
-
-
-def _dialled(contact: Contact) -> str:
-    """A contact as the Call resource's To."""
-    kind = "client:" if contact.kind == "twilio_client" else ""
-    return kind + contact.address

@@ -5,7 +5,7 @@ Source: Twilio, "Call resource", "Member resource", "Recording resource".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -84,27 +84,22 @@ class TwilioRest:
     def dequeue(self, call_sid: str, queue: str, address: str) -> None:
         """Have a call that waits in the queue of this name ask `address` for what comes next; one
         that doesn't wait there is left alone. Raises TwilioUnavailable."""
-        try:
-            sid = self._queue_sid(queue)
-            if sid is not None:
-                member = self._client.queues(sid).members(call_sid)
-                self._do(lambda: member.update(url=address, method="POST"))
-        except TwilioRestException as error:
-            if error.status not in NOT_IN_THE_QUEUE:
-                raise TwilioUnavailable(str(error.msg)) from error
+        sid = self._queue_sid(queue)
+        if sid is not None:
+            member = self._client.queues(sid).members(call_sid)
+            self._asked(
+                lambda: member.update(url=address, method="POST"), no_matter=NOT_IN_THE_QUEUE
+            )
 
     def _queue_sid(self, name: str) -> str | None:
         if name not in self._queues:
-            for queue in self._do(self._client.queues.list):
+            for queue in self._asked(self._client.queues.list):
                 self._queues[queue.friendly_name] = queue.sid
         return self._queues.get(name)
 
     def ended_since(self, since: datetime) -> list[EndedCall]:
         """Calls to us that were over at `since` or later. Raises TwilioUnavailable."""
-        try:
-            calls = self._do(lambda: self._client.calls.list(end_time_after=since))
-        except TwilioRestException as error:
-            raise TwilioUnavailable(str(error.msg)) from error
+        calls = self._asked(lambda: self._client.calls.list(end_time_after=since))
         return [
             EndedCall(call.sid, call._from, call.to, str(call.status))
             for call in calls
@@ -114,21 +109,15 @@ class TwilioRest:
     def talking(self, call_sid: str) -> list[tuple[str, datetime]]:
         """Whom a call rang and who has picked up, and when, as long as they are there. Raises
         TwilioUnavailable."""
-        try:
-            legs = self._do(
-                lambda: self._client.calls.list(parent_call_sid=call_sid, status="in-progress")
-            )
-        except TwilioRestException as error:
-            raise TwilioUnavailable(str(error.msg)) from error
+        legs = self._asked(
+            lambda: self._client.calls.list(parent_call_sid=call_sid, status="in-progress")
+        )
         return [(leg.to, leg.start_time) for leg in legs if leg.start_time is not None]
 
     def message(self, call_sid: str) -> tuple[str, int] | None:
         """A call's last recording, and its seconds; None where there is none. Raises
         TwilioUnavailable."""
-        try:
-            found = self._do(lambda: self._client.recordings.list(call_sid=call_sid, limit=1))
-        except TwilioRestException as error:
-            raise TwilioUnavailable(str(error.msg)) from error
+        found = self._asked(lambda: self._client.recordings.list(call_sid=call_sid, limit=1))
         return next(((made.sid, max(0, int(made.duration or 0))) for made in found), None)
 
     def ended(self, call_sid: str) -> bool:
@@ -138,13 +127,8 @@ class TwilioRest:
 
     def status(self, call_sid: str) -> str | None:
         """How a call stands; None for one that is unknown. Raises TwilioUnavailable."""
-        try:
-            call = self._do(lambda: self._client.calls(call_sid).fetch())
-        except TwilioRestException as error:
-            if error.status == NOT_THERE:
-                return None
-            raise TwilioUnavailable(str(error.msg)) from error
-        return str(call.status)
+        call = self._asked(lambda: self._client.calls(call_sid).fetch(), no_matter=(NOT_THERE,))
+        return str(call.status) if call is not None else None
 
     def place(self, to: str, from_: str, address: str, told: str, ring_seconds: int) -> str:
         """Create a call; its SID. Done twice it rings twice. Raises CallRefused where there is no
@@ -176,16 +160,13 @@ class TwilioRest:
         """SIDs of the calls that were created from one number to one telephone, newest first;
         legs of a Dial are none. Raises TwilioUnavailable."""
         calls = self._client.calls
-        try:
-            # One that isn't dialled yet has no time at which it started.
-            found = self._do(
-                lambda: [
-                    *calls.list(to=to, from_=from_, status="queued"),
-                    *calls.list(to=to, from_=from_, start_time_after=since),
-                ]
-            )
-        except TwilioRestException as error:
-            raise TwilioUnavailable(str(error.msg)) from error
+        # One that isn't dialled yet has no time at which it started.
+        found = self._asked(
+            lambda: [
+                *calls.list(to=to, from_=from_, status="queued"),
+                *calls.list(to=to, from_=from_, start_time_after=since),
+            ]
+        )
         return [str(call.sid) for call in found if call.direction == "outbound-api"]
 
     def recording(self, recording_sid: str) -> bytes | None:
@@ -201,11 +182,17 @@ class TwilioRest:
 
     def delete_recording(self, recording_sid: str) -> None:
         """Deleting it twice is no mistake. Raises TwilioUnavailable."""
+        self._asked(self._client.recordings(recording_sid).delete, no_matter=(NOT_THERE,))
+
+    def _asked(self, ask: Any, no_matter: Container[int] = ()) -> Any:
+        """What Twilio answers; None where it refuses with a status that is `no_matter`. Raises
+        TwilioUnavailable."""
         try:
-            self._do(lambda: self._client.recordings(recording_sid).delete())
+            return self._do(ask)
         except TwilioRestException as error:
-            if error.status != NOT_THERE:
-                raise TwilioUnavailable(str(error.msg)) from error
+            if error.status in no_matter:
+                return None
+            raise TwilioUnavailable(str(error.msg)) from error
 
     @staticmethod
     def _do(ask: Any) -> Any:

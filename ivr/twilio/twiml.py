@@ -40,6 +40,11 @@ ELEMENT_BYTES = 500
 ACCEPT_SECONDS = 4
 
 
+def called(kind: str, address: str) -> str:
+    """A telephone as the Call resource's To."""
+    return f"client:{address}" if kind == "twilio_client" else address
+
+
 @dataclass(frozen=True, slots=True)
 class Phone:
     """One thing to ring. `who`: the counselor's id, or the directory entry's. `kind`:
@@ -54,8 +59,7 @@ class Phone:
 
     @property
     def called(self) -> str:
-        """How Twilio names it."""
-        return f"client:{self.address}" if self.kind == "twilio_client" else self.address
+        return called(self.kind, self.address)
 
 
 class Sounds(Protocol):
