@@ -22,10 +22,6 @@ def line(tmp_path: Path) -> Iterator[TwilioLine]:
     line.close()
 
 
-def ended(line: TwilioLine, call: Leg, within: float = 300) -> None:
-    line.clock.run_until(lambda: call.status == "completed", within=within)
-
-
 def at_the_beep(line: TwilioLine) -> Leg:
     """A caller about to leave a message: nobody is there."""
     call = line.twilio.incoming(CALLER, NUMBER)
@@ -42,7 +38,7 @@ def test_every_webhook_twice_and_late_moves_nothing(line: TwilioLine) -> None:
     line.twilio.party("client:chen", answers_after=2, talks=20)
     call = line.twilio.incoming(CALLER, NUMBER)
     call.press("1", after=4)
-    ended(line, call)
+    line.until_over(call)
     before = line.orders()
     asked = list(line.twilio.exchanges)
     assert len(asked) > 3
@@ -67,7 +63,7 @@ def test_a_step_asked_again_gets_the_same_answer(line: TwilioLine) -> None:
         again = line.twilio.exchanges[-1]
         if exchange is not line.twilio.exchanges[0]:
             assert again.reply.body == exchange.reply.body
-    ended(line, call)
+    line.until_over(call)
     assert line.orders()[0]["outcome"] == "answered"
     assert kinds(line.orders()[0]).count("offer_made") == 1
 
@@ -122,7 +118,7 @@ def test_a_message_is_copied_here_then_deleted_there(line: TwilioLine) -> None:
     call = at_the_beep(line)
     call.speak(20)
     call.hang_up(after=21)
-    ended(line, call)
+    line.until_over(call)
     [order] = line.orders()
     assert order["outcome"] == "voicemail"
     line.clock.run_for(30)
@@ -149,7 +145,7 @@ def test_a_message_that_nobody_told_us_of_is_found(
     with monkeypatch.context() as broken:
         broken.setattr(type(line.carrier._calls._provisions), "recording_made", down)
         call.hang_up(after=21)
-        ended(line, call)
+        line.until_over(call)
         line.clock.run_for(10)
     line.clock.run_for(150)
     line.carrier.reconcile()
@@ -205,7 +201,7 @@ def test_rest_down_loses_nobody(line: TwilioLine) -> None:
     second = line.behind()
     line.clock.run_for(10)
     line.api.goes_down("refused", 600)
-    ended(line, second)
+    line.until_over(second)
     assert [order["outcome"] for order in line.orders()] == ["answered", "answered"]
 
 
@@ -216,7 +212,7 @@ def test_a_full_queue_keeps_nobody_from_waiting(line: TwilioLine) -> None:
     line.twilio.party("client:chen", answers_after=1, talks=20)
     line.busy("gz-chen")
     second = line.behind()
-    ended(line, second)
+    line.until_over(second)
     assert [order["outcome"] for order in line.orders()] == ["answered", "answered"]
 
 
@@ -226,7 +222,7 @@ def test_a_mobile_has_to_accept(line: TwilioLine) -> None:
     mobile = line.twilio.party("+8613900001111", answers_after=2, keys=[(2, "1")], talks=20)
     call = line.twilio.incoming(CALLER, NUMBER)
     call.press("1", after=4)
-    ended(line, call)
+    line.until_over(call)
     [order] = line.orders()
     assert order["first_responder"] == "counselor:gz-fang"
     assert "12355来电，接听请按1。" in mobile.legs[0].said
@@ -251,7 +247,7 @@ def test_an_unreachable_browser_is_no_end(line: TwilioLine) -> None:
     line.twilio.party("sip:sun@phones.example.cn", answers_after=2, talks=20)
     call = line.twilio.incoming(CALLER, NUMBER)
     call.press("1", after=4)
-    ended(line, call)
+    line.until_over(call)
     [order] = line.orders()
     assert order["first_responder"] == "counselor:gz-sip"
 
@@ -263,7 +259,7 @@ def test_a_counselor_who_frees_during_a_menu_takes_the_caller(line: TwilioLine) 
     second = line.behind("")
     line.clock.run_until(lambda: second.has_heard("不方便说话请按5"), within=40)
     line.presence("gz-lin", available=True)
-    ended(line, second)
+    line.until_over(second)
     assert [order["outcome"] for order in line.orders()] == ["answered", "answered"]
     assert second.said.count(next(s for s in second.said if "请按5" in s)) == 1
 
@@ -272,7 +268,7 @@ def test_a_counselor_who_frees_during_a_menu_takes_the_caller(line: TwilioLine) 
 def test_a_caller_who_says_nothing_is_not_cut_off(line: TwilioLine) -> None:
     call = at_the_beep(line)
     beep = next(n for n, h in enumerate(call.heard) if h.kind == "beep")
-    ended(line, call)
+    line.until_over(call)
     assert any(h.kind == "say" for h in call.heard[beep:])
     assert line.orders()[0]["outcome"] is not None
 
@@ -314,7 +310,7 @@ def test_a_call_that_the_fallback_served_has_an_order(
 
     monkeypatch.setattr(line.controller, "offered_once", down)
     call = line.twilio.incoming(CALLER, NUMBER)
-    ended(line, call, within=60)
+    line.until_over(call, within=60)
     monkeypatch.undo()
     line.clock.run_for(2)
     [order] = line.orders()

@@ -32,8 +32,14 @@ def line(tmp_path: Path) -> Iterator[TwilioLine]:
     line.close()
 
 
-def ended(line: TwilioLine, call: Leg, within: float = 300) -> None:
-    line.clock.run_until(lambda: call.status == "completed", within=within)
+def in_the_whisper(line: TwilioLine, talks: float) -> Leg:
+    """A caller whose counselor has picked up, and is being told who calls."""
+    line.logs_in("gz-chen")
+    chen = line.twilio.party("client:chen", answers_after=2, talks=talks)
+    call = line.twilio.incoming(CALLER, NUMBER)
+    call.press("1", after=4)
+    line.clock.run_until(lambda: bool(chen.legs and chen.legs[0].said), within=60)
+    return call
 
 
 def serve_fallback(line: TwilioLine) -> None:
@@ -55,11 +61,7 @@ def serve_fallback(line: TwilioLine) -> None:
 # Dial, DialBridged: a caller who has gone while something was said to the called was never
 # connected.
 def test_who_leaves_during_the_whisper_was_not_answered(line: TwilioLine) -> None:
-    line.logs_in("gz-chen")
-    chen = line.twilio.party("client:chen", answers_after=2, talks=20)
-    call = line.twilio.incoming(CALLER, NUMBER)
-    call.press("1", after=4)
-    line.clock.run_until(lambda: bool(chen.legs and chen.legs[0].said), within=60)
+    call = in_the_whisper(line, talks=20)
     call.hang_up(after=0.5)
     line.clock.run_for(30)
     [order] = line.orders()
@@ -69,11 +71,7 @@ def test_who_leaves_during_the_whisper_was_not_answered(line: TwilioLine) -> Non
 
 
 def test_an_answer_is_told_when_they_meet_not_when_the_call_is_over(line: TwilioLine) -> None:
-    line.logs_in("gz-chen")
-    chen = line.twilio.party("client:chen", answers_after=2, talks=60)
-    call = line.twilio.incoming(CALLER, NUMBER)
-    call.press("1", after=4)
-    line.clock.run_until(lambda: bool(chen.legs and chen.legs[0].said), within=60)
+    call = in_the_whisper(line, talks=60)
     assert line.state("gz-chen") == "ringing"
     line.clock.run_until(lambda: any(h.kind == "talk" for h in call.heard), within=10)
     line.clock.run_for(2)
@@ -85,13 +83,9 @@ def test_an_answer_is_told_when_they_meet_not_when_the_call_is_over(line: Twilio
 def test_who_answered_is_known_though_the_engine_that_heard_of_it_is_gone(
     line: TwilioLine,
 ) -> None:
-    line.logs_in("gz-chen")
-    chen = line.twilio.party("client:chen", answers_after=2, talks=20)
-    call = line.twilio.incoming(CALLER, NUMBER)
-    call.press("1", after=4)
-    line.clock.run_until(lambda: bool(chen.legs and chen.legs[0].said), within=60)
+    call = in_the_whisper(line, talks=20)
     line.carrier._calls._meetings.clear()
-    ended(line, call)
+    line.until_over(call)
     [order] = line.orders()
     assert order["outcome"] == "answered"
     assert order["first_responder"] == "counselor:gz-chen"
@@ -110,7 +104,7 @@ def test_who_has_looked_already_is_not_torn_from_the_ringing(line: TwilioLine) -
     line.clock.run_until(lambda: len(chen.legs) == 2, within=120)
     address = line.carrier.addresses.reserved(waiting.turn)
     line.carrier._rest.dequeue(waiting.channel, "12355", address)
-    ended(line, second)
+    line.until_over(second)
     assert len(chen.legs) == 2
 
 
@@ -136,7 +130,7 @@ def test_whom_the_fallback_serves_is_not_torn_from_it(
     # A counselor frees, and the store still believes that the caller waits.
     line.clock.run_for(60)
     assert duty.legs[0].status == "in-progress"
-    ended(line, second)
+    line.until_over(second)
     line.clock.run_for(60)
     assert len(line.orders()) == 2
     line.twilio.alerts.clear()
@@ -150,7 +144,7 @@ def test_a_call_of_which_nothing_reached_us_is_found(line: TwilioLine) -> None:
         fetch(method, url, form, headers) if url.endswith("/bin") else Reply(502, {}, b"")
     )
     call = line.twilio.incoming(CALLER, NUMBER)
-    ended(line, call)
+    line.until_over(call)
     line.clock.run_for(30)
     assert line.orders() == []
     line.carrier.reconcile()
@@ -211,17 +205,13 @@ def test_whom_the_fallback_serves_though_we_answered_is_not_torn_from_it(line: T
     line.presence("gz-lin", available=True)
     line.clock.run_for(60)
     assert duty.legs[0].status == "in-progress"
-    ended(line, second)
+    line.until_over(second)
     line.clock.run_for(200)
     line.twilio.alerts.clear()
 
 
 def test_an_answer_is_noted_though_the_store_fails_at_that_moment(line: TwilioLine) -> None:
-    line.logs_in("gz-chen")
-    chen = line.twilio.party("client:chen", answers_after=2, talks=60)
-    call = line.twilio.incoming(CALLER, NUMBER)
-    call.press("1", after=4)
-    line.clock.run_until(lambda: bool(chen.legs and chen.legs[0].said), within=60)
+    call = in_the_whisper(line, talks=60)
     tick, line.carrier.tick = line.carrier.tick, lambda: None  # type: ignore[method-assign]
     line.clock.run_until(lambda: any(h.kind == "talk" for h in call.heard), within=10)
     line.clock.run_for(2)
@@ -294,7 +284,7 @@ def test_whatever_is_asked_again_in_the_middle_of_a_call_moves_nothing(
                 line.twilio.resend(asked[which])
 
         line.clock.after(after, repeat)
-    ended(line, call)
+    line.until_over(call)
     line.clock.run_for(60)
     [order] = line.orders()
     assert order["outcome"] == "answered"

@@ -119,6 +119,9 @@ class TwilioLine:
             call.press(key, after=4)
         return call
 
+    def until_over(self, call: Leg, within: float = 300) -> None:
+        self.clock.run_until(lambda: call.status == "completed", within=within)
+
     def orders(self, limit: int = 100) -> list[View]:
         """Whole, oldest first."""
         keys = self.assembly.log.keys
