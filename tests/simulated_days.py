@@ -20,6 +20,8 @@ HOME = "440100"
 CENTRE = "centre-guangdong"
 FOR_EVER = 1e9
 PATIENT = 1e8
+ALONE = "reach: home\nsettings: {wrap_up_seconds: 0}\n"
+"""A policy: home alone, and nothing to write after a talk."""
 
 
 def seat(name: str, station: str = HOME, answers: float = 1.0, ends: float = FOR_EVER) -> Seat:

@@ -1,4 +1,4 @@
-"""A day played through the router: against the closed forms, and call by call."""
+"""A day played through the router, call by call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from routing.router import CRISIS
 from routing.simulation.command_line import POLICIES, PROFILE, SHIPPED
 from routing.simulation.comparison import Estimate, paired
 from routing.simulation.day import Served, play
-from routing.simulation.measures import Measures
 from routing.simulation.policy import Policy
 from routing.simulation.profile import Profile
 from routing.simulation.scenario import Scenario
@@ -21,12 +20,10 @@ from routing.simulation.staff import draw_scenario
 from routing.simulation.trial import play_watched
 from routing.simulation.watch import Watch
 from routing.stations import Stations
-from stats.erlang import abandoned_a, answered_within_a, answered_within_c
 from tests.simulated_days import (
+    ALONE,
     CENTRE,
     HOME,
-    PATIENT,
-    exponential,
     incoming,
     policy,
     scenario,
@@ -35,8 +32,6 @@ from tests.simulated_days import (
 
 CONFIG = Path("config")
 MONDAY = date(2026, 6, 8)
-ONE_POINT = 0.01
-ALONE = "reach: home\nsettings: {wrap_up_seconds: 0}\n"
 
 
 @pytest.fixture(scope="module")
@@ -56,28 +51,6 @@ def quiet(stations: Stations, tmp_path_factory: pytest.TempPathFactory) -> Scena
 def played(day: Scenario, by: Policy) -> dict[int, Served]:
     found = play(day, by, Watch()).served
     return {served.call.number: served for served in found}
-
-
-def measured(day: Scenario, by: Policy) -> Measures:
-    return Measures.of(play(day, by, Watch()))
-
-
-def test_agrees_with_erlang_c(stations: Stations, tmp_path: Path) -> None:
-    made = exponential(servers=12, load=9, handling=60, patience=PATIENT, number=40_000)
-    found = measured(made.day, policy(stations, tmp_path, ALONE))
-    expected = answered_within_c(12, made.load, made.handling, within=15)
-    assert found.answered_in_time == pytest.approx(expected, abs=ONE_POINT)
-    assert found.abandoned == 0
-
-
-@pytest.mark.parametrize("load", [9, 12])
-def test_agrees_with_erlang_a(stations: Stations, tmp_path: Path, load: float) -> None:
-    made = exponential(servers=10, load=load, handling=60, patience=90, number=40_000)
-    found = measured(made.day, policy(stations, tmp_path, ALONE))
-    asked = 10, made.load, made.handling, made.patience
-    in_time = answered_within_a(*asked, within=15)
-    assert found.answered_in_time == pytest.approx(in_time, abs=ONE_POINT)
-    assert found.abandoned_share == pytest.approx(abandoned_a(*asked), abs=ONE_POINT)
 
 
 def test_who_does_not_answer_costs_a_ring_and_is_paused(stations: Stations, tmp_path: Path) -> None:
