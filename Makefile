@@ -13,7 +13,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) sip-tester postgresql
 help:
 	@echo "make run    start the line: Asterisk, engine, demo stations"
 	@echo "make test   every test, real Asterisk, SIPp and PostgreSQL included"
-	@echo "make check  the fast tests and lint: no network, no Asterisk"
+	@echo "make check  lint and the fast tests: no network, no Asterisk, no long computing"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make bench  measure beside app_queue and a bare Flask view, write bench/RESULTS.md"
 	@echo "make clean  remove the virtual environment and everything under var/"
@@ -41,7 +41,7 @@ test: .venv/installed var/packages-test
 	@$(PYTHON) -m pytest $(SIDE_BY_SIDE)
 
 check: .venv/installed lint
-	@$(PYTHON) -m pytest -m "not e2e and not postgresql" $(SIDE_BY_SIDE)
+	@$(PYTHON) -m pytest -m "not (e2e or postgresql or long)" $(SIDE_BY_SIDE)
 
 lint: .venv/installed
 	@.venv/bin/ruff check .

@@ -114,6 +114,7 @@ def test_who_leaves_at_the_end_of_a_shift_ends_the_talk_first(
     assert [calls[2].station, calls[2].waited] == [None, pytest.approx(30.0)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_call_is_answered_or_abandoned_once_by_every_policy(
     stations: Stations, quiet: Scenario, name: str

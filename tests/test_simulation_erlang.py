@@ -16,6 +16,7 @@ from routing.stations import Stations
 from stats.erlang import abandoned_a, answered_within_a, answered_within_c
 from tests.simulated_days import ALONE, PATIENT, exponential, policy
 
+pytestmark = pytest.mark.long
 ONE_POINT = 0.01
 
 

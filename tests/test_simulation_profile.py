@@ -118,6 +118,7 @@ def test_a_wrong_word_on_the_command_line(words: list[str], told: str) -> None:
     assert told in result.output
 
 
+@pytest.mark.long
 def test_the_report_is_one_page_that_needs_nothing_else(tmp_path: Path) -> None:
     """A policy's name is text, whatever stands in it."""
     small = tmp_path / "small.yaml"

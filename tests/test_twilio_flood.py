@@ -17,6 +17,7 @@ from ivr.twilio.carrier import WebhookServer
 from tests.postgresql import PostgreSQL
 from tests.twilio_line import NUMBER, PUBLIC, TwilioLine, kinds
 
+pytestmark = pytest.mark.long
 AT_ONCE = 1000
 SECONDS = 60.0
 """No answer is worth more to a test; Twilio waits for 15."""
