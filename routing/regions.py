@@ -234,7 +234,10 @@ def _mistakes(yaml: YamlFile, file: _RegionsFile) -> Iterator[str]:
             yield yaml.error(["provinces", code], "has neither cities nor area codes")
         for city, about in province.cities.items():
             where: list[Key] = ["provinces", code, "cities", city]
-            if city[:2] != code[:2]:
+            if city in file.provinces:
+                message = "a province under a province makes a circle: delete it, or write a city"
+                yield yaml.error(where, message)
+            elif city[:2] != code[:2]:
                 yield yaml.error(where, f"does not belong to {province.name} ({code})")
             if city in seen:
                 yield yaml.error(where, "this code is there twice")

@@ -119,10 +119,16 @@ class _Station(BaseModel):
         return self.model_extra or {}
 
 
+def _covers_something(provinces: tuple[str, ...]) -> tuple[str, ...]:
+    if not provinces:
+        raise ValueError("a centre covers at least one province: name it, or delete the centre")
+    return provinces
+
+
 class _Centre(_Station):
     name: str
     region: str
-    covers: Annotated[tuple[str, ...], Field(min_length=1)]
+    covers: Annotated[tuple[str, ...], AfterValidator(_covers_something)]
 
 
 class _StationsFile(BaseModel):
@@ -315,7 +321,7 @@ def _mistakes(yaml: YamlFile, file: _StationsFile, regions: Regions) -> Iterator
             region = regions.get(province)
             if region is None or not region.is_province:
                 hint = suggestion(province, [code for code in codes if code.endswith("0000")])
-                message = f"{province} is no province{hint}"
+                message = f"{province} is no province{hint}: write the code of one"
                 yield yaml.error(["centres", name, "covers", index], message)
     covered = {province for centre in file.centres.values() for province in centre.covers}
     for region in regions:

@@ -60,7 +60,7 @@ def strength(context: click.Context) -> None:
     assessment = Assessment(house.stations)
     found = assessment.assessed(_look(assessment, now))
     if not found:
-        click.echo("nothing to judge yet")
+        click.echo("nothing to judge yet: no call, offer or probe in the log has come to its end")
         return
     table = Table(
         "station", "name", "topic", "state", "since", "index", "15 min", "abandoned", "RONA",

@@ -96,8 +96,11 @@ def staffing(
             _what_if(calls_per_hour, handling, patience, aim, as_json)
         else:
             raise BadFigures("name a station, or say --calls-per-hour and --handling")
-    except (BadFigures, NoCalls) as error:
+    except BadFigures as error:
         raise click.ClickException(str(error)) from None
+    except NoCalls as error:
+        instead = "say more --weeks, or --calls-per-hour and --handling in place of the station"
+        raise click.ClickException(f"{error}: {instead}") from None
 
 
 def _what_if(

@@ -146,7 +146,18 @@ def test_the_shipped_stations_are_sound() -> None:
         ("ring_seconds: 15", "ring_seconds: soon", "ring_seconds: Input should be a valid integer"),
         ("[0, 0, 10, 20]", "[0, 30, 10, 20]", "no wider tier before a narrower one"),
         ("strategy: longest_idle", "strategy: nobody", "strategy: Input should be 'longest_idle'"),
-        ('covers: ["320000"', 'covers: ["320001"', "320001 is no province"),
+        (
+            'covers: ["320000"',
+            'covers: ["320001"',
+            "covers.0: 320001 is no province (did you mean 320000?): write the code of one",
+        ),
+        ('covers: ["320000"', 'covers: ["centre-wuhan"', "centre-wuhan is no province"),
+        (
+            'covers: ["320000", "340000", "370000"]',
+            "covers: []",
+            "covers: a centre covers at least one province: name it, or delete the centre",
+        ),
+        ("access_mode: city", "parent: '440100'", "stations.100000.parent: unknown key"),
         ('region: "320100"', 'region: "320199"', "unknown 320199 (did you mean"),
         (', "540000"]', "]", "no centre covers 西藏自治区 (540000)"),
         ("access_mode: city", "access_mode: [", "not YAML"),
@@ -172,6 +183,17 @@ def test_a_mistake_is_one_line_with_its_place(
     line = next(line for line in check(directory) if told in line)
     assert "\n" not in line
     assert "stations.yaml:" in line
+
+
+def test_a_circle_in_the_tree_is_one_line(directory: Path) -> None:
+    path = directory / "regions.yaml"
+    text = path.read_text(encoding="utf-8")
+    first = '      "130100": {'
+    circle = '      "130000": {name: 河北省, area_codes: ["0300"]}\n'
+    path.write_text(text.replace(first, circle + first, 1), encoding="utf-8")
+    line = text[: text.index(first)].count("\n") + 1
+    told = "a province under a province makes a circle: delete it, or write a city"
+    assert check(directory) == [f"{path}:{line}: provinces.130000.cities.130000: {told}"]
 
 
 def test_thresholds_the_wrong_way_round_are_told_once(directory: Path) -> None:

@@ -111,7 +111,9 @@ def test_an_empty_log_is_told_in_one_line(store: Store) -> None:
     house = SimpleNamespace(store=store, settings=Settings(asterisk_name="gz"))
     result = CliRunner().invoke(simulate, ["--replay"], obj=house)
     assert result.exit_code == 1
-    assert result.output.strip() == "Error: no call in the log has queued and ended yet"
+    assert result.output.strip() == (
+        "Error: no call in the log has queued and ended yet: leave out --replay"
+    )
 
 
 def test_a_day_without_calls_is_told_in_one_line(writer: Writer, store: Store) -> None:

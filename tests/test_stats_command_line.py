@@ -242,7 +242,9 @@ def test_weeks_that_cannot_be(command: Command) -> None:
 
 
 def test_nobody_called(command: Command) -> None:
-    assert one_line(command(GUANGZHOU)).startswith("nobody called 440100 in the 4 weeks before ")
+    told = one_line(command(GUANGZHOU))
+    assert told.startswith("nobody called 440100 in the 4 weeks before ")
+    assert told.endswith("or --calls-per-hour and --handling in place of the station")
 
 
 def one_line(result: Result) -> str:

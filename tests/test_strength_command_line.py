@@ -19,6 +19,7 @@ from tests.routing_stand_in import HOME
 
 CONFIG = Path("config")
 STATIONS = Stations.load(CONFIG)
+NOTHING_YET = "nothing to judge yet: no call, offer or probe in the log has come to its end\n"
 
 
 def weak(**changed: str) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ def done(house: SimpleNamespace, *words: str) -> Result:
 
 
 def test_an_empty_log_is_one_line(house: SimpleNamespace) -> None:
-    assert done(house).output == "nothing to judge yet\n"
+    assert done(house).output == NOTHING_YET
     assert done(house, "changes").output == "no state has changed yet\n"
 
 
@@ -79,7 +80,7 @@ def test_bad_input_is_one_clear_line(
     result = done(house, *weak(**changed))
     assert result.exit_code != 0
     assert told in result.output.splitlines()[-1]
-    assert done(house).output == "nothing to judge yet\n"
+    assert done(house).output == NOTHING_YET
 
 
 def test_changes_of_an_unknown_station(house: SimpleNamespace) -> None:

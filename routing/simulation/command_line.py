@@ -117,7 +117,9 @@ def simulate(
         logged = house.store.read(partial(logged_calls, stations=stations))
         scenario_of = of_log = Replay.of(logged, profile, wrap_up)
         if not of_log.calls:
-            raise click.ClickException("no call in the log has queued and ended yet")
+            raise click.ClickException(
+                "no call in the log has queued and ended yet: leave out --replay"
+            )
         begins = first.date() if first else min(of_log.calls)
         last = begins + timedelta(days=days - 1)
         if not any(begins <= day <= last for day in of_log.calls):
