@@ -12,6 +12,12 @@ covering centres open at once to whoever would wait too long at home, and to who
 or dead: weak, the centres are asked first and home is still used; dead, nobody rings there. A weak
 place elsewhere is asked after all others, a dead one not at all, and a centre keeps a share of its
 people for its own callers. None of this keeps an urgent call from anybody.
+
+Where the covering centres are full or weak, home's neighbours are asked in their order, then any
+centre. A call waits in one line and is taken by whoever of these is free first, so no other centre
+had a shorter wait; of several who are free it is the longest idle, whose place has the least to do.
+The tiers are home's alone, and nobody's neighbours are followed: so it can't go in a circle. A
+place is open while somebody is logged in there, and topic and language are looked at everywhere.
 """
 
 from __future__ import annotations
@@ -391,10 +397,11 @@ def _rank(
     in_vain = counselor.id in call.excluded
     if call.priority >= CRISIS:
         return in_vain, tier, not fits, *key
-    place: float = tier
+    place = tier, float(rules.neighbours.get(counselor.station, 0))
     if counselor.station in conditions.weak:
         # A weak home comes after its centres, a weak place elsewhere after all others.
-        place = FIRST_OUTER_TIER + 0.5 if counselor.station == call.home else rules.tiers + tier
+        home = counselor.station == call.home
+        place = (FIRST_OUTER_TIER, 0.5) if home else (rules.tiers + tier, place[1])
     return in_vain, not fits, not candidate.language_fits, place, *key
 
 
@@ -406,7 +413,8 @@ def knows(counselor: Counselor, topic: str, day: date) -> bool:
 
 def _reason(call: WaitingCall, tier: int, person: Person, stance: _Stance, rules: Rules) -> str:
     """A few words: which tier, how chosen, what was relaxed."""
-    words = [tier_name(tier), "all at once" if call.priority >= CRISIS else rules.strategy_name]
+    place = "neighbour" if person.counselor.station in rules.neighbours else tier_name(tier)
+    words = [place, "all at once" if call.priority >= CRISIS else rules.strategy_name]
     if not knows(person.counselor, call.topic, stance.day):
         words.append("topic relaxed")
     if call.language not in person.counselor.languages:

@@ -13,7 +13,8 @@ class Places(Protocol):
     """What routing needs of the stations."""
 
     def tiers(self, station_id: str) -> Sequence[Sequence[str]]:
-        """Station ids, nearest first: home, province, covering centres, all centres."""
+        """Station ids, nearest first: home, province, covering centres and neighbours, all
+        centres."""
         ...
 
     def setting(self, station_id: str, name: str) -> Any:
@@ -37,7 +38,8 @@ class Rules:
     `widen`: seconds of waiting after which each tier opens. `relax_…`: seconds by topic, `other`
     for the rest. `crisis_places`: how many ring at once. `overflow_seconds`: whoever is expected
     to wait longer at home is offered to the covering centres at once. `reserve_of`: the share of
-    its people that each of them keeps for its own callers."""
+    its people that each of them keeps for its own callers. `neighbours`: those of the covering
+    centres' tier that are asked after these, and as which: the first, the second …"""
 
     tier_of: Mapping[str, int]
     stations: Sequence[Sequence[str]]
@@ -53,6 +55,7 @@ class Rules:
     relax_language: Mapping[str, float]
     overflow_seconds: float
     reserve_of: Mapping[str, float]
+    neighbours: Mapping[str, int]
 
     @classmethod
     def of(cls, places: Places, station_id: str) -> Rules:
@@ -85,6 +88,11 @@ class Rules:
                 station: float(places.setting(station, "reserve_share"))
                 for station, tier in tier_of.items()
                 if tier >= FIRST_OUTER_TIER
+            },
+            neighbours={
+                station: number
+                for number, station in enumerate(setting("neighbours"), start=1)
+                if tier_of.get(station) == FIRST_OUTER_TIER
             },
         )
 

@@ -90,6 +90,7 @@ class StationSettings(BaseModel):
     relax_topic_seconds: Mapping[str, NonNegativeInt]
     relax_language_seconds: Mapping[str, NonNegativeInt]
     overflow_seconds: NonNegativeInt
+    neighbours: tuple[str, ...]
     reserve_share: Annotated[float, Field(ge=0, lt=1)]
     last_counselor_returns_seconds: PositiveInt
     last_counselor_returns: NonNegativeInt
@@ -197,7 +198,8 @@ class Stations:
 
     def tiers(self, station: str) -> Tiers:
         """Whom a call of `station` is offered to: home, its province, the centres that cover
-        the province, all other centres. No station is in two tiers; a tier may be empty."""
+        the province and home's neighbours, all other centres. No station is in two tiers; a tier
+        may be empty."""
         region = self.regions.get(self.region(station))
         province = region.province if region else None
         home = (station,)
@@ -207,10 +209,11 @@ class Stations:
             for name, centre in self._file.centres.items()
             if province in centre.covers and name != station
         )
-        others = tuple(
-            name for name in self._file.centres if name not in covering and name != station
-        )
-        return home, above, covering, others
+        nearer = {*home, *above, *covering}
+        neighbours = [name for name in self.setting(station, "neighbours") if name not in nearer]
+        near = (*covering, *dict.fromkeys(neighbours))
+        others = tuple(name for name in self._file.centres if name not in {*home, *near})
+        return home, above, near, others
 
     def settings(self, station: str) -> StationSettings:
         """Raises KeyError for a station that doesn't exist."""
@@ -327,6 +330,19 @@ def _mistakes(yaml: YamlFile, file: _StationsFile, regions: Regions) -> Iterator
     for region in regions:
         if region.is_province and region.code not in covered:
             yield yaml.error(["centres"], f"no centre covers {region.name} ({region.code})")
+    known = {NATION, *codes, *file.centres}
+    for where, stations in (("stations", file.stations), ("centres", file.centres)):
+        for station, about in stations.items():
+            neighbours = about.settings.get("neighbours")
+            for index, name in enumerate(neighbours if isinstance(neighbours, list) else ()):
+                if name == station:
+                    message = f"{name} is no neighbour of its own: delete it"
+                elif name not in known:
+                    hint = suggestion(str(name), known)
+                    message = f"no station {name}{hint}: write a region's code or a centre"
+                else:
+                    continue
+                yield yaml.error([where, station, "neighbours", index], message)
     owners: dict[str, str] = {}
     for where, stations in (("stations", file.stations), ("centres", file.centres)):
         for station, about in stations.items():

@@ -23,7 +23,8 @@ HOME, PROVINCE, CENTRE, FAR = "440100", "440000", "centre-guangdong", "centre-wu
 
 
 class StandIn:
-    """Every station's tiers are itself, the province, one centre, and a far one."""
+    """Every station's tiers are itself, the province, one centre and the neighbours, and a far
+    centre."""
 
     settings: Mapping[str, Any] = {
         "strategy": "longest_idle",
@@ -36,6 +37,7 @@ class StandIn:
         "relax_topic_seconds": {"law": 45, "psychology": 30, "other": 30},
         "relax_language_seconds": {"law": 90, "psychology": 60, "other": 60},
         "overflow_seconds": 15,
+        "neighbours": (),
         "reserve_share": 0.0,
         "last_counselor_returns_seconds": 120,
         "last_counselor_returns": 2,
@@ -45,7 +47,7 @@ class StandIn:
         self._settings = {**self.settings, **changed}
 
     def tiers(self, station_id: str) -> Sequence[Sequence[str]]:
-        return ((station_id,), (PROVINCE,), (CENTRE,), (FAR,))
+        return ((station_id,), (PROVINCE,), (CENTRE, *self._settings["neighbours"]), (FAR,))
 
     def setting(self, station_id: str, name: str) -> Any:
         return self._settings[name]

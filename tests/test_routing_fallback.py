@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -93,6 +94,63 @@ def test_no_weakness_keeps_an_urgent_call_from_anybody(priority: int) -> None:
     dead = Conditions(dead=frozenset({HOME, CENTRE, PROVINCE, FAR}))
     ids, _ = chosen(dead, [AT_HOME], priority=priority)
     assert ids == ["home"]
+
+
+WITH_NEIGHBOURS = Rules.of(StandIn(neighbours=("450000", "430000")), HOME)
+FIRST_NEIGHBOUR = person(counselor("first", "450000"), idle=1)
+SECOND_NEIGHBOUR = person(counselor("second", "430000"), idle=999)
+BUSY_CENTRE = person(counselor("busy-centre", CENTRE), State.ON_CALL)
+WEAK_CENTRE = Conditions(weak=frozenset({CENTRE}))
+ELSEWHERE = [SECOND_NEIGHBOUR, FIRST_NEIGHBOUR, FAR_AWAY]
+
+
+def other(name: str, station: str, **about: Any) -> Person:
+    return person(counselor(name, station, **about), idle=999)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "people", "waited", "who", "why"),
+    [
+        pytest.param(FULL_HOME, [BUSY_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "first",
+                     "neighbour, longest_idle, 40 s at home", id="centre full: in order"),
+        pytest.param(FULL_HOME, [BUSY_HOME, IN_CENTRE, *ELSEWHERE], 0, "centre", "centre, ",
+                     id="centre free"),
+        pytest.param(FULL_HOME, [BUSY_HOME, BUSY_CENTRE, SECOND_NEIGHBOUR, FAR_AWAY], 20, "second",
+                     "neighbour, ", id="first neighbour not there"),
+        pytest.param(FULL_HOME, [BUSY_HOME, BUSY_CENTRE, FAR_AWAY], 20, "far", "any, ",
+                     id="no neighbour there: any centre"),
+        pytest.param(NEARLY_FREE_HOME, [BUSY_HOME, BUSY_CENTRE, *ELSEWHERE], 9, None, "",
+                     id="home soon free"),
+        pytest.param(WEAK_CENTRE, [BUSY_HOME, IN_CENTRE, *ELSEWHERE], 10, "first", "neighbour, ",
+                     id="centre weak"),
+        pytest.param(replace(FULL_HOME, weak=frozenset({"450000"})),
+                     [BUSY_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "second", "neighbour, ",
+                     id="first neighbour weak"),
+        pytest.param(replace(FULL_HOME, dead=frozenset({"450000", "430000"})),
+                     [BUSY_HOME, BUSY_CENTRE, *ELSEWHERE], 19, None, "", id="neighbours dead"),
+        pytest.param(WEAK_HOME, [AT_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "home", "home, ",
+                     id="home weak but free"),
+        pytest.param(DEAD_HOME, [AT_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "first", "home dead",
+                     id="home dead"),
+        pytest.param(FULL_HOME,
+                     [BUSY_HOME, BUSY_CENTRE, other("p", "450000", topics=["psychology"]),
+                      SECOND_NEIGHBOUR], 0, "second", "neighbour, ", id="topic"),
+        pytest.param(FULL_HOME,
+                     [BUSY_HOME, BUSY_CENTRE, other("e", "450000", languages=["en"]),
+                      SECOND_NEIGHBOUR], 0, "second", "neighbour, ", id="language"),
+        pytest.param(FULL_HOME,
+                     [BUSY_HOME, BUSY_CENTRE, other("x", "450000", until=date(2020, 1, 1)),
+                      SECOND_NEIGHBOUR], 0, "second", "neighbour, ", id="credential"),
+        pytest.param(FULL_HOME, [BUSY_HOME, BUSY_CENTRE, FAR_AWAY, other("idler", FAR)], 20,
+                     "idler", "any, ", id="any centre: whoever has the least to do"),
+    ],
+)  # fmt: skip
+def test_neighbours(
+    conditions: Conditions, people: list[Person], waited: float, who: str | None, why: str
+) -> None:
+    ids, reason = chosen(conditions, people, WITH_NEIGHBOURS, waited)
+    assert ids == ([who] if who else [])
+    assert why in reason
 
 
 KEEPS_HALF = Rules.of(StandIn(reserve_share=0.5), HOME)

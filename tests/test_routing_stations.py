@@ -69,6 +69,20 @@ def test_every_station_reaches_all_six_centres_once() -> None:
         assert tiers[2] or station == NATION or station in centres, station
 
 
+def test_neighbours_follow_the_covering_centres_in_their_order(directory: Path) -> None:
+    spoil(
+        directory,
+        '  "110000": {access_mode',
+        '  "440000": {neighbours: [centre-wuhan, "430000", "440300"]}\n  "110000": {access_mode',
+    )
+    stations = Stations.load(directory)
+    home, province, near, others = stations.tiers("440300")
+    assert (home, province) == (("440300",), ("440000",))
+    assert near == ("centre-guangdong", "centre-wuhan", "430000")
+    assert "centre-wuhan" not in others
+    assert len(others) == 4
+
+
 def test_a_station_has_from_its_parent_what_it_does_not_set(directory: Path) -> None:
     spoil(
         directory,
@@ -156,6 +170,16 @@ def test_the_shipped_stations_are_sound() -> None:
             'covers: ["320000", "340000", "370000"]',
             "covers: []",
             "covers: a centre covers at least one province: name it, or delete the centre",
+        ),
+        (
+            '"450000": {',
+            '"450000": {neighbours: ["460000", centre-guangdon], ',
+            "stations.450000.neighbours.1: no station centre-guangdon (did you mean centre-guangdo",
+        ),
+        (
+            '"450000": {',
+            '"450000": {neighbours: ["450000"], ',
+            "stations.450000.neighbours.0: 450000 is no neighbour of its own: delete it",
         ),
         ("access_mode: city", "parent: '440100'", "stations.100000.parent: unknown key"),
         ('region: "320100"', 'region: "320199"', "unknown 320199 (did you mean"),
