@@ -1,6 +1,6 @@
 """Who may serve a waiting call now, who is chosen, and why: pure.
 
-Ordinary calls go to one counselor: whoever fits the topic before whoever doesn't, then the
+Ordinary calls ring one counselor: whoever fits the topic before whoever doesn't, then the
 nearest tier, then the station's strategy. Urgent calls (silent_confirmed, crisis) relax topic
 and language at once, may ring supervisors, and as the last tier duty phones; a crisis rings
 several places at once. Where the filters leave an urgent call nobody in the open tiers, or only
@@ -9,9 +9,10 @@ reaches) are dropped: no filter removes the last human.
 
 A tier opens after its wait, or at once when nobody on duty in the open ones could ever serve. The
 covering centres open at once to whoever would wait too long at home, and to whoever's home is weak
-or dead: weak, the centres are asked first and home is still used; dead, nobody rings there. A weak
-place elsewhere is asked after all others, a dead one not at all, and a centre keeps a share of its
-people for its own callers. None of this keeps an urgent call from anybody.
+or dead. Weak, home and who covers it ring at once, and the first to answer has the call: nobody
+waits for a telephone that may not be answered, and home still serves those it can. Dead, nobody
+rings there. A weak place elsewhere is asked after all others, a dead one not at all, and a centre
+keeps a share of its people for its own callers. None of this keeps an urgent call from anybody.
 
 Where the covering centres are full or weak, home's neighbours are asked in their order, then any
 centre. A call waits in one line and is taken by whoever of these is free first, so no other centre
@@ -25,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from agents.counselor import State
@@ -65,8 +67,9 @@ class WaitingCall:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Who shall ring for a call: one, or in a crisis several at once. `tier` and `station` are
-    the first one's; `reason` is for the order and the operator."""
+    """Who shall ring for a call: one; in a crisis several at once; for a weak home, somebody there
+    and somebody who covers it. `tier` is the first one's; `reason` is for the order and the
+    operator."""
 
     people: tuple[Person, ...]
     tier: int
@@ -85,9 +88,9 @@ def _no_more(_station: str, _share: float) -> bool:
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What is known of the stations at this moment, for a call's topic. `weak`, `dead`: station
-    ids. `home_wait`: seconds that a call may expect to wait at home, None where nothing is known;
-    asked only where home has nobody free. `spares`: has a station more people free than this share
-    of those there?"""
+    ids; a probing one is weak for this. `home_wait`: seconds that a call may expect to wait at
+    home, None where nothing is known; asked only where home has nobody free. `spares`: has a
+    station more people free than this share of those there?"""
 
     weak: frozenset[str] = frozenset()
     dead: frozenset[str] = frozenset()
@@ -107,6 +110,10 @@ class Verdict:
     tier: int | None
     chosen: bool
     reasons: tuple[str, ...]
+
+
+_Placed = tuple[int, Person]
+"""Somebody suitable, and the tier they ring in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +160,29 @@ def choose(
         if _somebody_nearer(call, nearest, everybody(), rules, at, conditions.dead):
             return None
         opened = nearest + 1
-    tier, person = min(
-        (pair for pair in suitable if pair[0] < opened),
-        key=lambda pair: _rank(call, pair, stance, rules, conditions),
-    )
+    rank = partial(_rank, call, stance=stance, rules=rules, conditions=conditions)
+    open_to_it = [pair for pair in suitable if pair[0] < opened]
+    if call.home in conditions.weak and (both := _home_and_cover(call, open_to_it, rank)):
+        (home_tier, at_home), (tier, person) = both
+        reason = f"home and {_reason(call, tier, person, stance, rules)}, {why}"
+        return Choice((at_home, person), home_tier, reason, rules.ring_seconds)
+    tier, person = min(open_to_it, key=rank)
     reason = _reason(call, tier, person, stance, rules)
     if why and person.counselor.station != call.home:
         reason = f"{reason}, {why}"
     return Choice((person,), tier, reason, rules.ring_seconds)
+
+
+def _home_and_cover(
+    call: WaitingCall, pairs: Sequence[_Placed], rank: Callable[[_Placed], tuple[Any, ...]]
+) -> tuple[_Placed, _Placed] | None:
+    """Whoever comes first at a weak home and elsewhere, where both fit the call alike."""
+    at_home = [pair for pair in pairs if pair[1].counselor.station == call.home]
+    elsewhere = [pair for pair in pairs if pair[1].counselor.station != call.home]
+    if not at_home or not elsewhere:
+        return None
+    first, cover = min(at_home, key=rank), min(elsewhere, key=rank)
+    return (first, cover) if rank(first)[:_FIT] == rank(cover)[:_FIT] else None
 
 
 def _choose_urgent(
@@ -219,11 +241,11 @@ def _why_outside(
 
 def _beyond_reserve(
     call: WaitingCall,
-    suitable: list[tuple[int, Person]],
+    suitable: list[_Placed],
     rules: Rules,
     conditions: Conditions,
     at: datetime,
-) -> list[tuple[int, Person]]:
+) -> list[_Placed]:
     """Without those that a centre keeps for its own callers, until the call has waited so long
     that filters relax."""
     waited = (at - call.enqueued_at).total_seconds()
@@ -341,7 +363,7 @@ def after(waits: Mapping[str, float], topic: str) -> float:
 
 def _suitable(
     call: WaitingCall, people: Iterable[Person], stance: _Stance, rules: Rules
-) -> list[tuple[int, Person]]:
+) -> list[_Placed]:
     found = []
     for person in people:
         tier = _tier(person, rules)
@@ -373,9 +395,13 @@ def _somebody_nearer(
     )
 
 
+_FIT = 3
+"""So many parts of a rank tell how well somebody fits a call; the others, where they are."""
+
+
 def _rank(
     call: WaitingCall,
-    pair: tuple[int, Person],
+    pair: _Placed,
     stance: _Stance,
     rules: Rules,
     conditions: Conditions = CALM,

@@ -59,7 +59,7 @@ def chosen(
 @pytest.mark.parametrize(
     ("conditions", "people", "waited", "who", "why"),
     [
-        pytest.param(WEAK_HOME, [AT_HOME, IN_CENTRE], 0, "centre", "home weak", id="weak"),
+        pytest.param(WEAK_HOME, [BUSY_HOME, IN_CENTRE], 0, "centre", "home weak", id="weak"),
         pytest.param(WEAK_HOME, [AT_HOME, FAR_AWAY], 0, "home", "home, ", id="weak, none else"),
         pytest.param(DEAD_HOME, [AT_HOME, IN_CENTRE], 0, "centre", "home dead", id="dead"),
         pytest.param(DEAD_HOME, [AT_HOME], 99, None, "", id="dead: home unrung"),
@@ -86,6 +86,37 @@ def test_fallback(
 ) -> None:
     ids, reason = chosen(conditions, people, waited=waited)
     assert ids == ([who] if who else [])
+    assert why in reason
+
+
+LAWYER_IN_CENTRE = person(counselor("lawyer", CENTRE, topics=["law"]), idle=1)
+WEAK_HOME_AND_CENTRE = Conditions(weak=frozenset({HOME, CENTRE}))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "people", "waited", "who", "why"),
+    [
+        pytest.param(WEAK_HOME, [AT_HOME, IN_CENTRE], 0, ["home", "centre"],
+                     "home and centre, longest_idle, home weak", id="the covering centre"),
+        pytest.param(WEAK_HOME, [AT_HOME, IN_PROVINCE, IN_CENTRE], 0, ["home", "province"],
+                     "home and province", id="whoever is nearest"),
+        pytest.param(WEAK_HOME, [AT_HOME, FAR_AWAY], 20, ["home", "far"],
+                     "home and any", id="any, once it is open"),
+        pytest.param(WEAK_HOME, [person("less", idle=1), AT_HOME, IN_CENTRE], 0,
+                     ["home", "centre"], "", id="one of each"),
+        pytest.param(WEAK_HOME, [LAWYER_IN_CENTRE, person(counselor("p", topics=["psychology"]))],
+                     45, ["lawyer"], "centre, ", id="not who fits less"),
+        pytest.param(WEAK_HOME_AND_CENTRE, [AT_HOME, IN_CENTRE, FAR_AWAY], 20, ["home", "far"],
+                     "home and any", id="not a weak centre before a strong one"),
+        pytest.param(WEAK_HOME_AND_CENTRE, [AT_HOME, IN_CENTRE], 0, ["home", "centre"],
+                     "home and centre", id="a weak centre rather than nobody"),
+    ],
+)  # fmt: skip
+def test_a_weak_home_and_its_cover_ring_at_once(
+    conditions: Conditions, people: list[Person], waited: float, who: list[str], why: str
+) -> None:
+    ids, reason = chosen(conditions, people, waited=waited)
+    assert ids == who
     assert why in reason
 
 
@@ -128,8 +159,8 @@ def other(name: str, station: str, **about: Any) -> Person:
                      id="first neighbour weak"),
         pytest.param(replace(FULL_HOME, dead=frozenset({"450000", "430000"})),
                      [BUSY_HOME, BUSY_CENTRE, *ELSEWHERE], 19, None, "", id="neighbours dead"),
-        pytest.param(WEAK_HOME, [AT_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "home", "home, ",
-                     id="home weak but free"),
+        pytest.param(WEAK_HOME, [AT_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "home first",
+                     "home and neighbour, ", id="home weak: a neighbour covers it"),
         pytest.param(DEAD_HOME, [AT_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "first", "home dead",
                      id="home dead"),
         pytest.param(FULL_HOME,
@@ -149,7 +180,7 @@ def test_neighbours(
     conditions: Conditions, people: list[Person], waited: float, who: str | None, why: str
 ) -> None:
     ids, reason = chosen(conditions, people, WITH_NEIGHBOURS, waited)
-    assert ids == ([who] if who else [])
+    assert ids == (who.split() if who else [])
     assert why in reason
 
 
