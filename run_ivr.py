@@ -33,6 +33,7 @@ from ivr.serve import CannotServe, Line, open_at
 from ivr.serve import serve as keep_line
 from ivr.simulated_call import simulated_call
 from ivr.simulator import Line as Said
+from ivr.test_call_command_line import test_call
 from ivr.twilio.command_line import twilio
 from routing.command_line import route, stations
 from routing.simulation.command_line import simulate
@@ -79,6 +80,7 @@ main.add_command(staffing)
 main.add_command(simulate)
 main.add_command(stations)
 main.add_command(strength)
+main.add_command(test_call)
 main.add_command(twilio)
 main.add_command(workorders)
 

@@ -25,6 +25,7 @@ from config.yaml_file import ConfigErrors
 from ivr.assembly import Assembly
 from ivr.asterisk.carrier import AsteriskCarrier
 from ivr.asterisk.server import FastAgiServer, ping_handler
+from ivr.placing import Placer
 from ivr.sessions import node_of
 from ivr.transaction import Woken
 from ivr.twilio.calls import CARRIER as TWILIO
@@ -56,6 +57,10 @@ class Carrier(Protocol):
     @property
     def alive(self) -> bool:
         """Can it still bring calls, as far as this process goes?"""
+
+    @property
+    def placing(self) -> Placer:
+        """How it places calls."""
 
     @property
     def settled(self) -> bool:

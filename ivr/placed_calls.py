@@ -76,6 +76,7 @@ placed_calls = Table(
     Column("ended_at", Instant),
     Column("result", Text),
     Column("reason", Text, nullable=False),
+    Column("about", Text, nullable=False, server_default=""),
     Index(
         "placed_calls_one_at_a_time",
         "destination",
@@ -88,8 +89,9 @@ placed_calls = Table(
 
 @dataclass(frozen=True, slots=True)
 class PlacedCall:
-    """One attempt. `channel`: the carrier's own name of the call, None while it isn't known.
-    `reason`: why it was not placed, in words for an operator."""
+    """One attempt. `carrier`: whose it is, `twilio` or an Asterisk's name. `channel`: the carrier's
+    own name of the call, None while it isn't known. `reason`: why it was not placed, in words for
+    an operator. `about`: what its purpose has to know, in words of its own."""
 
     id: str
     carrier: str
@@ -101,6 +103,16 @@ class PlacedCall:
     ended_at: datetime | None = None
     result: str | None = None
     reason: str = ""
+    about: str = ""
+
+    @property
+    def purpose(self) -> str:
+        return self.id.partition(":")[0]
+
+    @property
+    def call(self) -> str:
+        """What all attempts at one call have in common."""
+        return self.id.rpartition(":")[0]
 
 
 def attempt_id(purpose: str, reference: str, attempt: int = 1) -> str:
@@ -177,19 +189,15 @@ def ended(
     return statement.run(connection, call=call_id, what=result.value, at=at, why=reason) == 1
 
 
-def never_placed(
-    connection: Connection, call: PlacedCall, at: datetime, reason: str
-) -> PlacedCall | None:
-    """The carrier has nothing of an attempt that nobody heard of. The next attempt, committed, for
-    the carrier to place; None: there is none, or another engine places it."""
-    if not ended(connection, call.id, Result.NOT_PLACED, at, reason):
-        return None
+def again(connection: Connection, call: PlacedCall, at: datetime) -> PlacedCall | None:
+    """The next attempt, committed, for the carrier to place, after one that never was; None: there
+    is none."""
     start, _, attempt = call.id.rpartition(":")
     if int(attempt) >= MOST_ATTEMPTS or at - call.committed_at > AGAIN_WITHIN:
         return None
-    again = replace(call, id=f"{start}:{int(attempt) + 1}", committed_at=at)
-    commit(connection, again)
-    return again
+    following = replace(call, id=f"{start}:{int(attempt) + 1}", committed_at=at)
+    commit(connection, following)
+    return following
 
 
 def load(connection: Connection, call_id: str) -> PlacedCall | None:

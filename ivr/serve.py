@@ -20,9 +20,9 @@ from callflows.callflow import all_prompts
 from callflows.unstaffed import REACH_EVERYBODY
 from config.settings import LOOPBACK, Settings
 from config.twilio_numbers import load_twilio_numbers
+from ivr import synthetic_calls
 from ivr.assembly import Assembly
-from ivr.asterisk import deployment
-from ivr.asterisk.codes import spoken_texts
+from ivr.asterisk import codes, deployment
 from ivr.asterisk.install import Installation, find, install
 from ivr.asterisk.server import ping
 from ivr.sister_lines import carrier_numbers
@@ -144,7 +144,8 @@ class Line:
                 for filled in fillings(text)
             ),
             *deployment.SPOKEN,
-            *spoken_texts(),
+            *codes.spoken_texts(),
+            *synthetic_calls.spoken_texts(),
         ]
         cache = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
 

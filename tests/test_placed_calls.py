@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from config.database import Store
 from ivr import placed_calls
+from ivr.attempts import Attempts
 from ivr.placed_calls import AGAIN_WITHIN, AlreadyRinging, PlacedCall, Result, attempt_id
 
 T = TypeVar("T")
@@ -68,24 +69,68 @@ def test_a_destination_has_one_live_attempt(do: Do[object]) -> None:
     do(lambda c: placed_calls.commit(c, replace(FIRST, id="test:gz-chen-3:1")))
 
 
-def test_what_the_carrier_does_not_have_is_tried_once_more(do: Do[PlacedCall | None]) -> None:
-    again = do(lambda c: placed_calls.never_placed(c, FIRST, LATER, "no answer"))
+@pytest.fixture
+def over() -> list[PlacedCall]:
+    """Calls for a test that are over, as their purpose was told."""
+    return []
+
+
+@pytest.fixture
+def attempts(store: Store, over: list[PlacedCall]) -> Attempts:
+    """The first attempt being committed; all is told LATER."""
+
+    def is_over(connection: Connection, call: PlacedCall, at: datetime) -> None:
+        assert at == LATER
+        over.append(call)
+
+    attempts = Attempts(store, lambda: LATER, {"test": is_over})
+    attempts.commit(FIRST, lambda connection: None)
+    return attempts
+
+
+def test_what_the_carrier_does_not_have_is_tried_once_more(
+    store: Store, attempts: Attempts, over: list[PlacedCall]
+) -> None:
+    again = attempts.never_placed(FIRST, "no answer")
     assert again == replace(FIRST, id="test:gz-chen-1:2", committed_at=LATER)
-    assert do(lambda c: placed_calls.never_placed(c, FIRST, LATER, "no answer")) is None
-    assert do(lambda c: placed_calls.latest(c, "test", "gz-chen-1")) == again
-    assert again is not None
-    assert do(lambda c: placed_calls.never_placed(c, again, LATER, "no answer")) is None
-    latest = do(lambda c: placed_calls.latest(c, "test", "gz-chen-1"))
-    assert latest is not None
-    assert (latest.result, latest.reason) == ("not_placed", "no answer")
+    assert attempts.never_placed(FIRST, "no answer") is None
+    assert store.read(lambda c: placed_calls.latest(c, "test", "gz-chen-1")) == again
+    assert over == []
+    assert attempts.never_placed(again, "no answer") is None
+    assert [(call.id, call.result, call.reason) for call in over] == [
+        ("test:gz-chen-1:2", "not_placed", "no answer")
+    ]
 
 
-def test_what_nobody_waits_for_any_more_is_not_tried_again(do: Do[PlacedCall | None]) -> None:
+def test_what_nobody_waits_for_any_more_is_not_tried_again(
+    store: Store, over: list[PlacedCall]
+) -> None:
     late = NOON + AGAIN_WITHIN + timedelta(seconds=1)
-    assert do(lambda c: placed_calls.never_placed(c, FIRST, late, "no answer")) is None
-    ended = do(lambda c: placed_calls.latest(c, "test", "gz-chen-1"))
+    attempts = Attempts(store, lambda: late)
+    attempts.commit(FIRST, lambda connection: None)
+    assert attempts.never_placed(FIRST, "no answer") is None
+    ended = store.read(lambda c: placed_calls.latest(c, "test", "gz-chen-1"))
     assert ended is not None
     assert ended.ended_at == late
+
+
+def test_its_purpose_hears_of_the_end_once_and_of_a_key_that_came_late(
+    attempts: Attempts, over: list[PlacedCall]
+) -> None:
+    attempts.placed(FIRST.id, "CA1")
+    attempts.end(FIRST.id, Result.NOT_ACCEPTED)
+    attempts.end(FIRST.id, Result.BUSY)
+    attempts.end(FIRST.id, Result.ACCEPTED)
+    assert [call.result for call in over] == ["not_accepted", "accepted"]
+
+
+def test_what_goes_with_a_commit_fails_with_it(store: Store) -> None:
+    def fails(_connection: Connection) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Attempts(store, lambda: NOON).commit(FIRST, fails)
+    assert store.read(lambda c: placed_calls.load(c, FIRST.id)) is None
 
 
 @pytest.mark.parametrize("reference", ["+8613900001111", "", "a:b", "陈"])

@@ -18,13 +18,14 @@ from structlog.testing import capture_logs
 
 from agents import roster
 from agents.roster import Contact
-from ivr import placed_calls
+from ivr import placed_calls, test_call_command_line
+from ivr.attempts import Attempts
 from ivr.placed_calls import AlreadyRinging, PlacedCall, Result
+from ivr.placing import CannotRing, Placing, Wanted
 from ivr.rooms import Rooms
-from ivr.twilio import command_line
-from ivr.twilio.placing import LISTED_WITHIN, LOOKED_AFTER, Placing
+from ivr.synthetic_calls import THANKS, WORDS, ring, told
+from ivr.twilio.placing import LISTED_WITHIN, LOOKED_AFTER, TwilioPlacing
 from ivr.twilio.rest import TwilioRest
-from ivr.twilio.synthetic_calls import THANKS, WORDS, CannotRing, ring, told
 from tests.twilio_line import CALLER, NUMBER, TwilioLine
 from tests.twilio_stand_in import Party, Reply
 
@@ -33,7 +34,7 @@ PHONES = {
     "gz-fang": "+8613900001111",
     "gz-sip": "sip:sun@phones.example.cn",
 }
-CHEN = Contact("twilio_client", "chen")
+CHEN = [Contact("twilio_client", "chen")]
 SECOND = 1.0
 JOB = 15.0
 LONG = LISTED_WITHIN.total_seconds() + 2 * JOB
@@ -65,7 +66,7 @@ def jobs(line: TwilioLine) -> None:
 def rung(line: TwilioLine, who: str = "gz-chen") -> PlacedCall:
     return ring(
         line.assembly.store,
-        line.carrier.placing,
+        Placing(line.assembly.store, [line.carrier.placing]),
         who,
         line.clock.now,
         lambda: line.clock.run_for(SECOND),
@@ -96,14 +97,13 @@ class Rest:
         return getattr(self._rest, name)
 
 
-def placing(line: TwilioLine, rest: Any) -> Placing:
-    assembly = line.assembly
-    return Placing(
-        assembly.store, assembly.log.keys, rest, line.carrier.addresses, NUMBER, line.clock.now
-    )
+def placing(line: TwilioLine, rest: Any) -> TwilioPlacing:
+    store, now = line.assembly.store, line.clock.now
+    keys, addresses = line.assembly.log.keys, line.carrier.addresses
+    return TwilioPlacing(store, keys, Attempts(store, now), rest, addresses, NUMBER, now)
 
 
-def dies(line: TwilioLine, *, after: bool) -> Placing:
+def dies(line: TwilioLine, *, after: bool) -> TwilioPlacing:
     """Of a process that dies before its request to Twilio, or before it hears the answer."""
     place = line.carrier._rest.place
 
@@ -180,7 +180,7 @@ def test_what_twilio_refuses_is_told_without_the_number(line: TwilioLine) -> Non
         ("gz-nobody", "no counselor gz-nobody"),
         (
             "gz-zhao",
-            "gz-zhao has no telephone that Twilio reaches: outside, sip_uri, twilio_client",
+            "gz-zhao has no telephone that this line reaches",
         ),
     ],
 )
@@ -204,7 +204,7 @@ def test_who_talks_with_a_caller_is_left_in_peace(line: TwilioLine) -> None:
 
 def test_a_telephone_is_rung_once_at_a_time(line: TwilioLine) -> None:
     line.twilio.party("client:chen", "no-answer")
-    line.carrier.placing.place("test:one:1", "gz-chen", CHEN)
+    line.carrier.placing.place(Wanted("test:one:1", "gz-chen"), CHEN)
     line.clock.run_for(5)
     with pytest.raises(AlreadyRinging):
         rung(line)
@@ -215,7 +215,7 @@ def test_a_telephone_is_rung_once_at_a_time(line: TwilioLine) -> None:
 def test_dead_before_twilio_was_asked(line: TwilioLine) -> None:
     chen = line.twilio.party("client:chen", keys=[(5, "1")])
     with pytest.raises(Died):
-        dies(line, after=False).place("test:one:1", "gz-chen", CHEN)
+        dies(line, after=False).place(Wanted("test:one:1", "gz-chen"), CHEN)
     line.clock.run_for(LISTED_WITHIN.total_seconds())
     assert chen.legs == []
     line.clock.run_for(120)
@@ -228,7 +228,7 @@ def test_dead_before_twilio_answered(line: TwilioLine, unheard: float) -> None:
     chen = line.twilio.party("client:chen", keys=[(5, "1")])
     deaf(line, unheard)
     with pytest.raises(Died):
-        dies(line, after=True).place("test:one:1", "gz-chen", CHEN)
+        dies(line, after=True).place(Wanted("test:one:1", "gz-chen"), CHEN)
     line.clock.run_for(300)
     assert results(line) == ["not_accepted" if unheard else "accepted"]
     assert len(chen.legs) == 1
@@ -263,7 +263,7 @@ def test_its_webhooks_are_faster_than_the_answer(line: TwilioLine) -> None:
         line.clock.run_for(20)
         return sid
 
-    placing(line, Rest(line, slow)).place("test:one:1", "gz-chen", CHEN)
+    placing(line, Rest(line, slow)).place(Wanted("test:one:1", "gz-chen"), CHEN)
     [call] = attempts(line)
     assert (call.result, call.channel) == ("accepted", next(iter(line.twilio.calls)))
 
@@ -283,7 +283,7 @@ def test_what_twilio_tells_comes_in_any_order_and_twice(line: TwilioLine) -> Non
 
 def test_an_end_that_is_not_told_is_found(line: TwilioLine) -> None:
     chen = line.twilio.party("client:chen", answers_after=20)
-    line.carrier.placing.place("test:one:1", "gz-chen", CHEN)
+    line.carrier.placing.place(Wanted("test:one:1", "gz-chen"), CHEN)
     line.clock.run_for(5)
     chen.legs[0].end_silently()
     line.clock.run_for(LOOKED_AFTER.total_seconds() - 10)
@@ -297,7 +297,7 @@ def test_a_call_that_twilio_has_not_dialled_yet_is_found(line: TwilioLine) -> No
     chen = line.twilio.party("client:chen", keys=[(5, "1")])
     line.twilio.queued_seconds = 100
     with pytest.raises(Died):
-        dies(line, after=True).place("test:one:1", "gz-chen", CHEN)
+        dies(line, after=True).place(Wanted("test:one:1", "gz-chen"), CHEN)
     line.clock.run_for(200)
     assert results(line) == ["accepted"]
     assert len(chen.legs) == 1
@@ -307,7 +307,7 @@ def test_a_callers_ringing_is_not_taken_for_the_test_call(line: TwilioLine) -> N
     chen = line.twilio.party("client:chen", "no-answer")
     line.logs_in("gz-chen")
     with pytest.raises(Died):
-        dies(line, after=False).place("test:one:1", "gz-chen", CHEN)
+        dies(line, after=False).place(Wanted("test:one:1", "gz-chen"), CHEN)
     call = line.twilio.incoming(CALLER, NUMBER)
     call.press("1", after=4)
     line.clock.run_until(lambda: bool(chen.legs), within=30)
@@ -320,7 +320,7 @@ def test_a_callers_ringing_is_not_taken_for_the_test_call(line: TwilioLine) -> N
 def test_who_got_another_telephone_meanwhile_is_not_rung(line: TwilioLine) -> None:
     chen = line.twilio.party("client:chen")
     with pytest.raises(Died):
-        dies(line, after=False).place("test:one:1", "gz-chen", CHEN)
+        dies(line, after=False).place(Wanted("test:one:1", "gz-chen"), CHEN)
 
     def change(connection: Connection) -> None:
         who = roster.get(connection, "gz-chen")
@@ -341,14 +341,14 @@ def test_a_process_that_slept_before_its_request_makes_none(line: TwilioLine) ->
     moments = iter([now(), now() + timedelta(hours=1)])
     late = placing(line, line.carrier._rest)
     late._now = lambda: next(moments)
-    late.place("test:one:1", "gz-chen", CHEN)
+    late.place(Wanted("test:one:1", "gz-chen"), CHEN)
     line.clock.run_for(5)
     assert chen.legs == []
 
 
 def test_a_call_that_was_given_up_is_over_when_somebody_picks_up(line: TwilioLine) -> None:
     line.twilio.party("client:chen", keys=[(5, "1")])
-    line.carrier.placing.place("test:one:1", "gz-chen", CHEN)
+    line.carrier.placing.place(Wanted("test:one:1", "gz-chen"), CHEN)
     line.assembly.store.write(
         lambda c: placed_calls.ended(c, "test:one:1", Result.NOT_PLACED, line.clock.now())
     )
@@ -366,7 +366,7 @@ def test_a_call_that_was_given_up_is_over_when_somebody_picks_up(line: TwilioLin
 def test_only_twilio_may_tell(line: TwilioLine) -> None:
     line.twilio.signing.token = "0" * 32
     line.twilio.party("client:chen", keys=[(5, "1")])
-    line.carrier.placing.place("test:one:1", "gz-chen", CHEN)
+    line.carrier.placing.place(Wanted("test:one:1", "gz-chen"), CHEN)
     line.clock.run_for(60)
     assert {exchange.status for exchange in line.twilio.exchanges} == {403}
     assert results(line) == [None]
@@ -382,13 +382,14 @@ def test_the_command_prints_one_line(
 ) -> None:
     line.twilio.party("client:chen", keys=keys)
     rest: TwilioRest = line.carrier._rest
-    monkeypatch.setattr(command_line, "TwilioRest", lambda *login: rest)
-    monkeypatch.setattr(command_line, "_now", line.clock.now)
-    monkeypatch.setattr(command_line, "_pause", lambda: line.clock.run_for(SECOND))
-    rooms = Rooms(line.settings)
-    answer = CliRunner().invoke(command_line.twilio, ["test-call", "gz-chen"], obj=rooms)
+    monkeypatch.setattr(test_call_command_line, "TwilioRest", lambda *login: rest)
+    monkeypatch.setattr(test_call_command_line, "_now", line.clock.now)
+    monkeypatch.setattr(test_call_command_line, "_pause", lambda: line.clock.run_for(SECOND))
+    rooms = Rooms(line.settings.model_copy(update={"asterisk": False}))
+    command = test_call_command_line.test_call
+    answer = CliRunner().invoke(command, ["gz-chen"], obj=rooms)
     assert (answer.exit_code, answer.stdout) == (code, printed + "\n")
-    refused = CliRunner().invoke(command_line.twilio, ["test-call", "gz-nobody"], obj=rooms)
+    refused = CliRunner().invoke(command, ["gz-nobody"], obj=rooms)
     assert (refused.exit_code, refused.output) == (1, "Error: no counselor gz-nobody\n")
     rooms.close()
 
@@ -442,7 +443,7 @@ def test_whatever_dies_no_attempt_rings_twice_and_each_ends(
     deaf(line, unheard_for)
     ours = line.carrier.placing if death == "none" else dies(line, after=death == "after")
     with contextlib.suppress(Died):
-        ours.place(f"test:example-{known}:1", "gz-chen", CHEN)
+        ours.place(Wanted(f"test:example-{known}:1", "gz-chen"), CHEN)
     line.clock.run_for(1200)
     made = attempts(line)[known:]
     assert all(call.ended_at for call in made)

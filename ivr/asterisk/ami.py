@@ -51,6 +51,10 @@ class Unsafe(ManagerException):  # type: ignore[misc]
     """A value with a line end in it, which would start another header or action."""
 
 
+class NotPlaced(ManagerException):  # type: ignore[misc]
+    """Asterisk was not asked for a call, or refuses it: nothing rings."""
+
+
 class Session(Manager):  # type: ignore[misc]
     """One connection to AMI, used once. Any thread may send; `ended` is set when it is over."""
 
@@ -158,12 +162,13 @@ class Session(Manager):  # type: ignore[misc]
         self.ended.set()
 
     def _tell(self, message: ManagerMsg) -> None:
-        answer = self._answers.get(message.get_header("ActionID", ""))
-        if message.has_header("Response"):
+        # An event may have a header Response, too.
+        if message.has_header("Event"):
+            self._on_message(ManagerEvent(message))
+        elif message.has_header("Response"):
+            answer = self._answers.get(message.get_header("ActionID", ""))
             if answer is not None:
                 answer.put(message)
-        elif message.has_header("Event"):
-            self._on_message(ManagerEvent(message))
 
 
 def _message(text: str) -> ManagerMsg:
@@ -228,6 +233,37 @@ class Ami:
         """A variable of `channel`, "" where it isn't set. Raises ManagerException."""
         action = {"Action": "Getvar", "Channel": channel, "Variable": name}
         return str(self._connected_session().send_action(action).get_header("Value") or "")
+
+    def originate(
+        self, unique_id: str, channel: str, context: str, seconds: int, **variables: object
+    ) -> None:
+        """Ask for a call: `channel` rings for so long, whoever picks up is in the dialplan's
+        `context`. What comes of it is told by the event OriginateResponse, whose ActionID is
+        `unique_id`, which the call has, too; asked again while it lives, there is no second one.
+
+        Takes the right to write `originate`.
+
+        :raises NotPlaced: nothing rings. Any other ManagerException: nobody knows.
+        """
+        session = self._session
+        if session is None:
+            raise NotPlaced("Asterisk can't be reached: is it running?")
+        answer = session.send_action(
+            {
+                "Action": "Originate",
+                "ActionID": unique_id,
+                "ChannelId": unique_id,
+                "Channel": channel,
+                "Context": context,
+                "Exten": "s",
+                "Priority": 1,
+                "Timeout": seconds * 1000,
+                "Async": "true",
+                "Variable": ",".join(f"{name}={value}" for name, value in variables.items()),
+            }
+        )
+        if answer.get_header("Response") != "Success":
+            raise NotPlaced(f"Asterisk refuses it: {answer.get_header('Message')}")
 
     def channels(self) -> dict[str, LiveChannel]:
         """All live channels by their unique ids.

@@ -16,12 +16,15 @@ from ivr.asterisk.calls import CARRIER, CallHandler, HangupHandler
 from ivr.asterisk.codes import CodeHandler
 from ivr.asterisk.deployment import ami_secret
 from ivr.asterisk.dialling import phone_number, phone_of_channel
+from ivr.asterisk.placed_legs import Asking, PlacedLegs, SyntheticLeg
+from ivr.asterisk.placing import AsteriskPlacing
 from ivr.asterisk.provisions import Provisions
 from ivr.asterisk.server import Handler
 from ivr.asterisk.spool import Report, import_spool, unread
 from ivr.asterisk.waker import Waker
 from ivr.controller import Controller
 from ivr.order_events import Note
+from ivr.purposes import SYNTHETIC, attempts
 from ivr.transaction import Woken
 from recordings.prompts import PromptCache
 
@@ -44,10 +47,23 @@ class AsteriskCarrier:
         self._waker = Waker(self.ami)
         prompts = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
         provisions = Provisions(assembly, controller, prompts)
+        ours = attempts(assembly, controller, now)
+        asking = Asking(ours, prompts)
+        self.placing = AsteriskPlacing(
+            assembly.store, assembly.log.keys, ours, self.ami, settings, now
+        )
         self.handlers: Mapping[str, Handler] = {
             "call": CallHandler(controller, provisions, now),
             "hangup": HangupHandler(controller, now),
             "code": CodeHandler(controller, prompts, now),
+            "placed": PlacedLegs(
+                ours,
+                {
+                    purpose: SyntheticLeg(asking, words, thanks)
+                    for purpose, (words, thanks) in SYNTHETIC.items()
+                },
+            ),
+            "unanswered": self.placing.unanswered,
         }
         self._reconciling = threading.Lock()
         self._reconciled = threading.Event()
@@ -56,7 +72,11 @@ class AsteriskCarrier:
     @property
     def jobs(self) -> Sequence[tuple[Callable[[], None], int]]:
         """What is to be done again and again, every so many seconds."""
-        return ((self.import_spool, 3), (self.reconcile, 30))
+        return (
+            (self.import_spool, 3),
+            (self.reconcile, 30),
+            (self.placing.reconcile, 15),
+        )
 
     @property
     def alive(self) -> bool:
@@ -71,6 +91,7 @@ class AsteriskCarrier:
     def start(self) -> None:
         self.ami.on_event("BridgeEnter", self._bridged)
         self.ami.on_event("FullyBooted", self._booted)
+        self.ami.on_event("OriginateResponse", self.placing.responded)
         self._waker.start()
         self.ami.start()
 
@@ -126,6 +147,7 @@ class AsteriskCarrier:
     def _booted(self, _headers: Headers) -> None:
         try:
             self.reconcile()
+            self.placing.reconcile()
         except StoreUnavailable as error:
             log.error("job_postponed", job="reconcile", reason=str(error))
 

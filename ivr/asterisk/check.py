@@ -19,6 +19,7 @@ from ivr.asterisk.ports import holder
 RIGHTS = {
     "CoreShowChannels": ("reporting", "see which calls are alive"),
     "PlayDTMF": ("call", "wake waiting calls"),
+    "Originate": ("originate", "place calls"),
 }
 """What the engine does over AMI, the right it needs, and what for."""
 

@@ -242,8 +242,9 @@ def _asterisk(settings: AsteriskSettings, installation: Installation, conf_dir: 
 
 
 def _manager(settings: AsteriskSettings) -> str:
-    """`call` lets the engine press keys and read variables, `reporting` list the channels;
-    `system` tells when Asterisk is ready. It may run nothing, originate nothing, read no keys."""
+    """`call` lets the engine press keys and read variables, `reporting` list the channels,
+    `originate` place calls; `system` tells when Asterisk is ready. It may run nothing, read no
+    keys."""
     return section(
         "general",
         [
@@ -259,10 +260,11 @@ def _manager(settings: AsteriskSettings) -> str:
             "deny = 0.0.0.0/0.0.0.0",
             "permit = 127.0.0.1/255.255.255.255",
             "read = system,call",
-            "write = call,reporting",
-            # A call makes two dozen events, of which the engine wants one.
+            "write = call,reporting,originate",
+            # A call makes two dozen events, of which the engine wants one, one placed a second.
             "eventfilter = Event: BridgeEnter",
             "eventfilter = Event: FullyBooted",
+            "eventfilter = Event: OriginateResponse",
         ],
     )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from agents.roster import Contact
 from callflows.events import DialResult
 from ivr.asterisk.channel import Channel
 
@@ -82,6 +83,15 @@ def dial_string(address: str, must_accept: bool) -> str | None:
     return f"Local/{number}@outside-{trunk}" if must_accept and at else f"PJSIP/{address}"
 
 
+def contact_address(contact: Contact, outbound_trunk: str) -> str | None:
+    """`sip-8002` of a desk, `+8613800138000@trunk` of a telephone outside; None for what no trunk
+    leads to, and what isn't Asterisk's."""
+    if contact.kind in ("sip", "browser"):
+        return f"{contact.kind}-{contact.address}"
+    trunk = contact.trunk or outbound_trunk
+    return f"{contact.address}@{trunk}" if contact.kind == "outside" and trunk else None
+
+
 def begin_report(channel: Channel, verbs_turn: int) -> None:
     """Mark the Dial that is about to begin as this turn's."""
     channel.set_variables(CALL_TURN=verbs_turn, DIALSTATUS="", ANSWERED_AT="", TALK_OVER="")
@@ -93,16 +103,21 @@ def read_report(channel: Channel) -> DialReport | None:
     status, turn = said["DIALSTATUS"], said["CALL_TURN"]
     if not status or not turn.isdecimal():
         return None
-    result = RESULTS.get(status, DialResult.UNREACHABLE)
+    result = result_of(status, said["HANGUPCAUSE"])
     if result is DialResult.ANSWERED:
         over = said.get("TALK_OVER", "")
         talked = _seconds(said["ANSWERED_AT"], over or said["EPOCH"])
         return DialReport(int(turn), result, said["DIALEDPEERNUMBER"], talked, bool(over))
-    if result is not DialResult.ABANDONED and said["HANGUPCAUSE"] == REJECTED:
-        result = DialResult.DECLINED
     # Dial leaves for the extension that was pressed; a caller who hangs up leaves it alone.
     starred = result is DialResult.ABANDONED and said.get("EXTEN") == "*"
     return DialReport(int(turn), result, "", 0, starred=starred)
+
+
+def result_of(status: str, cause: str) -> DialResult:
+    """What DIALSTATUS and HANGUPCAUSE say together."""
+    result = RESULTS.get(status, DialResult.UNREACHABLE)
+    over = result in (DialResult.ANSWERED, DialResult.ABANDONED)
+    return DialResult.DECLINED if cause == REJECTED and not over else result
 
 
 def phone_number(address: str) -> str:

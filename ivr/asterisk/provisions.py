@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents import roster
-from agents.roster import Contact
 from ivr import messages, rung
 from ivr.assembly import Assembly
+from ivr.asterisk.dialling import contact_address
 from ivr.asterisk.performer import RecordingPlace
 from ivr.controller import Controller
 from recordings.prompts import PromptCache
@@ -40,13 +40,13 @@ class Provisions:
 
     def contacts(self, call_id: str, offer_id: str) -> list[Phone]:
         """Every phone here of everybody the offer holds: all of them ring."""
-        here = roster.reached(roster.CONTACT_KINDS, self.assembly.settings.asterisk_name)
-
+        settings = self.assembly.settings
+        here = roster.reached(roster.CONTACT_KINDS, settings.asterisk_name)
         found = self.assembly.store.read(lambda c: rung.contacts(c, offer_id, here))
         return [
             Phone(counselor_id, contact.kind, address)
             for counselor_id, contact in found
-            if (address := self._address(contact)) is not None
+            if (address := contact_address(contact, settings.outbound_trunk)) is not None
         ]
 
     def directory_line(self, entry_id: str) -> Phone | None:
@@ -63,9 +63,3 @@ class Provisions:
         folder.mkdir(parents=True, exist_ok=True)
         reference = messages.reference(call_id, verbs_turn)
         return RecordingPlace(reference, folder / reference)
-
-    def _address(self, contact: Contact) -> str | None:
-        if contact.kind in ("sip", "browser"):
-            return f"{contact.kind}-{contact.address}"
-        trunk = contact.trunk or self.assembly.settings.outbound_trunk
-        return f"{contact.address}@{trunk}" if contact.kind == "outside" and trunk else None

@@ -47,7 +47,7 @@ class _Incoming:
 class FastAgiServer:
     """Listens on `address` (port 0: any free one; `.address` tells) from `start()` to `stop()`.
 
-    :param handlers: by the request's path without its slash: `call`, `hangup`, `code`, `ping`.
+    :param handlers: by the request's path without its slash: `call`, `hangup`, `ping` …
         Each runs in a thread of its own; the connection is closed when it returns.
     :param calls: how many `call` requests are served at a time; one more is refused, so that
         the dialplan tries the next engine.

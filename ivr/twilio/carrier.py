@@ -7,24 +7,28 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from flask import Flask
 from waitress import create_server
 
+from callflows.verbs import Say
 from config.database import StoreUnavailable
 from config.settings import LOOPBACK, Settings
 from config.topics import load_topics
 from config.twilio_numbers import load_twilio_numbers
 from ivr.assembly import Assembly
 from ivr.controller import Controller
+from ivr.placed_calls import PlacedCall
+from ivr.purposes import SYNTHETIC, attempts
 from ivr.sessions import CallRow
 from ivr.transaction import Woken
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.calls import CARRIER, Calls, call_id
 from ivr.twilio.fetching import fetch_all
-from ivr.twilio.placed_legs import PlacedLegs
-from ivr.twilio.placing import Placing
+from ivr.twilio.placed_legs import Leg, PlacedLegs
+from ivr.twilio.placing import TwilioPlacing
 from ivr.twilio.provisions import TwilioProvisions
 from ivr.twilio.rest import TwilioRest, TwilioUnavailable
 from ivr.twilio.signatures import Signatures
@@ -88,9 +92,11 @@ class TwilioCarrier:
             twiml,
             now,
         )
-        self.placing = Placing(
+        ours = attempts(assembly, controller, now)
+        self.placing = TwilioPlacing(
             assembly.store,
             assembly.log.keys,
+            ours,
             self._rest,
             self.addresses,
             settings.twilio_caller_id,
@@ -98,7 +104,14 @@ class TwilioCarrier:
         )
         self.application: Flask = application(
             self._calls,
-            PlacedLegs(assembly.store, twiml, now),
+            PlacedLegs(
+                ours,
+                twiml,
+                {
+                    purpose: Leg(words, partial(_thanked, twiml, thanks))
+                    for purpose, (words, thanks) in SYNTHETIC.items()
+                },
+            ),
             Signatures(
                 settings.twilio_public_address, settings.twilio_account_sid, token, shared_key
             ),
@@ -228,6 +241,10 @@ class TwilioCarrier:
 
     def close(self) -> None:
         self._releases.shutdown(wait=False)
+
+
+def _thanked(twiml: Twiml, thanks: Say, _call: PlacedCall) -> str:
+    return twiml.whisper(thanks)
 
 
 class WebhookServer:

@@ -1,10 +1,9 @@
-"""`run_ivr.py twilio …`: point numbers at us, what is wrong with it, and trying telephones."""
+"""`run_ivr.py twilio …`: point numbers at us, what is wrong with it, and what rings there."""
 
 from __future__ import annotations
 
 import re
 import sys
-import time
 from datetime import UTC, datetime
 
 import click
@@ -12,19 +11,15 @@ import click
 from agents import roster
 from config.settings import Settings
 from config.twilio_numbers import load_twilio_numbers
-from ivr.placed_calls import AlreadyRinging, Result
 from ivr.rooms import Rooms
-from ivr.twilio import access_tokens, synthetic_calls
+from ivr.twilio import access_tokens
 from ivr.twilio.access_tokens import AccessTokens, NoToken
 from ivr.twilio.account import looking, point, reason, wrong
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.fallback import NobodyToRing, accepting, connecting
 from ivr.twilio.fallback import fallback as ringing
-from ivr.twilio.placing import Placing
-from ivr.twilio.rest import FAILURES, TwilioRest, client
-from ivr.twilio.synthetic_calls import CannotRing
+from ivr.twilio.rest import FAILURES, client
 
-LOOK_SECONDS = 0.5
 BIN = "https://handler.twilio.com/twiml/EH…"
 
 
@@ -81,30 +76,6 @@ def setup(rooms: Rooms, number: str, fallback: str | None) -> None:
     if not there:
         raise click.ClickException(f"{number} is no number of this account")
     click.echo(f"{number} reaches this server.")
-
-
-@twilio.command("test-call")
-@click.argument("counselor_id", metavar="COUNSELOR")
-@click.pass_obj
-def test_call(rooms: Rooms, counselor_id: str) -> None:
-    """Ring COUNSELOR's telephone, ask for a key, and say what came of it. The engine has to
-    run."""
-    settings = _on(rooms.settings)
-    placing = Placing(
-        rooms.store, rooms.log.keys, TwilioRest(*_login(settings)), _addresses(rooms),
-        settings.twilio_caller_id, _now,
-    )  # fmt: skip
-    try:
-        call = synthetic_calls.ring(rooms.store, placing, counselor_id, _now, _pause)
-    except CannotRing as error:
-        raise click.ClickException(str(error)) from None
-    except AlreadyRinging:
-        raise click.ClickException(
-            "that telephone is being rung already: try again in a minute"
-        ) from None
-    click.echo(synthetic_calls.told(call))
-    if call.result != Result.ACCEPTED:
-        sys.exit(1)
 
 
 @twilio.command("token")
@@ -164,10 +135,6 @@ def _login(settings: Settings) -> tuple[str, str]:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _pause() -> None:
-    time.sleep(LOOK_SECONDS)
 
 
 def _addresses(rooms: Rooms) -> Addresses:

@@ -6,58 +6,57 @@ call that its attempt doesn't know, for it was given up, is ended as soon as som
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-import structlog
-
-from config.database import Store
-from ivr import placed_calls
-from ivr.placed_calls import Result
+from callflows.verbs import Say
+from ivr.attempts import Attempts
+from ivr.placed_calls import PlacedCall, Result
 from ivr.twilio import forms
 from ivr.twilio.forms import Form
 from ivr.twilio.placing import RESULTS
-from ivr.twilio.synthetic_calls import THANKS, WORDS
 from ivr.twilio.twiml import Twiml, hang_up
 
-log = structlog.get_logger()
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What is done with whoever picks up. `words`: what it is, for them to press 1. `accepted`:
+    the document for who has."""
+
+    words: Say
+    accepted: Callable[[PlacedCall], str]
 
 
 class PlacedLegs:
     """Every method may raise StoreUnavailable and BadForm.
 
-    :param now: gives the aware UTC time.
+    :param legs: by purpose.
     """
 
-    def __init__(self, store: Store, twiml: Twiml, now: Callable[[], datetime]) -> None:
-        self._store = store
+    def __init__(self, attempts: Attempts, twiml: Twiml, legs: Mapping[str, Leg]) -> None:
+        self._attempts = attempts
         self._twiml = twiml
-        self._now = now
+        self._legs = legs
 
     def picked_up(self, call_id: str, form: Form) -> str:
-        if not self._is_ours(call_id, form):
+        call = self._placed(call_id, form)
+        if call is None:
             return hang_up()
-        return self._twiml.accept_placed(call_id, WORDS)
+        return self._twiml.accept_placed(call_id, self._legs[call.purpose].words)
 
     def key(self, call_id: str, form: Form) -> str:
         """A key was pressed."""
-        if not self._is_ours(call_id, form) or forms.keys(form) != "1":
+        call = self._placed(call_id, form)
+        if call is None or forms.keys(form) != "1":
             return hang_up()
-        self._end(call_id, Result.ACCEPTED)
-        return self._twiml.whisper(THANKS)
+        self._attempts.end(call_id, Result.ACCEPTED)
+        return self._legs[call.purpose].accepted(call)
 
     def status(self, call_id: str, form: Form) -> None:
         """What Twilio says of the call by itself, in any order and more than once."""
         result = RESULTS.get(form.get("CallStatus", ""))
-        if self._is_ours(call_id, form) and result is not None:
-            self._end(call_id, result)
+        if self._placed(call_id, form) is not None and result is not None:
+            self._attempts.end(call_id, result)
 
-    def _is_ours(self, call_id: str, form: Form) -> bool:
-        sid = forms.call_sid(form)
-        ours = self._store.write(lambda c: placed_calls.placed(c, call_id, sid, self._now()))
-        if not ours:
-            log.error("placed_call_given_up", id=call_id)
-        return ours
-
-    def _end(self, call_id: str, result: Result) -> None:
-        self._store.write(lambda c: placed_calls.ended(c, call_id, result, self._now()))
+    def _placed(self, call_id: str, form: Form) -> PlacedCall | None:
+        return self._attempts.placed(call_id, forms.call_sid(form))

@@ -10,7 +10,7 @@ Source: Twilio, "Call resource".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,8 +19,10 @@ from agents import roster
 from agents.roster import Contact
 from config.database import Store
 from ivr import placed_calls
+from ivr.attempts import Attempts
 from ivr.house import CARRIER_KINDS
 from ivr.placed_calls import PlacedCall, Result
+from ivr.placing import Wanted
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.calls import CARRIER
 from ivr.twilio.rest import CallRefused, TwilioRest, TwilioUnavailable
@@ -53,7 +55,7 @@ RESULTS: Mapping[str, Result] = {
 """What a call's last status means for one whose key was not pressed ("Call resource", Status)."""
 
 
-class Placing:
+class TwilioPlacing:
     """:param caller_id: the account's number that a telephone is shown; E.164.
     :param now: gives the aware UTC time.
     """
@@ -62,6 +64,7 @@ class Placing:
         self,
         store: Store,
         keys: Keys,
+        attempts: Attempts,
         rest: TwilioRest,
         addresses: Addresses,
         caller_id: str,
@@ -69,24 +72,28 @@ class Placing:
     ) -> None:
         self._store = store
         self._keys = keys
+        self._attempts = attempts
         self._rest = rest
         self._addresses = addresses
         self._caller_id = caller_id
         self._now = now
 
-    def place(self, call_id: str, counselor_id: str, contact: Contact) -> None:
-        """Ring one of a counselor's telephones. What comes of it is told by the store.
+    @property
+    def reached(self) -> Container[str]:
+        return CARRIER_KINDS[CARRIER]
 
-        :param call_id: as `attempt_id` gives it. Raises AlreadyRinging, StoreUnavailable.
-        """
-        to = called(contact.kind, contact.address)
-        call = PlacedCall(call_id, CARRIER, counselor_id, self._hashed(to), self._now())
-        self._store.write(lambda connection: placed_calls.commit(connection, call))
+    def place(self, wanted: Wanted, contacts: Sequence[Contact]) -> None:
+        """Ring the first of a counselor's telephones. What comes of it is told by the store.
+        Raises AlreadyRinging, StoreUnavailable."""
+        to = called(contacts[0].kind, contacts[0].address)
+        at, who = self._now(), wanted.counselor_id
+        call = PlacedCall(wanted.id, CARRIER, who, self._hashed(to), at, about=wanted.about)
+        self._attempts.commit(call, wanted.also)
         self._create(call, to)
 
     def reconcile(self) -> None:
         """Whatever is not over and not heard of is looked for. Raises StoreUnavailable."""
-        for call in self._store.read(lambda c: placed_calls.live(c, CARRIER)):
+        for call in self._attempts.live(CARRIER):
             try:
                 if call.channel is None:
                     self._look_for(call)
@@ -108,29 +115,28 @@ class Placing:
                 RING_SECONDS,
             )
         except CallRefused as error:
-            self._end(call, Result.NOT_PLACED, str(error))
+            self._attempts.end(call.id, Result.NOT_PLACED, str(error))
         except TwilioUnavailable as error:
             log.error("placed_call_unanswered", id=call.id, reason=str(error))
         else:
-            self._bind(call, sid)
+            self._attempts.placed(call.id, sid)
 
     def _look_for(self, call: PlacedCall) -> None:
         to = self._where(call)
         if to is None:
-            self._end(call, Result.NOT_PLACED, "the roster has changed meanwhile")
+            reason = "the roster has changed meanwhile"
+            self._attempts.end(call.id, Result.NOT_PLACED, reason)
             return
         found = self._rest.placed(to, self._caller_id, call.committed_at - CLOCKS_APART)
         known = self._store.read(lambda c: {sid for sid in found if placed_calls.is_known(c, sid)})
         ours = [sid for sid in found if sid not in known]
         if ours:
-            self._bind(call, ours[0])
+            self._attempts.placed(call.id, ours[0])
         elif self._now() - call.committed_at > LISTED_WITHIN:
             self._try_again(call, to)
 
     def _try_again(self, call: PlacedCall, to: str) -> None:
-        reason = "Twilio did not answer, and has no such call"
-        again = self._store.write(lambda c: placed_calls.never_placed(c, call, self._now(), reason))
-        log.error("placed_call_not_there", id=call.id, again=again is not None)
+        again = self._attempts.never_placed(call, "Twilio did not answer, and has no such call")
         if again is not None:
             self._create(again, to)
 
@@ -139,13 +145,7 @@ class Placing:
         result = Result.UNREACHABLE if status is None else RESULTS.get(status)
         if result is not None:
             log.error("placed_call_ended_untold", id=call.id)
-            self._end(call, result)
-
-    def _bind(self, call: PlacedCall, sid: str) -> None:
-        self._store.write(lambda c: placed_calls.placed(c, call.id, sid, self._now()))
-
-    def _end(self, call: PlacedCall, result: Result, reason: str = "") -> None:
-        self._store.write(lambda c: placed_calls.ended(c, call.id, result, self._now(), reason))
+            self._attempts.end(call.id, result)
 
     def _where(self, call: PlacedCall) -> str | None:
         """What was dialled; None where the roster no longer has it."""

@@ -11,45 +11,21 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from agents import presence, roster
+from agents import presence
 from agents.counselor import HELD
-from agents.roster import Contact
 from callflows.verbs import Say
 from config.database import Store
 from ivr import placed_calls
-from ivr.house import CARRIER_KINDS
 from ivr.placed_calls import PlacedCall, Result, attempt_id
-from ivr.twilio.calls import CARRIER
-from ivr.twilio.placing import Placing
-from ivr.twilio.provisions import LANGUAGE
+from ivr.placing import CannotRing, Placing, Wanted
 
 PURPOSE = "test"
+LANGUAGE = "zh-CN"
+"""Of our own people."""
 WORDS = Say("这是12355的测试电话，收到请按1。", LANGUAGE, "test_call")
 THANKS = Say("收到，谢谢。", LANGUAGE, "test_call_accepted")
 WAITED = timedelta(minutes=4)
 """The longest way: an attempt that is given up, then one that rings to its end."""
-
-
-class CannotRing(Exception):
-    """Why nobody is rung, in one line with the way out."""
-
-
-def contact_of(connection: Connection, counselor_id: str, at: datetime) -> Contact:
-    """The first of a counselor's telephones that Twilio reaches. Raises CannotRing, also for who is
-    with a caller."""
-    contacts = roster.contacts_of(connection, [counselor_id]).get(counselor_id)
-    if contacts is None:
-        raise CannotRing(f"no counselor {counselor_id}")
-    busy = {
-        person.counselor.id for person in presence.present(connection, at) if person.state in HELD
-    }
-    if counselor_id in busy:
-        raise CannotRing(f"{counselor_id} is on a call: try again after it")
-    for contact in contacts:
-        if contact.kind in CARRIER_KINDS[CARRIER]:
-            return contact
-    reached = ", ".join(sorted(CARRIER_KINDS[CARRIER]))
-    raise CannotRing(f"{counselor_id} has no telephone that Twilio reaches: {reached}")
 
 
 def ring(
@@ -62,14 +38,18 @@ def ring(
     """Ring a counselor's telephone and wait for what comes of it; the last attempt, still live if
     nothing does.
 
-    :param pause: lets a moment pass between two looks at the store. Raises CannotRing,
-        AlreadyRinging, StoreUnavailable.
+    :param pause: lets a moment pass between two looks at the store. Raises CannotRing, also for who
+        is with a caller, AlreadyRinging, StoreUnavailable.
     """
-    placing.reconcile()
     began = now()
-    contact = store.read(lambda connection: contact_of(connection, counselor_id, began))
     reference = f"{counselor_id}-{secrets.token_hex(4)}"
-    placing.place(attempt_id(PURPOSE, reference), counselor_id, contact)
+
+    def is_free(connection: Connection) -> None:
+        for person in presence.present(connection, began):
+            if person.counselor.id == counselor_id and person.state in HELD:
+                raise CannotRing(f"{counselor_id} is on a call: try again after it")
+
+    placing.place(Wanted(attempt_id(PURPOSE, reference), counselor_id, also=is_free))
     while True:
         call = store.read(lambda c: placed_calls.latest(c, PURPOSE, reference))
         assert call is not None
@@ -94,4 +74,9 @@ def told(call: PlacedCall) -> str:
         case Result.NOT_PLACED:
             return f"couldn't be placed: {call.reason}"
         case _:
-            return "nothing came of it: is the engine running, and does Twilio reach it?"
+            return "nothing came of it: is the engine running, and does its carrier reach it?"
+
+
+def spoken_texts() -> list[tuple[str, str]]:
+    """Everything said here, to be synthesised ahead."""
+    return [(said.text, said.language) for said in (WORDS, THANKS)]

@@ -1,0 +1,79 @@
+"""Legs of calls that we placed, once somebody has picked up: what is done is their purpose's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from callflows.verbs import Say
+from config.database import StoreUnavailable
+from ivr.asterisk.channel import Channel, ChannelGone, ConnectionLost
+from ivr.attempts import Attempts
+from ivr.placed_calls import PlacedCall, Result
+from recordings.prompts import PromptCache
+
+log = structlog.get_logger()
+
+ACCEPT_SECONDS = 4.0
+"""After the words, for a key."""
+ACCEPTS = "1"
+
+Leg = Callable[[Channel, PlacedCall], None]
+"""Performs a leg up to its hang-up. May raise StoreUnavailable, ChannelGone, ConnectionLost."""
+
+
+class PlacedLegs:
+    """Handles `placed`. :param legs: by purpose."""
+
+    def __init__(self, attempts: Attempts, legs: Mapping[str, Leg]) -> None:
+        self._attempts = attempts
+        self._legs = legs
+
+    def __call__(self, channel: Channel) -> None:
+        call_id = channel.env.get("agi_arg_1", "")
+        try:
+            call = self._attempts.placed(call_id, call_id)
+            if call is not None and call.ended_at is None:
+                self._legs[call.purpose](channel, call)
+        except StoreUnavailable as error:
+            log.error("placed_call_left", id=call_id, reason=str(error))
+        else:
+            channel.set_variable("PLACED_DONE", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Asks whoever picks up to accept by key."""
+
+    attempts: Attempts
+    prompts: PromptCache
+
+    def accepts(self, channel: Channel, call: PlacedCall, words: Say) -> bool:
+        """Say what it is and wait for 1; what is pressed, or a hang-up, ends the attempt."""
+        try:
+            key = channel.first_key([self.file(words)], ACCEPT_SECONDS)
+        except (ChannelGone, ConnectionLost):
+            self.attempts.end(call.id, Result.NOT_ACCEPTED)
+            raise
+        accepted = key == ACCEPTS
+        result = Result.ACCEPTED if accepted else Result.NOT_ACCEPTED
+        self.attempts.end(call.id, result)
+        return accepted
+
+    def file(self, said: Say) -> str:
+        return str(self.prompts.file(said.text, said.language, said.prompt).absolute())
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticLeg:
+    """A `Leg` of a call without a caller."""
+
+    asking: Asking
+    words: Say
+    thanks: Say
+
+    def __call__(self, channel: Channel, call: PlacedCall) -> None:
+        if self.asking.accepts(channel, call, self.words):
+            channel.stream_file(self.asking.file(self.thanks))

@@ -1,0 +1,114 @@
+"""Attempts at calls that we place, as their carrier tells of them: each told in one transaction,
+with whatever its purpose does about the end.
+
+Which purposes there are is said once, when a process is put together: a carrier knows how to ring,
+not what for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from config.database import Store
+from ivr import placed_calls
+from ivr.placed_calls import PlacedCall, Result
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+Over = Callable[[Connection, PlacedCall, datetime], None]
+"""Given the last attempt as it ended. Called again where a key pressed is told after the end."""
+
+
+class Write(Protocol):
+    """One transaction, as `Store.write`."""
+
+    def __call__(self, work: Callable[[Connection], T]) -> T: ...
+
+
+class Attempts:
+    """Every method may raise StoreUnavailable.
+
+    :param now: gives the aware UTC time. `over`: by purpose, what is done in the transaction in
+        which a call for it is over, and nothing more is tried. `write`: where that frees
+        counselors, a transaction which the matcher follows; None: the store's own.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], datetime],
+        over: Mapping[str, Over] | None = None,
+        write: Write | None = None,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._over = over or {}
+        self._write: Write = write or store.write
+
+    def commit(self, call: PlacedCall, also: Callable[[Connection], None]) -> None:
+        """Begin an attempt; only then is the carrier asked.
+
+        :param also: done in the same transaction. Raises AlreadyRinging, and what `also` raises.
+        """
+
+        def work(connection: Connection) -> None:
+            placed_calls.commit(connection, call)
+            also(connection)
+
+        self._write(work)
+
+    def live(self, carrier: str) -> list[PlacedCall]:
+        """Every attempt of a carrier's that isn't over, oldest first."""
+        return self._store.read(lambda connection: placed_calls.live(connection, carrier))
+
+    def placed(self, call_id: str, channel: str) -> PlacedCall | None:
+        """The carrier calls it `channel`: the attempt. None: that is no call of this attempt's, and
+        is to be ended."""
+
+        def work(connection: Connection) -> PlacedCall | None:
+            ours = placed_calls.placed(connection, call_id, channel, self._now())
+            return placed_calls.load(connection, call_id) if ours else None
+
+        call = self._store.write(work)
+        if call is None:
+            log.error("placed_call_given_up", id=call_id)
+        return call
+
+    def end(self, call_id: str, result: Result, reason: str = "") -> None:
+        """It is over. Whatever is told after the first end changes nothing, but a key pressed."""
+        at = self._now()
+
+        def work(connection: Connection) -> None:
+            if placed_calls.ended(connection, call_id, result, at, reason):
+                self._tell(connection, call_id, at)
+
+        self._write(work)
+
+    def never_placed(self, call: PlacedCall, reason: str) -> PlacedCall | None:
+        """The carrier has nothing of an attempt that nobody heard of. The next one, committed, for
+        the carrier to place; None: there is none, or another engine places it."""
+        at = self._now()
+
+        def work(connection: Connection) -> PlacedCall | None:
+            if not placed_calls.ended(connection, call.id, Result.NOT_PLACED, at, reason):
+                return None
+            again = placed_calls.again(connection, call, at)
+            if again is None:
+                self._tell(connection, call.id, at)
+            return again
+
+        again = self._write(work)
+        log.error("placed_call_not_there", id=call.id, again=again is not None)
+        return again
+
+    def _tell(self, connection: Connection, call_id: str, at: datetime) -> None:
+        call = placed_calls.load(connection, call_id)
+        if call is not None and call.purpose in self._over:
+            self._over[call.purpose](connection, call, at)
