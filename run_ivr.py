@@ -24,6 +24,7 @@ from config.yaml_file import ConfigErrors
 from ivr.asterisk.command_line import asterisk
 from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.install import InstallFailed
+from ivr.callers_command_line import callers
 from ivr.demo import show_demo
 from ivr.engine import Engine
 from ivr.flows_command_line import flows
@@ -73,6 +74,7 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(asterisk)
+main.add_command(callers)
 main.add_command(counselors)
 main.add_command(flows)
 main.add_command(route)

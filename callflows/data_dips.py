@@ -20,7 +20,7 @@ class Priority(IntEnum):
 
     SLOWED = 0
     NORMAL = 1
-    RETURNING_AT_RISK = 2
+    AT_RISK = 2
     SILENT_CONFIRMED = 3
     CRISIS = 4
 

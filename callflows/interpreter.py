@@ -32,11 +32,16 @@ Waiting = tuple[Verb, ...] | DataDip
 
 
 def new_session(
-    callflow: Callflow, call_id: str, values: Mapping[str, str] | None = None
+    callflow: Callflow,
+    call_id: str,
+    values: Mapping[str, str] | None = None,
+    priority: Priority = Priority.NORMAL,
 ) -> Session:
     """A call not yet offered. `values` is what the house knows of it: `access_number`,
     `language` of the trunk, `region` with its source and confidence."""
-    return Session(call_id, callflow.name, callflow.version, values=dict(values or {}))
+    return Session(
+        call_id, callflow.name, callflow.version, values=dict(values or {}), priority=priority
+    )
 
 
 def advance(callflow: Callflow, session: Session, event: Event) -> Turn:

@@ -6,6 +6,7 @@ from importlib import import_module
 
 TABLE_MODULES = (
     "agents.roster",
+    "workorders.number_flags",
     "workorders.guards",
     "routing.waiting",
     "routing.offers",

@@ -181,7 +181,7 @@ class Controller:
             row = sessions.load(tx.connection, call.call_id)
             if row is None:
                 version = self.publications.current.version
-                order_no, _ = self.house.open(tx, call, version, at)
+                order_no, *_ = self.house.open(tx, call, version, at)
                 row = CallRow(
                     call.call_id, order_no, call.carrier, call.channel, self.engine,
                     turn=0, verbs_turn=0, session=None, verbs=None, offered_at=at, ended_at=None,
@@ -265,8 +265,8 @@ class Controller:
         callflow = self.publications.current
         if not self.house.serves(call.access_number):
             callflow = self.publications.wrong_number
-        order_no, values = self.house.open(tx, call, callflow.version, at)
-        session = new_session(callflow, call.call_id, values)
+        order_no, values, priority = self.house.open(tx, call, callflow.version, at)
+        session = new_session(callflow, call.call_id, values, priority)
         row = CallRow(
             call.call_id,
             order_no,

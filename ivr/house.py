@@ -21,6 +21,7 @@ from callflows.data_dips import (
     FindRegion,
     JoinQueue,
     LeaveQueue,
+    Priority,
     QueueStatus,
     TakeReservation,
 )
@@ -42,7 +43,7 @@ from callflows.session import Session
 from callflows.verbs import Dial
 from ivr import messages, sessions
 from ivr.caller_number import e164
-from ivr.order_events import Note
+from ivr.order_events import CLASS_BY_CAUSE, Note, notes_of_number
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
@@ -51,6 +52,8 @@ from routing.directory import Directory, NumberKind
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
 from routing.regions import FoundRegion
 from routing.stations import Stations
+from workorders import callers
+from workorders.callers import NOTHING
 from workorders.log import Entry, Log
 
 CARRIER_KINDS: Mapping[str, frozenset[str]] = {
@@ -85,8 +88,8 @@ class House:
 
     def open(
         self, tx: Transaction, call: OfferedCall, version: str, at: datetime
-    ) -> tuple[str, dict[str, str]]:
-        """Open the order; its number, and what the flow may know of the call.
+    ) -> tuple[str, dict[str, str], Priority]:
+        """Open the order; its number, what the flow may know of the call, and its class.
 
         The trunk leads: the number is a hint that decides the home station only where the trunk
         tells no place.
@@ -118,9 +121,15 @@ class House:
                 "topic": "unknown",
             },
         )
+        known = NOTHING
         if opening is not None:
             tx.openings[order_no] = opening
             tx.entries[order_no] = []
+            number = opening.secrets["caller_hash"]
+            # A line that passes calls on may show its own number as the caller's.
+            if number is not None and self.stations.by_access_number(caller) is None:
+                known = callers.known(tx.connection, number, at)
+                self.note(tx, order_no, at, notes_of_number(known))
         values = {"access_number": call.access_number, "language": language, "station": home}
         if hint is not None:
             values["number_region"] = hint.region
@@ -131,7 +140,10 @@ class House:
                 "region_source": leading.source,
                 "region_confidence": leading.confidence,
             }
-        return order_no, values
+        if known.handler is not None:
+            values["handler"] = known.handler
+        priority = CLASS_BY_CAUSE[known.cause] if known.cause else Priority.NORMAL
+        return order_no, values, priority
 
     def answer(
         self, tx: Transaction, row: CallRow, session: Session, dip: DataDip, at: datetime

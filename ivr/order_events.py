@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from callflows.data_dips import Priority
 from callflows.events import DialEnded, DialResult, Event, RecordingFinished
 from callflows.session import Session
 from callflows.verbs import Dial, Gather, Say, Verb
+from workorders.callers import Cause, Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,25 @@ class Note:
     actor: str
     data: Mapping[str, Any]
     columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+CLASS_BY_CAUSE = {
+    Cause.SUPERVISOR: Priority.AT_RISK,
+    Cause.OPEN_ORDER_AT_RISK: Priority.AT_RISK,
+    Cause.HARASSMENT: Priority.SLOWED,
+}
+
+
+def notes_of_number(known: Known) -> Iterator[Note]:
+    """What is known of a caller by the number. Which orders, never what is in them: nobody has
+    checked yet that it is the same person."""
+    if known.orders:
+        yield Note("possible_earlier_contact", "system", {"orders": list(known.orders)})
+    if known.cause is not None:
+        before, after = Priority.NORMAL, CLASS_BY_CAUSE[known.cause]
+        kind = "priority_raised" if after > before else "priority_lowered"
+        change = {"from": int(before), "to": int(after), "cause": str(known.cause)}
+        yield Note(kind, "system", {**change, **known.because}, {"priority": int(after)})
 
 
 def notes_of_change(before: Session, after: Session) -> Iterator[Note]:
@@ -32,7 +53,8 @@ def notes_of_change(before: Session, after: Session) -> Iterator[Note]:
         yield Note("language_chosen", "caller", {"language": language}, {"language": language})
     yield from _notes_of_region(old, new)
     if after.priority != before.priority:
-        change = {"from": int(before.priority), "to": int(after.priority)}
+        cause = "star" if after.priority is Priority.CRISIS else "key_5"
+        change = {"from": int(before.priority), "to": int(after.priority), "cause": cause}
         yield Note("priority_raised", "caller", change, {"priority": int(after.priority)})
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from agents.counselor import State
 from agents.presence import Person
+from routing.priority import Place
 from routing.router import CALM, Choice, Conditions, WaitingCall, after, choose, could_serve
 from routing.rules import Rules
 
@@ -68,7 +69,7 @@ class Floor:
     def wait(self, call: WaitingCall) -> None:
         """A call waits; one that was rung in vain comes back to its place."""
         self._calls[call.call_id] = call
-        place = _place(call)
+        place = call.place
         insort(self._places[call.home], place)
         for station in self._rules[call.home].tier_of:
             heappush(self._lines[station], Entry(place, call))
@@ -78,7 +79,7 @@ class Floor:
         call = self._calls.pop(call_id, None)
         if call is not None:
             places = self._places[call.home]
-            del places[bisect_left(places, _place(call))]
+            del places[bisect_left(places, call.place)]
 
     def free_at(self, station: str) -> Iterable[Person]:
         return self._free[station].values()
@@ -146,7 +147,7 @@ class Floor:
         )
         if not staffed:
             return None
-        ahead = bisect_left(self._places[call.home], _place(call))
+        ahead = bisect_left(self._places[call.home], call.place)
         return (1 + ahead) * handling_seconds / staffed
 
     def _know_everybody(self) -> None:
@@ -154,14 +155,6 @@ class Floor:
             load, self._load = self._load, None
             for person in load():
                 self._present[person.counselor.station].setdefault(person.counselor.id, person)
-
-
-Place = tuple[int, datetime, str]
-"""By priority, then by time of coming."""
-
-
-def _place(call: WaitingCall) -> Place:
-    return -call.priority, call.enqueued_at, call.call_id
 
 
 class Entry(NamedTuple):
@@ -199,6 +192,7 @@ class InVain:
             call.language,
             call.priority,
             call.kinds,
+            call.preferred,
             rules.open_tiers(waited, call.urgent),
             waited >= after(rules.relax_topic, call.topic),
             waited >= after(rules.relax_language, call.topic),

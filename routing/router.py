@@ -32,6 +32,7 @@ from typing import Any
 from agents.counselor import State
 from agents.presence import Person
 from agents.roster import PEOPLE_TIME, Counselor, Role
+from routing.priority import Place, place_of
 from routing.rules import FIRST_OUTER_TIER, Rules, tier_name
 from routing.strategies import Candidate
 
@@ -47,7 +48,8 @@ OTHER = "other"
 @dataclass(frozen=True, slots=True)
 class WaitingCall:
     """`node`: which of the carrier's machines has it. `kinds`: contact kinds the carrier reaches.
-    `excluded`: counselors who have failed it."""
+    `excluded`: counselors who have failed it. `preferred`: the counselor who handles an open order
+    of the caller's number."""
 
     call_id: str
     order_no: str
@@ -59,10 +61,15 @@ class WaitingCall:
     node: str
     kinds: frozenset[str]
     excluded: frozenset[str] = frozenset()
+    preferred: str | None = None
 
     @property
     def urgent(self) -> bool:
         return self.priority >= SILENT_CONFIRMED
+
+    @property
+    def place(self) -> Place:
+        return place_of(self.priority, self.enqueued_at, self.call_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,11 @@ waiting_calls = Table(
     Column("offer_id", Text, unique=True),
     # How many reservations in a row ran out unclaimed: nobody seems to serve this call.
     Column("unclaimed", Integer, nullable=False),
-    Index("waiting_calls_place", "offer_id", "priority", "enqueued_at"),
+    # The call's place, so that the store can put calls in the order of service.
+    Column("before_all", Integer, nullable=False),
+    Column("place_since", Instant, nullable=False),
+    Column("preferred", Text),
+    Index("waiting_calls_place", "offer_id", "before_all", "place_since"),
 )
 
 UNCLAIMED_LIMIT = 2
@@ -71,12 +75,13 @@ _CALL = (
     w.node,
     w.kinds,
     w.excluded,
+    w.preferred,
 )
 _place = Statement(select(*_CALL, w.offer_id, w.unclaimed).where(w.call_id == bindparam("call")))
 _unserved = Statement(
     select(*_CALL)
     .where(w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT)
-    .order_by(w.priority.desc(), w.enqueued_at, w.call_id)
+    .order_by(w.before_all, w.place_since, w.call_id)
 )
 _anybody = Statement(
     select(w.call_id).where(w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT).limit(1)
@@ -89,6 +94,8 @@ _wishes = Statement(
         topic=bindparam("new_topic"),
         language=bindparam("new_language"),
         priority=bindparam("new_priority"),
+        before_all=bindparam("new_before_all"),
+        place_since=bindparam("new_since"),
     )
 )
 _shown = Statement(update(waiting_calls).where(w.call_id == bindparam("call")).values(unclaimed=0))
@@ -113,12 +120,12 @@ _ahead = Statement(
         w.unclaimed < UNCLAIMED_LIMIT,
         w.home == bindparam("at_home"),
         or_(
-            w.priority > bindparam("mine"),
+            w.before_all < bindparam("mine"),
             and_(
-                w.priority == bindparam("mine"),
+                w.before_all == bindparam("mine"),
                 or_(
-                    w.enqueued_at < bindparam("since"),
-                    and_(w.enqueued_at == bindparam("since"), w.call_id < bindparam("call")),
+                    w.place_since < bindparam("since"),
+                    and_(w.place_since == bindparam("since"), w.call_id < bindparam("call")),
                 ),
             ),
         ),
@@ -156,6 +163,9 @@ def add(connection: Connection, call: WaitingCall) -> None:
         node=call.node,
         offer_id=None,
         unclaimed=0,
+        before_all=call.place.before_all,
+        place_since=call.place.since,
+        preferred=call.preferred,
     )
 
 
@@ -166,6 +176,8 @@ def change_wishes(connection: Connection, call: WaitingCall) -> None:
         new_topic=call.topic,
         new_language=call.language,
         new_priority=call.priority,
+        new_before_all=call.place.before_all,
+        new_since=call.place.since,
     )
 
 
@@ -201,23 +213,24 @@ def ahead(connection: Connection, call: WaitingCall) -> int:
     found = _ahead.scalar(
         connection,
         at_home=call.home,
-        mine=call.priority,
-        since=call.enqueued_at,
+        mine=call.place.before_all,
+        since=call.place.since,
         call=call.call_id,
     )
     return int(found)
 
 
 def _to_place(row: Row) -> Place:
-    return Place(_to_call(row), *row[10:])
+    return Place(_to_call(row), *row[11:])
 
 
 def _to_call(row: Row) -> WaitingCall:
-    call_id, order_no, topic, language, priority, home, enqueued_at, node, *lists = row[:10]
-    kinds, excluded = map(_from_json, lists)
+    call_id, order_no, topic, language, priority, home, enqueued_at, node, *rest = row[:11]
+    kinds, excluded, preferred = rest
     return WaitingCall(
-        call_id, order_no, topic, language, priority, home, enqueued_at, node, kinds, excluded
-    )
+        call_id, order_no, topic, language, priority, home, enqueued_at, node,
+        _from_json(kinds), _from_json(excluded), preferred,
+    )  # fmt: skip
 
 
 def _list_to_json(items: Iterable[str]) -> str:

@@ -27,6 +27,7 @@ from tests.routing_stand_in import HOME, NOON, StandIn, counselor, log_in, picke
 PEOPLE = [f"c{n}" for n in range(10)]
 WRAP_UP = 30
 LEASE = 30
+HEAD_START = {0: timedelta(minutes=-40), 1: timedelta(), 2: timedelta(minutes=10)}
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Model:
 
     def waiting(self) -> list[Caller]:
         callers = (c for c in self.queue.values() if c.id not in self.held_calls())
-        return sorted(callers, key=lambda c: (-c.priority, c.since, c.id))
+        return sorted(callers, key=lambda c: (c.since - HEAD_START[c.priority], c.id))
 
     def held_calls(self) -> dict[str, Held]:
         return {held.caller.id: held for held in self.busy.values()}

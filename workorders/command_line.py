@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection
 
+from agents import roster
 from workorders.canonical import SHANGHAI
 from workorders.export import write_csv, write_json_lines
 from workorders.handlers import station_of
@@ -75,6 +77,29 @@ def show(order_no: str, as_json: bool) -> None:
         click.echo(
             f"{event['seq']:4} {event['at'][11:23]} {event['kind']:16} {event['actor']:14} {told}"
         )
+
+
+@workorders.command("assess")
+@click.argument("order_no")
+@click.option("--risk", required=True, help="R1 … R4, or RX where nobody could tell.")
+@click.option("--by", required=True, help="The counselor's id.")
+def assess(order_no: str, risk: str, by: str) -> None:
+    """Record the risk level 风险 of an order. While it is open at R3 or R4, calls of the same
+    number go before normal ones."""
+    house, now = _house(), datetime.now(UTC)
+
+    def work(connection: Connection) -> None:
+        if roster.get(connection, by) is None:
+            raise ValueError(f"--by {by}: nobody of the roster")
+        house.log.assess_risk(connection, order_no, now, f"counselor:{by}", risk)
+
+    try:
+        house.store.write(work)
+    except OrderUnknown:
+        raise click.ClickException(f"there is no order {order_no}") from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{order_no}: {risk}")
 
 
 @workorders.command("verify")

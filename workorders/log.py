@@ -239,6 +239,17 @@ class Log:
             }
         self.append(connection, order_no, "form_filled", at, actor, data, **columns)
 
+    def assess_risk(
+        self, connection: Connection, order_no: str, at: datetime, actor: str, level: str
+    ) -> None:
+        """Record a risk level 风险, `R1` … `R4` or `RX`, by whoever assessed it. Raises ValueError
+        for a level that isn't one, OrderUnknown."""
+        wrong = self._fields.problems({"risk": level})
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        columns = {"risk": level, "risk_by": actor, "risk_at": at}
+        self.append(connection, order_no, "risk_assessed", at, actor, {}, **columns)
+
     def forget(
         self, connection: Connection, order_no: str, at: datetime, actor: str, reason: str
     ) -> None:

@@ -113,7 +113,11 @@ def _with_events(view: View, events: list[View]) -> View:
         if event["kind"].startswith("offer_")
     ]
     priorities = [
-        {"at": event["at"], "priority": event["data"]["set"]["priority"]}
+        {
+            "at": event["at"],
+            "priority": event["data"]["set"]["priority"],
+            "cause": event["data"].get("cause"),
+        }
         for event in events
         if "priority" in event["data"].get("set", {})
     ]
