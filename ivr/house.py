@@ -141,7 +141,7 @@ class House:
                 "region_confidence": leading.confidence,
             }
         if known.handler is not None:
-            values["handler"] = known.handler
+            values["handler_of_open_order"] = known.handler
         priority = CLASS_BY_CAUSE[known.cause] if known.cause else Priority.NORMAL
         return order_no, values, priority
 
@@ -152,6 +152,8 @@ class House:
         match dip:
             case JoinQueue():
                 tx.out_of_queue.discard(row.call_id)
+                values = session.values
+                anybody = values.get("counselor") == "anybody"
                 changes = self.queues.join(
                     tx.connection,
                     call_id=row.call_id,
@@ -159,7 +161,8 @@ class House:
                     topic=dip.topic,
                     language=dip.language,
                     priority=int(dip.priority),
-                    home=session.values["station"],
+                    home=values["station"],
+                    preferred=None if anybody else values.get("handler_of_open_order"),
                     kinds=roster.reached(CARRIER_KINDS[row.carrier], row.node),
                     node=row.node or row.carrier,
                     at=at,

@@ -94,7 +94,8 @@ class Floor:
         tiers = rules.stations
         conditions = self._conditions_of(call)
         opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), call.urgent)
-        if call.home in conditions.weak or call.home in conditions.dead or call.urgent:
+        anywhere = call.urgent or call.preferred is not None
+        if call.home in conditions.weak or call.home in conditions.dead or anywhere:
             opened = len(tiers)
 
         def everybody() -> list[Person]:

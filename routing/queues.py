@@ -78,17 +78,19 @@ class Queues:
         kinds: Iterable[str],
         node: str,
         at: datetime,
+        preferred: str | None = None,
     ) -> Changes:
         """Enter the queue, or change wishes in it: the place is kept. A held reservation made
         for other wishes is let go first.
 
         :param home: station id. `kinds`: contact kinds the carrier reaches. `node`: which of the
-            carrier's machines has the call.
+            carrier's machines has the call. `preferred`: who handles an open order of its number.
         """
         one_at_a_time(connection, MATCHING)
         call = WaitingCall(
-            call_id, order_no, topic, language, priority, home, at, node, frozenset(kinds)
-        )
+            call_id, order_no, topic, language, priority, home, at, node, frozenset(kinds),
+            preferred=preferred,
+        )  # fmt: skip
         place = waiting.place_of(connection, call_id)
         if place is None:
             waiting.add(connection, call)

@@ -19,17 +19,21 @@ centre. A call waits in one line and is taken by whoever of these is free first,
 had a shorter wait; of several who are free it is the longest idle, whose place has the least to do.
 The tiers are home's alone, and nobody's neighbours are followed: so it can't go in a circle. A
 place is open while somebody is logged in there, and topic and language are looked at everywhere.
+
+Whose number has an open order goes to the counselor who handles it, wherever in these tiers, where
+they are free or may be within a configured wait; else on as usual. Nobody else is kept waiting by
+it: only this call is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from agents.counselor import State
+from agents.counselor import HELD, State
 from agents.presence import Person
 from agents.roster import PEOPLE_TIME, Counselor, Role
 from routing.priority import Place, place_of
@@ -156,7 +160,12 @@ def choose(
         if person.counselor.station not in conditions.dead
     ]
     suitable = _beyond_reserve(call, suitable, rules, conditions, at)
-    if not suitable:
+    for tier, person in suitable:
+        if person.counselor.id == call.preferred:
+            place = _place_name(tier, person, rules)
+            reason = f"{place}, handles an open order of this number"
+            return Choice((person,), tier, reason, rules.ring_seconds)
+    if not suitable or _waits_for_handler(call, everybody, stance, rules, at, conditions):
         return None
     opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), False)
     nearest = min(tier for tier, _ in suitable)
@@ -231,6 +240,27 @@ def _choose_urgent(
     return Choice(people, tier, _reason(call, tier, person, stance, rules), ring)
 
 
+def _waits_for_handler(
+    call: WaitingCall,
+    everybody: Callable[[], Iterable[Person]],
+    stance: _Stance,
+    rules: Rules,
+    at: datetime,
+    conditions: Conditions,
+) -> bool:
+    """May whoever handles an open order of the number, busy now, be free within the time that this
+    is waited for? A talk may end at any moment, a wrap-up or a pause has its end."""
+    until = call.enqueued_at + timedelta(seconds=rules.handler_wait_seconds)
+    if call.preferred is None or at >= until:
+        return False
+    for _, person in _suitable(call, everybody(), stance, rules):
+        if person.counselor.id == call.preferred:
+            ends = person.until is not None and person.until <= until
+            there = person.counselor.station not in conditions.dead
+            return there and (ends or person.state in HELD)
+    return False
+
+
 def _why_outside(
     call: WaitingCall, nobody_near: bool, rules: Rules, conditions: Conditions
 ) -> str | None:
@@ -292,6 +322,9 @@ def explain(
     chosen = choice.people if choice else ()
     stance = _stance(call, rules, at)
     opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), call.urgent)
+    waits = not call.urgent and _waits_for_handler(
+        call, lambda: everybody, stance, rules, at, conditions
+    )
     verdicts = []
     for person in everybody:
         tier = _tier(person, rules)
@@ -311,6 +344,11 @@ def explain(
             reasons.append(f"tier {tier_name(tier)} opens after {wait:g} s")
         if person in chosen and choice is not None:
             reasons = [choice.reason]
+        elif waits and person.counselor.id == call.preferred:
+            until = f"{rules.handler_wait_seconds:g} s"
+            reasons.append(f"handles an open order of this number: waited for until {until}")
+        elif waits and not reasons:
+            reasons = [f"{call.preferred} is waited for"]
         elif not reasons:
             reasons = [f"behind the chosen by {rules.strategy_name}"]
         verdicts.append(
@@ -444,9 +482,13 @@ def knows(counselor: Counselor, topic: str, day: date) -> bool:
     return topic in topics or (topic == UNKNOWN_TOPIC and bool(topics))
 
 
+def _place_name(tier: int, person: Person, rules: Rules) -> str:
+    return "neighbour" if person.counselor.station in rules.neighbours else tier_name(tier)
+
+
 def _reason(call: WaitingCall, tier: int, person: Person, stance: _Stance, rules: Rules) -> str:
     """A few words: which tier, how chosen, what was relaxed."""
-    place = "neighbour" if person.counselor.station in rules.neighbours else tier_name(tier)
+    place = _place_name(tier, person, rules)
     words = [place, "all at once" if call.priority >= CRISIS else rules.strategy_name]
     if not knows(person.counselor, call.topic, stance.day):
         words.append("topic relaxed")

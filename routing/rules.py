@@ -39,7 +39,8 @@ class Rules:
     for the rest. `crisis_places`: how many ring at once. `overflow_seconds`: whoever is expected
     to wait longer at home is offered to the covering centres at once. `reserve_of`: the share of
     its people that each of them keeps for its own callers. `neighbours`: those of the covering
-    centres' tier that are asked after these, and as which: the first, the second …"""
+    centres' tier that are asked after these, and as which: the first, the second …
+    `handler_wait_seconds`: so long a call waits for whoever handles an open order of its number."""
 
     tier_of: Mapping[str, int]
     stations: Sequence[Sequence[str]]
@@ -56,6 +57,7 @@ class Rules:
     overflow_seconds: float
     reserve_of: Mapping[str, float]
     neighbours: Mapping[str, int]
+    handler_wait_seconds: float
 
     @classmethod
     def of(cls, places: Places, station_id: str) -> Rules:
@@ -94,6 +96,7 @@ class Rules:
                 for number, station in enumerate(setting("neighbours"), start=1)
                 if tier_of.get(station) == FIRST_OUTER_TIER
             },
+            handler_wait_seconds=float(setting("handler_wait_seconds")),
         )
 
     @property

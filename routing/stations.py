@@ -91,6 +91,7 @@ class StationSettings(BaseModel):
     relax_language_seconds: Mapping[str, NonNegativeInt]
     overflow_seconds: NonNegativeInt
     neighbours: tuple[str, ...]
+    handler_wait_seconds: Annotated[int, Field(ge=0, le=60)]
     reserve_share: Annotated[float, Field(ge=0, lt=1)]
     last_counselor_returns_seconds: PositiveInt
     last_counselor_returns: NonNegativeInt

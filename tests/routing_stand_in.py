@@ -38,6 +38,7 @@ class StandIn:
         "relax_language_seconds": {"law": 90, "psychology": 60, "other": 60},
         "overflow_seconds": 15,
         "neighbours": (),
+        "handler_wait_seconds": 10,
         "reserve_share": 0.0,
         "last_counselor_returns_seconds": 120,
         "last_counselor_returns": 2,
@@ -96,6 +97,7 @@ def call(
     waited: float = 0,
     excluded: Iterable[str] = (),
     kinds: Iterable[str] = ("sip",),
+    preferred: str | None = None,
 ) -> WaitingCall:
     return WaitingCall(
         "call",
@@ -108,6 +110,7 @@ def call(
         "asterisk-1",
         frozenset(kinds),
         frozenset(excluded),
+        preferred,
     )
 
 

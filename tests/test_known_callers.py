@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -191,8 +192,8 @@ def test_a_risk_assessed_is_in_the_chain_and_in_the_row(numbers: Numbers) -> Non
 
 
 class House:
-    def __init__(self, folder: Path) -> None:
-        settings = Settings(data_directory=folder, sister_lines_directory=CONFIG / "demo")
+    def __init__(self, folder: Path, **more: Any) -> None:
+        settings = Settings(data_directory=folder, sister_lines_directory=CONFIG / "demo", **more)
         self.assembly = Assembly.open(settings)
         self.assembly.import_roster(NOON)
         self.store, self.log = self.assembly.store, self.assembly.log
@@ -343,3 +344,38 @@ def test_the_star_rings_a_supervisor_too(house: House) -> None:
     assert isinstance(ringing.verbs[-1], Dial)
     rung = house.order(ringing.order_no)["offers"][0]["counselors"]
     assert set(rung) >= {"gz-chen", "gd-liang"}
+
+
+def test_a_returning_caller_is_offered_to_the_handler_of_the_open_order(house: House) -> None:
+    house.log_in("gz-huang")
+    ringing = house.pressed(house.offered("a", 0), "2", 1)
+    house.engine.answered_by("a", "gz-huang", at(2))
+    house.engine.advanced("a", ringing.turn, DialEnded(at(60), DialResult.ANSWERED, "gz-huang", 58))
+    assert house.order(ringing.order_no)["handler"] == "counselor:gz-huang"
+    house.log_in("gz-lin", "gz-huang")
+
+    again = house.pressed(house.offered("b", 100), "2", 101)
+    offer = house.order(again.order_no)["offers"][0]
+    assert offer["counselors"] == ["gz-huang"]
+    assert offer["reason"] == "home, handles an open order of this number"
+    house.engine.hung_up("b", at(102))
+
+    star = house.pressed(house.offered("c", 110), "*", 111)
+    rung = house.order(star.order_no)["offers"][0]
+    assert set(rung["counselors"]) >= {"gz-lin", "gz-huang"}
+
+
+def test_not_where_the_caller_asked_for_somebody_else(tmp_path: Path) -> None:
+    flows = shutil.copytree(CONFIG.parent / "callflows" / "library", tmp_path / "flows")
+    text = (flows / "12355.yaml").read_text(encoding="utf-8")
+    asked = text.replace("{topic: psychology}", "{topic: psychology, counselor: anybody}")
+    (flows / "12355.yaml").write_text(asked, encoding="utf-8")
+    house = House(tmp_path, flows_directory=flows)
+    house.log_in("gz-huang")
+    ringing = house.pressed(house.offered("a", 0), "2", 1)
+    house.engine.answered_by("a", "gz-huang", at(2))
+    house.log_in("gz-lin")
+    again = house.pressed(house.offered("b", 5), "2", 6)
+    assert house.order(ringing.order_no)["handler"] == "counselor:gz-huang"
+    assert house.order(again.order_no)["offers"][0]["counselors"] == ["gz-lin"]
+    house.store.close()

@@ -41,6 +41,10 @@ class QueueStep(Step):
     queues: a counselor who becomes free meanwhile calls the caller back here. An offer that
     fails costs nothing, the next one follows.
 
+    Whose number has an open order goes to the counselor who handles it, if they are free soon, as
+    the station's settings say; where the caller asks for somebody else, set the value `counselor`
+    to `anybody` before.
+
     - `prompt`: spoken once, when the call first comes here. With `welcome_wait` the caller has
       that many seconds after it to press a key before a counselor is rung.
     - `recording_notice`: a prompt that tells of the recording, spoken once after `prompt`.
