@@ -21,8 +21,8 @@ The tiers are home's alone, and nobody's neighbours are followed: so it can't go
 place is open while somebody is logged in there, and topic and language are looked at everywhere.
 
 Whose number has an open order goes to the counselor who handles it, wherever in these tiers, where
-they are free or may be within a configured wait; else on as usual. Nobody else is kept waiting by
-it: only this call is.
+they are free or may be within a configured wait; else on as usual, as where their station is weak.
+Nobody else is kept waiting by it: only this call is.
 """
 
 from __future__ import annotations
@@ -160,11 +160,10 @@ def choose(
         if person.counselor.station not in conditions.dead
     ]
     suitable = _beyond_reserve(call, suitable, rules, conditions, at)
-    for tier, person in suitable:
-        if person.counselor.id == call.preferred:
-            place = _place_name(tier, person, rules)
-            reason = f"{place}, handles an open order of this number"
-            return Choice((person,), tier, reason, rules.ring_seconds)
+    if handler := _handler(call, suitable, conditions):
+        tier, person = handler
+        reason = f"{_place_name(tier, person, rules)}, handles an open order of this number"
+        return Choice((person,), tier, reason, rules.ring_seconds)
     if not suitable or _waits_for_handler(call, everybody, stance, rules, at, conditions):
         return None
     opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), False)
@@ -240,6 +239,18 @@ def _choose_urgent(
     return Choice(people, tier, _reason(call, tier, person, stance, rules), ring)
 
 
+def _handler(
+    call: WaitingCall, suitable: Iterable[_Placed], conditions: Conditions
+) -> _Placed | None:
+    """Whoever handles an open order of the number, but never alone at a weak station."""
+    for pair in suitable:
+        counselor = pair[1].counselor
+        if counselor.id == call.preferred:
+            well = counselor.station not in conditions.weak | conditions.dead
+            return pair if well else None
+    return None
+
+
 def _waits_for_handler(
     call: WaitingCall,
     everybody: Callable[[], Iterable[Person]],
@@ -253,12 +264,11 @@ def _waits_for_handler(
     until = call.enqueued_at + timedelta(seconds=rules.handler_wait_seconds)
     if call.preferred is None or at >= until:
         return False
-    for _, person in _suitable(call, everybody(), stance, rules):
-        if person.counselor.id == call.preferred:
-            ends = person.until is not None and person.until <= until
-            there = person.counselor.station not in conditions.dead
-            return there and (ends or person.state in HELD)
-    return False
+    handler = _handler(call, _suitable(call, everybody(), stance, rules), conditions)
+    if handler is None:
+        return False
+    _, person = handler
+    return person.state in HELD or (person.until is not None and person.until <= until)
 
 
 def _why_outside(

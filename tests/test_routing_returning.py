@@ -95,10 +95,11 @@ def test_a_crisis_rings_everybody_at_once() -> None:
     assert set(chosen([FREE, handler()], priority=CRISIS)) == {"free", "handler"}
 
 
-def test_a_dead_station_is_not_rung_for_its_handler() -> None:
-    dead = Conditions(dead=frozenset({PROVINCE}))
-    assert chosen([FREE, handler(station=PROVINCE)], dead) == ["free"]
-    assert chosen([FREE, handler(State.ON_CALL, PROVINCE)], dead) == ["free"]
+@pytest.mark.parametrize("state", ["weak", "dead"])
+def test_a_weak_station_is_not_rung_for_its_handler(state: str) -> None:
+    conditions = Conditions(**{state: frozenset({PROVINCE})})
+    assert chosen([FREE, handler(station=PROVINCE)], conditions) == ["free"]
+    assert chosen([FREE, handler(State.ON_CALL, PROVINCE)], conditions) == ["free"]
 
 
 def test_why_is_explained() -> None:
