@@ -194,7 +194,7 @@ def add(
 @click.argument("counselor_id")
 def remove(counselor_id: str) -> None:
     """Remove somebody who isn't on a call."""
-    _write(lambda connection, at: roster.remove(connection, counselor_id))
+    _write(lambda connection, at: roster.remove(connection, counselor_id, at))
     click.echo(f"{counselor_id} is removed")
 
 

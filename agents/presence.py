@@ -1,4 +1,5 @@
-"""Where each counselor is right now: conditional updates that follow the transition table.
+"""Where each counselor is right now: conditional updates that follow the transition table, each
+told by a row of the log (`agents.presence_log`).
 
 Every function runs in the caller's transaction, which holds `one_at_a_time(connection,
 MATCHING)`. An update whose row isn't in a fitting state, or is held by another call, changes
@@ -7,13 +8,24 @@ nothing: nobody is ever taken from a call by a late message.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, func, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from agents.counselor import HELD, Happening, OutOfPlace, State, after, states_before
+from agents.presence_log import noted
 from agents.roster import (
     PEOPLE_TIME,
     Counselor,
@@ -47,17 +59,41 @@ class Person(NamedTuple):
         return self.state == State.PAUSED and self.reason == RONA and self.until is None
 
 
-def _given(happening: Happening, mine: bool, **values: Any) -> Statement:
+class _Change:
+    """An update of presence, and the row of the log that tells of it."""
+
+    def __init__(self, where: Sequence[ColumnElement[bool]], values: Mapping[str, Any]) -> None:
+        self._noted = Statement(noted(counselors, values, *where))
+        self._made = Statement(update(counselors).where(*where).values(**values))
+
+    def run(self, connection: Connection, **given: Any) -> int:
+        """How many it changed."""
+        self._noted.later(connection, **given)
+        return self._made.run(connection, **given)
+
+    def later(self, connection: Connection, **given: Any) -> None:
+        self._noted.later(connection, **given)
+        self._made.later(connection, **given)
+
+    def if_any(self, connection: Connection, **given: Any) -> int:
+        """As `run`, where mostly there is nothing to change."""
+        changed = self._noted.run(connection, **given)
+        if changed:
+            self._made.later(connection, **given)
+        return changed
+
+
+def _given(happening: Happening, mine: bool, **values: Any) -> _Change:
     """An update of one counselor in a state where `happening` is in place; `mine`: and held by
     the call it is about."""
-    statement = update(counselors).where(
+    where: list[ColumnElement[bool]] = [
         c.id == bindparam("counselor"),
         # Not IN, whose parameters are known only when it is executed.
         or_(*(c.state == state for state in sorted(states_before(happening)))),
-    )
+    ]
     if mine:
-        statement = statement.where(c.call_id == bindparam("call"))
-    return Statement(statement.values(**values))
+        where.append(c.call_id == bindparam("call"))
+    return _Change(where, values)
 
 
 _WISH_GRANTED = {
@@ -111,15 +147,9 @@ _miss = _given(
     until=case((c.wish.is_(None), bindparam("until", type_=c.until.type)), else_=null()),
     misses=c.misses + 1,
 )
-_wrap_ups_over = Statement(
-    update(counselors)
-    .where(c.state == State.WRAP_UP, c.until <= bindparam("at"))
-    .values(**_AT_THE_END_OF_THE_LINE)
-)
-_pauses_over = Statement(
-    update(counselors)
-    .where(c.state == State.PAUSED, c.until <= bindparam("at"))
-    .values(**_AT_THE_END_OF_THE_LINE)
+_wrap_ups_over, _pauses_over = (
+    _Change((c.state == state, c.until <= bindparam("at")), _AT_THE_END_OF_THE_LINE)
+    for state in (State.WRAP_UP, State.PAUSED)
 )
 _person = select(
     c.id, c.revision, c.state, c.reason, c.until, c.available_since, c.calls_today, c.calls_day
@@ -190,6 +220,7 @@ def _asked(
         values |= {"wish": None, "wish_reason": None}
         if state is State.AVAILABLE:
             values |= {"available_since": at, "misses": 0}
+        connection.execute(noted(counselors, values, c.id == who))
     connection.execute(update(counselors).where(c.id == who).values(**values))
     return state
 
@@ -244,4 +275,4 @@ def miss(
 
 def end_what_is_due(connection: Connection, at: datetime) -> int:
     """Wrap-ups and pauses whose time is over end; how many did."""
-    return _wrap_ups_over.run(connection, at=at) + _pauses_over.run(connection, at=at)
+    return _wrap_ups_over.if_any(connection, at=at) + _pauses_over.if_any(connection, at=at)

@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 
 from agents.counselor import HELD, State
+from agents.presence_log import noted
 from config.database import MATCHING, Instant, metadata, one_at_a_time
 from config.statements import Statement
 
@@ -167,6 +168,7 @@ _everybody = select(*_PROFILE).order_by(counselors.c.station, counselors.c.numbe
 _state = select(counselors.c.state, counselors.c.role).where(
     counselors.c.id == bindparam("counselor")
 )
+_presence_noted = noted(counselors, {}, counselors.c.id == bindparam("counselor"))
 
 REMEMBERED = 20_000
 _remembered: dict[str, Counselor] = {}
@@ -188,10 +190,13 @@ def add(connection: Connection, counselor: Counselor, at: datetime) -> None:
     if known is None:
         arrived = {"sip_secret": secrets.token_urlsafe(18), "calls_today": 0}
         connection.execute(counselors.insert(), profile | arrived | _presence(counselor.role, at))
+        connection.execute(_presence_noted, {"counselor": counselor.id})
         return
     if (Role(known.role) is Role.DUTY_PHONE) is not (counselor.role is Role.DUTY_PHONE):
         profile |= _presence(counselor.role, at, held=known.state in HELD)
     connection.execute(counselors.update().where(counselors.c.id == counselor.id).values(**profile))
+    if "state" in profile:
+        connection.execute(_presence_noted, {"counselor": counselor.id})
 
 
 def _presence(role: Role, at: datetime, held: bool = False) -> dict[str, Any]:
@@ -211,16 +216,15 @@ def _presence(role: Role, at: datetime, held: bool = False) -> dict[str, Any]:
     }
 
 
-def remove(connection: Connection, counselor_id: str) -> None:
+def remove(connection: Connection, counselor_id: str, at: datetime) -> None:
     """Raises RosterError for somebody unknown or held by a call."""
     state = connection.execute(_state, {"counselor": counselor_id}).scalar()
     if state is None:
         raise RosterError(f"no counselor {counselor_id}")
-    gone = connection.execute(
-        counselors.delete().where(
-            counselors.c.id == counselor_id, counselors.c.state.not_in(sorted(HELD))
-        )
-    )
+    not_held = (counselors.c.id == counselor_id, counselors.c.state.not_in(sorted(HELD)))
+    left = {"state": State.LOGGED_OUT, "since": at, "reason": "removed", "until": None}
+    connection.execute(noted(counselors, left, *not_held))
+    gone = connection.execute(counselors.delete().where(*not_held))
     if gone.rowcount == 0:
         raise RosterError(f"{counselor_id} is on a call: remove after it")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 TABLE_MODULES = (
+    "agents.presence_log",
     "agents.roster",
     "workorders.number_flags",
     "workorders.guards",

@@ -52,6 +52,7 @@ from routing.directory import Directory, NumberKind
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
 from routing.regions import FoundRegion
 from routing.stations import Stations
+from routing.stays import told_of
 from workorders import callers
 from workorders.callers import NOTHING
 from workorders.log import Entry, Log
@@ -168,19 +169,18 @@ class House:
                     at=at,
                 )
                 if changes.joined:
-                    queued = {"topic": dip.topic, "priority": int(dip.priority)}
-                    self.note(tx, row.order_no, at, [Note("queued", "engine", queued)])
-                return self._place(self._applied(tx, changes), at)
+                    told = told_of(changes.joined)
+                    self.note(tx, row.order_no, at, [Note("queued", "engine", told)])
+                return self._place(tx, row, changes, at)
             case TakeReservation():
-                return self._place(
-                    self._applied(tx, self.queues.take(tx.connection, row.call_id, at)), at
-                )
+                changes = self.queues.take(tx.connection, row.call_id, at)
+                return self._place(tx, row, changes, at)
             case QueueStatus():
-                return self._place(
-                    self._applied(tx, self.queues.status(tx.connection, row.call_id, at)), at
-                )
+                changes = self.queues.status(tx.connection, row.call_id, at)
+                return self._place(tx, row, changes, at)
             case LeaveQueue():
                 self._applied(tx, self.queues.leave(tx.connection, row.call_id, at))
+                self.note(tx, row.order_no, at, [Note("queue_left", "engine", {})])
                 return QueueLeft(at)
             case FindRegion():
                 return self._find_region(session, dip, at)
@@ -381,14 +381,16 @@ class House:
         codes = region.area_codes if region else ()
         return codes[0] if len(codes) == 1 else None
 
-    @staticmethod
-    def _place(changes: Changes, at: datetime) -> Event:
-        match changes.answer:
+    def _place(self, tx: Transaction, row: CallRow, changes: Changes, at: datetime) -> Event:
+        """What the flow is told of the call's place."""
+        match self._applied(tx, changes).answer:
             case Reserved() as held:
                 return CounselorReserved(at, held.offer_id, held.ring_seconds, held.outer_tier)
             case Waiting() as place:
                 return Queued(at, place.position, place.expected_wait_seconds, place.outer_tier)
             case Nobody() | None:
+                nobody = {"reason": "nobody on duty could take it"}
+                self.note(tx, row.order_no, at, [Note("queue_left", "engine", nobody)])
                 return NoneAvailable(at)
             case _:
                 assert_never(changes.answer)

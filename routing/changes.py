@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agents.offer_results import Alert
 from routing.offers import Offer
+from routing.router import WaitingCall
 from routing.rules import FIRST_OUTER_TIER
 
 
@@ -52,14 +53,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What came of a change. `answer`: to the call that asked; `joined`: it is new. `woken`:
-    other calls that now hold a reservation. `outcomes`: of counselors whose offer ended; `rung`:
-    all whom it rang, as they were before; `left`: its call has left the queue."""
+    """What came of a change. `answer`: to the call that asked; `joined`: that call, where it is
+    new. `woken`: other calls that now hold a reservation. `outcomes`: of counselors whose offer
+    ended; `rung`: all whom it rang, as they were before; `left`: its call has left the queue."""
 
     answer: Reserved | Waiting | Nobody | None = None
     woken: tuple[Reserved, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     alerts: tuple[Alert, ...] = ()
-    joined: bool = False
+    joined: WaitingCall | None = None
     rung: tuple[Offer, ...] = ()
     left: bool = False

@@ -1,4 +1,5 @@
-"""`run_ivr.py route …`: who would be offered a call, and why; nothing rings.
+"""`run_ivr.py route …`: who would be offered a call, and why; who was offered an order's, and why
+not others. Nothing rings.
 
 The context's object carries `store` and `stations`.
 """
@@ -18,11 +19,14 @@ from agents.roster import PEOPLE_TIME, reached
 from config.database import Store
 from config.settings import Settings
 from routing.check import check
+from routing.decisions import CannotReplay, story_of
+from routing.decisions_shown import show
 from routing.queues import Queues
 from routing.router import CRISIS, SILENT_CONFIRMED, WaitingCall
 from routing.rules import tier_name
 from routing.stations import Stations
 
+EVERYBODY = "everybody"
 PRIORITIES = {"normal": 1, "silent": SILENT_CONFIRMED, "crisis": CRISIS}
 
 
@@ -50,7 +54,10 @@ class Context(Protocol):
     "--kind", "kinds", multiple=True, default=["sip", "browser", "outside"], show_default=True,
     help="Contacts that the carrier reaches.",
 )  # fmt: skip
-@click.option("--explain", "everybody", is_flag=True, help="Show everybody, not the chosen alone.")
+@click.option(
+    "--explain", is_flag=False, flag_value=EVERYBODY, metavar="[ORDER]",
+    help="Show everybody, not the chosen alone; of ORDER, each decision that was made.",
+)  # fmt: skip
 def route(
     caller: str,
     access_number: str,
@@ -59,11 +66,14 @@ def route(
     priority: str,
     waited: float,
     kinds: tuple[str, ...],
-    everybody: bool,
+    explain: str | None,
 ) -> None:
-    """Show who would be offered a call now."""
+    """Show who would be offered a call now, or who was offered the call of an order, and why."""
     house: Context = click.get_current_context().obj
     stations = house.stations
+    if explain not in (None, EVERYBODY):
+        _explain_order(house, str(explain))
+        return
     home = stations.by_access_number(access_number)
     if home is None:
         hint = stations.regions.from_caller(caller or None)
@@ -87,13 +97,26 @@ def route(
         click.echo("nobody is chosen now")
     table = Table("counselor", "station", "tier", "chosen", "why")
     for verdict in verdicts:
-        if everybody or verdict.chosen:
+        if explain or verdict.chosen:
             tier = "" if verdict.tier is None else tier_name(verdict.tier)
             chosen = "yes" if verdict.chosen else ""
             why = "; ".join(verdict.reasons)
             table.add_row(verdict.counselor_id, verdict.station, tier, chosen, why)
     if table.row_count:
-        Console(width=None if sys.stdout.isatty() else 160).print(table)
+        _console().print(table)
+
+
+def _explain_order(house: Context, order_no: str) -> None:
+    now = datetime.now(UTC)
+    try:
+        story = house.store.read(lambda c: story_of(c, house.stations, order_no, now))
+    except CannotReplay as error:
+        raise click.ClickException(str(error)) from None
+    show(_console(), story, house.stations)
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 @click.group("stations")

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from agents import presence
+from agents import presence, presence_log
 from agents.counselor import State
 from agents.offer_results import (
     NODE_WINDOW,
@@ -49,7 +49,7 @@ __all__ = ["Changes", "Nobody", "Outcome", "Queues", "Reserved", "Waiting"]
 
 OFFERS_KEPT = timedelta(hours=1)
 """For the mean talk time and the state of nodes; the orders keep them for good."""
-OFFERS_FORGOTTEN_EVERY = timedelta(minutes=1)
+FORGOTTEN_EVERY = timedelta(minutes=1)
 
 RING_GRACE = timedelta(seconds=30)
 """A ringing offer's lease outlasts its ring time by this: its engine may die, be started again
@@ -94,7 +94,7 @@ class Queues:
         place = waiting.place_of(connection, call_id)
         if place is None:
             waiting.add(connection, call)
-            return replace(self._answer(connection, call, at, somebody_waits=True), joined=True)
+            return replace(self._answer(connection, call, at, somebody_waits=True), joined=call)
         wishes = replace(place.call, topic=topic, language=language, priority=priority)
         if wishes != place.call:
             waiting.change_wishes(connection, wishes)
@@ -221,8 +221,9 @@ class Queues:
                 excluded = place.call.excluded
                 waiting.back_to_queue(connection, part.call_id, part.offer_id, excluded, 1)
         presence.end_what_is_due(connection, at)
-        if self._forgot_at is None or at >= self._forgot_at + OFFERS_FORGOTTEN_EVERY:
+        if self._forgot_at is None or at >= self._forgot_at + FORGOTTEN_EVERY:
             offers.forget(connection, at - OFFERS_KEPT)
+            presence_log.forget(connection, at)
             self._forgot_at = at
         return Changes(woken=self._match(connection, at), outcomes=tuple(outcomes))
 

@@ -295,15 +295,27 @@ def _beyond_reserve(
 ) -> list[_Placed]:
     """Without those that a centre keeps for its own callers, until the call has waited so long
     that filters relax."""
+    stations = {person.counselor.station for _, person in suitable}
+    kept = _kept_back(call, stations, rules, conditions, at)
+    return [pair for pair in suitable if pair[1].counselor.station not in kept]
+
+
+def _kept_back(
+    call: WaitingCall,
+    stations: Iterable[str],
+    rules: Rules,
+    conditions: Conditions,
+    at: datetime,
+) -> set[str]:
+    """The centres that keep for their own callers whom they have left."""
     waited = (at - call.enqueued_at).total_seconds()
-    if waited >= after(rules.relax_topic, call.topic):
-        return suitable
-    kept = {
+    if call.urgent or waited >= after(rules.relax_topic, call.topic):
+        return set()
+    return {
         station
-        for station in {person.counselor.station for _, person in suitable}
+        for station in stations
         if (share := rules.reserve_of.get(station)) and not conditions.spares(station, share)
     }
-    return [pair for pair in suitable if pair[1].counselor.station not in kept]
 
 
 def could_serve(
@@ -335,6 +347,11 @@ def explain(
     waits = not call.urgent and _waits_for_handler(
         call, lambda: everybody, stance, rules, at, conditions
     )
+    if not call.urgent and _why_outside(call, False, rules, conditions):
+        opened = max(opened, FIRST_OUTER_TIER + 1)
+    if choice is not None:
+        opened = max(opened, choice.tier + 1)
+    kept = _kept_back(call, {one.counselor.station for one in free}, rules, conditions, at)
     verdicts = []
     for person in everybody:
         tier = _tier(person, rules)
@@ -347,6 +364,8 @@ def explain(
             reasons.append("its station is dead")
         elif station in conditions.weak:
             reasons.append("its station is weak")
+        if station in kept and person.state == State.AVAILABLE:
+            reasons.append(f"{rules.reserve_of[station]:.0%} are kept for its own callers")
         if tier is None:
             reasons.append("station doesn't serve this region")
         elif tier >= opened:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Index, Integer, Table, Text, bindparam, or_, select
+from sqlalchemy import Column, Connection, Index, Integer, Table, Text, bindparam, func, or_, select
 
 from config.database import Instant, metadata
 from config.statements import Row, Statement
@@ -87,6 +87,11 @@ _changes_of = Statement(
     .order_by(h.id.desc())
     .limit(bindparam("most"))
 )
+_in_force = Statement(
+    select(standing_changes).where(
+        h.id.in_(select(func.max(h.id)).where(h.at <= bindparam("at")).group_by(h.station, h.topic))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +107,28 @@ class Change:
     cause: str
     figures: Mapping[str, Any]
 
+    def told(self) -> str:
+        """Its figures in a line."""
+        return ", ".join(
+            f"{name} {value:g}"
+            for name, value in self.figures.items()
+            if isinstance(value, int | float)
+        )
+
 
 def current(connection: Connection, at: datetime) -> dict[Place, Standing]:
     """Of all that aren't simply strong; `Standing.in_force(at)` is what routing goes by. One
     statement, few rows."""
     return dict(_standing(row) for row in _in_question.rows(connection, at=at))
+
+
+def in_force(connection: Connection, at: datetime) -> dict[Place, Change]:
+    """The change by which each station and topic stood as it did at `at`; whoever has none was
+    strong."""
+    return {
+        (change.station, change.topic): change
+        for change in map(_read_change, _in_force.rows(connection, at=at))
+    }
 
 
 def everyone(connection: Connection) -> dict[Place, Standing]:
@@ -131,10 +153,7 @@ def changes(connection: Connection, station: str | None, most: int) -> list[Chan
         rows = _changes.rows(connection, most=most)
     else:
         rows = _changes_of.rows(connection, station=station, most=most)
-    return [
-        Change(number, of, topic, at, State(before), State(after), cause, json.loads(figures))
-        for number, of, topic, at, before, after, cause, figures in rows
-    ]
+    return [_read_change(row) for row in rows]
 
 
 def write_down(
@@ -159,6 +178,11 @@ def write_down(
         figures=json.dumps(figures),
     )
     return Change(int(change_id), *place, at, before, after, cause, figures)
+
+
+def _read_change(row: Row) -> Change:
+    number, of, topic, at, before, after, cause, figures = row
+    return Change(number, of, topic, at, State(before), State(after), cause, json.loads(figures))
 
 
 def _standing(row: Row) -> tuple[Place, Standing]:

@@ -144,10 +144,6 @@ def changes(station: str | None, most: int) -> None:
         return
     table = Table("change", "at", "station", "name", "topic", "from", "to", "why", "figures")
     for change in found:
-        figures = change.figures
-        parts = ", ".join(
-            f"{name} {value:g}" for name, value in figures.items() if isinstance(value, int | float)
-        )
         table.add_row(
             str(change.id),
             _told(change.at),
@@ -157,7 +153,7 @@ def changes(station: str | None, most: int) -> None:
             str(change.from_state),
             str(change.to_state),
             change.cause,
-            parts,
+            change.told(),
         )
     _print(table)
 

@@ -205,3 +205,18 @@ def test_why_is_explained() -> None:
     verdicts = explain(call(), [AT_HOME, IN_CENTRE], Rules.of(StandIn(), HOME), NOON, DEAD_HOME)
     assert [(v.counselor_id, v.chosen) for v in verdicts] == [("centre", True), ("home", False)]
     assert "its station is dead" in verdicts[1].reasons
+
+
+def test_whom_a_centre_keeps_is_explained() -> None:
+    reserve = Rules.of(StandIn(reserve_share=0.5), HOME)
+    kept = Conditions(spares=lambda _station, _share: False)
+    verdicts = explain(call(waited=10), [BUSY_HOME, IN_CENTRE], reserve, NOON, kept)
+    why = {verdict.counselor_id: verdict.reasons for verdict in verdicts}
+    assert why == {"busy": ("on_call",), "centre": ("50% are kept for its own callers",)}
+
+
+def test_what_is_open_to_a_weak_home_is_not_said_to_open_later() -> None:
+    people = [BUSY_HOME, IN_CENTRE, person(counselor("other", CENTRE), idle=0)]
+    verdicts = explain(call(), people, Rules.of(StandIn(), HOME), NOON, WEAK_HOME)
+    why = {verdict.counselor_id: verdict.reasons for verdict in verdicts}
+    assert why["other"] == ("behind the chosen by longest_idle",)

@@ -349,7 +349,7 @@ def test_removing_somebody_on_a_call_is_refused(desk: Desk) -> None:
     desk.staff(counselor("a"))
     desk.held("1")
     with pytest.raises(roster.RosterError, match="a is on a call"):
-        desk.store.write(lambda c: roster.remove(c, "a"))
+        desk.store.write(lambda c: roster.remove(c, "a", desk.at))
 
 
 def test_many_callers_at_once(store: Store) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
 
-from agents import presence
+from agents import presence, presence_log
 from agents.roster import counselors
 from config.database import Store
 from config.tables import load_tables
@@ -262,6 +262,16 @@ class QueueMachine(RuleBasedStateMachine):
                 assert call_id is None
                 assert (state == "available") == (who in self.model.idle)
                 assert (state == "logged_out") == (who in self.model.out)
+
+    @invariant()
+    def the_log_tells_what_counselors_do(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        c, soon = counselors.c, self.at + timedelta(seconds=1)
+        told = self.store.read(lambda k: presence_log.latest(k, PEOPLE, soon))
+        columns = (c.id, c.since, c.state, c.reason, c.until, c.available_since, c.call_id)
+        rows = self.store.read(lambda k: k.execute(select(*columns).order_by(c.id)).all())
+        assert [tuple(change)[1:] for change in told] == [tuple(row) for row in rows]
 
     @invariant()
     def nobody_is_lost_and_nobody_is_rung_twice(self) -> None:

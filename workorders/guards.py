@@ -1,12 +1,13 @@
 """What the database itself refuses: changing or deleting events and seals, deleting orders,
-another first responder, changing a word about a number. Whoever may drop a trigger can get round
-it: `verify` finds that of orders and events."""
+another first responder, changing a word about a number or what is told of counselors' presence.
+Whoever may drop a trigger can get round it: `verify` finds that of orders and events."""
 
 from __future__ import annotations
 
 from sqlalchemy import DDL, Table, event
 from sqlalchemy.schema import ExecutableDDLElement
 
+from agents.presence_log import presence_changes
 from workorders.number_flags import number_flags
 from workorders.order import order_events, order_numbers, orders
 from workorders.personal import order_secrets
@@ -50,6 +51,7 @@ def _ddl(statement: str, dialect: str) -> ExecutableDDLElement:
 forbid(order_events, "UPDATE", "DELETE")
 forbid(seals, "UPDATE", "DELETE")
 forbid(number_flags, "UPDATE")
+forbid(presence_changes, "UPDATE")
 for _table in (orders, order_numbers, order_secrets):
     forbid(_table, "DELETE")
 _sqlite(

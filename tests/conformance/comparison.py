@@ -39,7 +39,9 @@ TALK_LATITUDE = 3
 SILENCE_LATITUDE = 9
 LATITUDES = {"talk_seconds": TALK_LATITUDE, "seconds": SILENCE_LATITUDE}
 NOT_OURS = "not ours"
-CARRIERS_OWN = {"at", "call_id", "channel", "digests", "recording", "recording_ref"}
+CARRIERS_OWN = {
+    "at", "call_id", "channel", "digests", "enqueued_at", "kinds", "recording", "recording_ref",
+}  # fmt: skip
 
 
 def settled(told: Event, expected: Event) -> Event:

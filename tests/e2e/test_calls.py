@@ -97,7 +97,7 @@ def no_duty_phone(line: Deployment) -> Iterator[None]:
         return line.store(roster.everybody)
 
     duty = next(person for person in everybody() if person.role is roster.Role.DUTY_PHONE)
-    line.rooms.store.write(lambda connection: roster.remove(connection, duty.id))
+    line.rooms.store.write(lambda connection: roster.remove(connection, duty.id, datetime.now(UTC)))
     yield
     line.rooms.store.write(lambda connection: roster.add(connection, duty, datetime.now(UTC)))
 
