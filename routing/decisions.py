@@ -200,6 +200,9 @@ class _Replay:
         if topic != UNKNOWN_TOPIC:
             opens.append((after(rules.relax_topic, topic), False, "any topic will do"))
         opens.append((after(rules.relax_language, topic), False, "any language will do"))
+        if stay.call.preferred is not None:
+            no_more = f"{stay.call.preferred} is waited for no more"
+            opens.append((rules.handler_wait_seconds, False, no_more))
         for waited, urgent, words in opens:
             at = stay.call.enqueued_at + timedelta(seconds=waited)
             if at > stay.began and stay.call_at(at).urgent is urgent:

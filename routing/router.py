@@ -349,7 +349,7 @@ def explain(
     )
     if not call.urgent and _why_outside(call, False, rules, conditions):
         opened = max(opened, FIRST_OUTER_TIER + 1)
-    if choice is not None:
+    if choice is not None and choice.people[0].counselor.id != call.preferred:
         opened = max(opened, choice.tier + 1)
     kept = _kept_back(call, {one.counselor.station for one in free}, rules, conditions, at)
     verdicts = []

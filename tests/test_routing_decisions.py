@@ -33,6 +33,7 @@ from routing.offers import offers
 from workorders.order import orders
 
 BEGAN = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)
+CALLERS = [f"1357000123{n}" for n in range(5)]
 KEYS = ("1", "1", "1", "2", "2", "", "0", "5", "*")
 LATER_KEYS = ("", "", "", "", "9", "8", "*", "5")
 RESULTS = ("answered", "answered", "answered", "no_answer", "declined", "unreachable", "busy")
@@ -81,7 +82,8 @@ class BusyHour:
     def somebody_calls(self) -> None:
         self.begun += 1
         number = self.random.choice(["020-12355", "12355", "027-12355"])
-        call = OfferedCall(f"call-{self.begun}", "asterisk", "PJSIP/x", number, None)
+        caller = self.random.choice([None, None, *CALLERS])
+        call = OfferedCall(f"call-{self.begun}", "asterisk", "PJSIP/x", number, caller)
         self.calls[call.call_id] = Call(self.controller.offered(call, self.at), self.at)
 
     def somebody_comes_or_goes(self) -> None:
