@@ -243,6 +243,8 @@ def _handler(
     call: WaitingCall, suitable: Iterable[_Placed], conditions: Conditions
 ) -> _Placed | None:
     """Whoever handles an open order of the number, but never alone at a weak station."""
+    if call.preferred is None:
+        return None
     for pair in suitable:
         counselor = pair[1].counselor
         if counselor.id == call.preferred:

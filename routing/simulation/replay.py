@@ -59,7 +59,7 @@ def logged_calls(connection: Connection, stations: Stations) -> list[LoggedCall]
             queued_at,
             home if home in stations else NATION,
             topic or UNKNOWN_TOPIC,
-            priority or NORMAL,
+            NORMAL if priority is None else priority,
             max(0.0, ((answered_at or ended_at) - queued_at).total_seconds()),
             (ended_at - answered_at).total_seconds() if answered_at else None,
         )

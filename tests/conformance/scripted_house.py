@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from agents import presence
-from callflows.data_dips import DataDip, JoinQueue, LeaveQueue, TakeReservation
+from callflows.data_dips import DataDip, JoinQueue, LeaveQueue, Priority, TakeReservation
 from callflows.events import CounselorReserved, Event, NoneAvailable
 from callflows.session import Session
 from ivr import sessions
@@ -52,9 +52,9 @@ class ScriptedHouse(House):
 
     def open(
         self, tx: Transaction, call: OfferedCall, version: str, at: datetime
-    ) -> tuple[str, dict[str, str]]:
-        order_no, values = House.open(self, tx, call, version, at)
-        return order_no, {**values, **self.script.values}
+    ) -> tuple[str, dict[str, str], Priority]:
+        order_no, values, priority = House.open(self, tx, call, version, at)
+        return order_no, {**values, **self.script.values}, priority
 
     def answer(
         self, tx: Transaction, row: CallRow, session: Session, dip: DataDip, at: datetime
