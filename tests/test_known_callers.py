@@ -45,7 +45,7 @@ class Numbers:
 
     def order(
         self, hour: int, risk: str | None = None, by: str | None = None, caller: str = NUMBER,
-        **form: Any,
+        ended: bool = True, **form: Any,
     ) -> str:  # fmt: skip
         """An order of `hour` o'clock, answered by somebody, assessed and filled in."""
         at = NOON + timedelta(hours=hour)
@@ -58,6 +58,8 @@ class Numbers:
             )  # fmt: skip
             if by is not None:
                 self.log.append(connection, order_no, "answered", at, f"counselor:{by}", {})
+            if ended:
+                self.log.close(connection, order_no, at, "answered", "caller")
             if risk is not None:
                 self.log.assess_risk(connection, order_no, at, "counselor:gz-chen", risk)
             if form:
@@ -94,6 +96,11 @@ def test_an_open_order_raises_at_risk_alone(numbers: Numbers, risk: str, cause: 
     order_no = numbers.order(-5, risk=risk)
     assert numbers.known().cause == cause
     assert numbers.known().orders == (order_no,)
+
+
+def test_a_call_that_goes_on_is_somebody_elses_at_the_same_line(numbers: Numbers) -> None:
+    numbers.order(-1, risk="R4", by="gz-chen", ended=False)
+    assert numbers.known() == NOTHING
 
 
 def test_a_closed_order_tells_nothing(numbers: Numbers) -> None:
@@ -208,12 +215,12 @@ class House:
             pending.call_id, pending.turn, DigitsCollected(at(seconds), key)
         )
 
-    def log_in(self, *who: str) -> None:
+    def log_in(self, *who: str, seconds: float = 0) -> None:
         def work(connection: Connection) -> None:
             for counselor in who:
-                presence.log_in(connection, counselor, NOON)
+                presence.log_in(connection, counselor, at(seconds))
 
-        self.engine.counselors_changed(work, NOON)
+        self.engine.counselors_changed(work, at(seconds))
 
     def order(self, order_no: str) -> View:
         return self.store.read(lambda c: order_view(c, self.log.keys, order_no))
@@ -352,7 +359,8 @@ def test_a_returning_caller_is_offered_to_the_handler_of_the_open_order(house: H
     house.engine.answered_by("a", "gz-huang", at(2))
     house.engine.advanced("a", ringing.turn, DialEnded(at(60), DialResult.ANSWERED, "gz-huang", 58))
     assert house.order(ringing.order_no)["handler"] == "counselor:gz-huang"
-    house.log_in("gz-lin", "gz-huang")
+    house.log_in("gz-lin")
+    house.log_in("gz-huang", seconds=90)
 
     again = house.pressed(house.offered("b", 100), "2", 101)
     offer = house.order(again.order_no)["offers"][0]
@@ -374,7 +382,9 @@ def test_not_where_the_caller_asked_for_somebody_else(tmp_path: Path) -> None:
     house.log_in("gz-huang")
     ringing = house.pressed(house.offered("a", 0), "2", 1)
     house.engine.answered_by("a", "gz-huang", at(2))
+    house.engine.hung_up("a", at(3), DialResult.ANSWERED, ringing.verbs_turn, 1)
     house.log_in("gz-lin")
+    house.log_in("gz-huang", seconds=4)
     again = house.pressed(house.offered("b", 5), "2", 6)
     assert house.order(ringing.order_no)["handler"] == "counselor:gz-huang"
     assert house.order(again.order_no)["offers"][0]["counselors"] == ["gz-lin"]

@@ -37,8 +37,9 @@ class Cause(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Known:
     """`cause`: of its priority, None for a normal one; `because`: what stands behind it, for the
-    order. `orders`: open ones of the number, those at risk first, then the newest. `handler`: the
-    counselor who handles the first of them that anybody does."""
+    order. `orders`: open ones of the number whose call is over, those at risk first, then the
+    newest: a call that goes on is somebody else's at the same line. `handler`: the counselor who
+    handles the first of them that anybody does."""
 
     cause: Cause | None = None
     because: Mapping[str, Any] = field(default_factory=dict)
@@ -51,7 +52,11 @@ NOTHING = Known()
 _open_orders = Statement(
     select(orders.c.order_no, orders.c.handler, orders.c.risk, orders.c.cause_main)
     .select_from(order_secrets.join(orders, order_secrets.c.order_no == orders.c.order_no))
-    .where(order_secrets.c.caller_hash == bindparam("number"), orders.c.closed_at.is_(None))
+    .where(
+        order_secrets.c.caller_hash == bindparam("number"),
+        orders.c.closed_at.is_(None),
+        orders.c.t_end.is_not(None),
+    )
     .order_by(
         case((or_(*(orders.c.risk == level for level in AT_RISK)), 0), else_=1),
         orders.c.t_offer.desc(),
