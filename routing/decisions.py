@@ -33,7 +33,8 @@ from routing.waiting import UNCLAIMED_LIMIT
 from workorders.order import orders
 
 SOON = timedelta(seconds=5)
-"""Within this time the matcher sees that a tier has opened: whoever is taken then, is by that."""
+"""Within this time the matcher sees that a tier has opened: whoever is taken then is by that, and
+whoever left before it looked was offered to nobody."""
 SEEN_WITHIN = timedelta(seconds=2)
 """A change of a station's standing is told with the time of the look that found it; by then it is
 committed, and known to every matcher."""
@@ -149,15 +150,15 @@ class _Replay:
 
     def decisions(self) -> list[Decision]:
         found = []
-        words = self._moments()
+        changed, opened = self._changed(), self._opened()
         offers = {taken.at: number for number, taken in enumerate(self._taken)}
-        for at in sorted({*words, *offers}):
+        for at in sorted({*changed, *opened, *offers}):
+            what = (*changed.get(at, ()), *opened.get(at, ()))
             if at in offers:
                 number = offers[at]
-                what = (*words.get(at, ()), f"offer {number + 1}")
-                found.append(self._decided(at, what, self._taken[number]))
+                found.append(self._decided(at, (*what, f"offer {number + 1}"), self._taken[number]))
             elif not any(taken.at <= at < taken.until for taken in self._taken):
-                found += self._waited(at, words[at])
+                found += self._waited(at, what, by_time=at not in changed)
         return found
 
     def _all_taken(self) -> list[_Taken]:
@@ -182,16 +183,23 @@ class _Replay:
             found.append(_Taken(changes, max(until for _, until in group), rang, results))
         return found
 
-    def _moments(self) -> Mapping[datetime, list[str]]:
+    def _changed(self) -> Mapping[datetime, list[str]]:
         """When something changed for the call, and what, in a few words."""
-        stay, rules = self._stay, self._rules
+        stay = self._stay
         found: dict[datetime, list[str]] = defaultdict(list)
         found[stay.began].append("queued")
         for at, words in stay.wishes_changed():
             found[at].append(words)
         for number, taken in enumerate(self._taken):
-            found[taken.until].append(f"after offer {number + 1}")
-        topic = stay.call.topic
+            if taken.until < stay.until:
+                found[taken.until].append(f"after offer {number + 1}")
+        for words in stay.left_because():
+            found[stay.until].append(words)
+        return found
+
+    def _opened(self) -> Mapping[datetime, list[str]]:
+        """When time alone brought somebody else within the call's reach."""
+        stay, rules, topic = self._stay, self._rules, self._stay.call.topic
         opens: list[tuple[float, bool, str]] = [
             (rules.opens_after(tier, urgent), urgent, f"tier {tier_name(tier)} opens")
             for tier in sorted(self._tiers)
@@ -203,21 +211,21 @@ class _Replay:
         if stay.call.preferred is not None:
             no_more = f"{stay.call.preferred} is waited for no more"
             opens.append((rules.handler_wait_seconds, False, no_more))
+        found: dict[datetime, list[str]] = defaultdict(list)
         for waited, urgent, words in opens:
             at = stay.call.enqueued_at + timedelta(seconds=waited)
-            if at > stay.began and stay.call_at(at).urgent is urgent:
+            if stay.began < at < stay.until and stay.call_at(at).urgent is urgent:
                 found[at].append(words)
-        found = {at: words for at, words in found.items() if at == stay.began or at < stay.until}
-        for words in stay.left_because():
-            found.setdefault(stay.until, []).append(words)
         return found
 
-    def _waited(self, at: datetime, what: Sequence[str]) -> list[Decision]:
-        """The call waited on at a moment, if that was decided then."""
+    def _waited(self, at: datetime, what: Sequence[str], *, by_time: bool) -> list[Decision]:
+        """The call waited on at a moment, if that was decided then. `by_time`: nobody looked at
+        it in that very moment."""
         decision = self._decided(at, what)
         if not decision.replayed:
             return [decision]
-        if any(at < taken.at <= at + SOON for taken in self._taken):
+        looks = (*(taken.at for taken in self._taken), self._stay.until)
+        if by_time and any(at <= look <= at + SOON for look in looks):
             return []
         last = [taken for taken in self._taken if taken.until <= at][-UNCLAIMED_LIMIT:]
         if len(last) == UNCLAIMED_LIMIT and all(taken.unclaimed for taken in last):

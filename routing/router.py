@@ -351,7 +351,8 @@ def explain(
     )
     if not call.urgent and _why_outside(call, False, rules, conditions):
         opened = max(opened, FIRST_OUTER_TIER + 1)
-    if choice is not None and choice.people[0].counselor.id != call.preferred:
+    handled = not call.urgent and any(one.counselor.id == call.preferred for one in chosen)
+    if choice is not None and not handled:
         opened = max(opened, choice.tier + 1)
     kept = _kept_back(call, {one.counselor.station for one in free}, rules, conditions, at)
     verdicts = []
@@ -380,6 +381,8 @@ def explain(
             reasons.append(f"handles an open order of this number: waited for until {until}")
         elif waits and not reasons:
             reasons = [f"{call.preferred} is waited for"]
+        elif not reasons and handled:
+            reasons = [f"behind {call.preferred}, who handles an open order of this number"]
         elif not reasons:
             reasons = [f"behind the chosen by {rules.strategy_name}"]
         verdicts.append(
