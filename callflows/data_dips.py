@@ -6,6 +6,8 @@
 | JoinQueue, TakeReservation, QueueStatus | CounselorReserved, Queued, NoneAvailable |
 | LeaveQueue | QueueLeft |
 | FindDirectoryEntry | DirectoryEntryFound, DirectoryEntryMissing |
+| CheckCallback | CallbackPossible, CallbackImpossible |
+| KeepCallback | CallbackKept, CallbackImpossible |
 """
 
 from __future__ import annotations
@@ -65,4 +67,27 @@ class FindDirectoryEntry:
     service: str
 
 
-DataDip = FindRegion | JoinQueue | TakeReservation | QueueStatus | LeaveQueue | FindDirectoryEntry
+@dataclass(frozen=True, slots=True)
+class CheckCallback:
+    """May and can this caller's number be rung?"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCallback:
+    """The caller agrees: keep the place for a call back to them. `safe_to_talk` is what whoever
+    answers hears first, in `language`."""
+
+    safe_to_talk: str
+    language: str
+
+
+DataDip = (
+    FindRegion
+    | JoinQueue
+    | TakeReservation
+    | QueueStatus
+    | LeaveQueue
+    | FindDirectoryEntry
+    | CheckCallback
+    | KeepCallback
+)

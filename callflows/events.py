@@ -156,6 +156,26 @@ class QueueLeft:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class CallbackPossible:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackImpossible:
+    """The number is withheld or isn't somebody's own, the line cannot ring it, or the call holds
+    no place."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackKept:
+    """The place waits for a call back; this call holds it no longer."""
+
+    at: datetime
+
+
 Event = (
     CallOffered
     | DigitsCollected
@@ -173,6 +193,9 @@ Event = (
     | DirectoryEntryFound
     | DirectoryEntryMissing
     | QueueLeft
+    | CallbackPossible
+    | CallbackImpossible
+    | CallbackKept
 )
 
 

@@ -29,8 +29,8 @@ class Session:
     `queue`: the queue step holding a place, to which a reservation brings the call back from
     any other step; `queue_stack` and `queue_memory` go with it. `unspoken`: prompts decided on
     before a data dip, spoken with the next verbs. `answered`: the call has been taken, so no
-    further `Answer`. `reached`: what has been reached so far (`answered voicemail transferred`).
-    `outcome`: how the flow says it ended, once it has.
+    further `Answer`. `reached`: what has been reached so far (`answered voicemail transferred
+    callback`). `outcome`: how the flow says it ended, once it has.
     """
 
     call_id: str

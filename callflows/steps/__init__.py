@@ -7,6 +7,7 @@ from callflows.steps.confirm_region import ConfirmRegionStep
 from callflows.steps.find_region import FindRegionStep
 from callflows.steps.hang_up import HangUpStep
 from callflows.steps.menu import MenuStep
+from callflows.steps.offer_callback import OfferCallbackStep
 from callflows.steps.queue import QueueStep
 from callflows.steps.say import SayStep
 from callflows.steps.set_value import SetValueStep
@@ -26,6 +27,7 @@ STEPS: dict[str, type[Step]] = {
     "set_value": SetValueStep,
     "queue": QueueStep,
     "voicemail": VoicemailStep,
+    "offer_callback": OfferCallbackStep,
     "transfer": TransferStep,
     "subflow": SubflowStep,
     "hang_up": HangUpStep,

@@ -104,8 +104,11 @@ class QueueStep(Step):
         says = []
         if session.visits[f"{session.flow}.{session.step}"] == 1:
             says = [[prompt, {}] for prompt in (self.prompt, self.recording_notice) if prompt]
+        reached = session.reached
         return call.changed(
             priority=priority,
+            # Whoever waits again is not called back.
+            reached=None if reached == "callback" else reached,
             queue=Frame(session.flow, session.step),
             queue_stack=session.stack,
             memory={
