@@ -11,6 +11,7 @@ TABLE_MODULES = (
     "workorders.guards",
     "routing.waiting",
     "routing.offers",
+    "routing.callbacks",
     "routing.trials",
     "routing.standings",
     "ivr.publications",

@@ -64,8 +64,14 @@ class Assembly:
             self.directory.services,
         )
 
-    def controller(self, engine: str, wake: Callable[[Woken], None]) -> Controller:
-        """:param engine: this process's name. `wake`: told of waiting calls to wake."""
+    def controller(
+        self,
+        engine: str,
+        wake: Callable[[Woken], None],
+        call_back: Callable[[str], None] = lambda name: None,
+    ) -> Controller:
+        """:param engine: this process's name. `wake`: told of waiting calls to wake, `call_back`
+        of callbacks for which a counselor is held."""
         house = House(
             self.log,
             Queues(self.stations),
@@ -75,7 +81,7 @@ class Assembly:
             self.settings.recordings_directory,
             carrier_numbers(self.settings),
         )
-        return Controller(self.store, house, self.publications(), engine, wake)
+        return Controller(self.store, house, self.publications(), engine, wake, call_back)
 
     def shifts(self) -> Shifts:
         """The plan of shifts. Raises ConfigErrors."""

@@ -11,6 +11,22 @@ LOCAL = (7, 8)
 """Figures of a number as it is dialled within its city."""
 
 
+OWN_TYPES = frozenset(
+    {
+        phonenumbers.PhoneNumberType.MOBILE,
+        phonenumbers.PhoneNumberType.FIXED_LINE,
+        phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+    }
+)
+
+
+def own_telephone(number: str) -> bool:
+    """Is it a mobile or fixed line in China? Anything else is not called back: what a caller's
+    side says its number is may be a line that costs us, abroad or at home."""
+    parsed = phonenumbers.parse(number)
+    return parsed.country_code == 86 and phonenumbers.number_type(parsed) in OWN_TYPES
+
+
 def e164(said: str | None, area_code: str | None) -> str | None:
     """A caller's own number in E.164; None for what is none, such as the number of a line that
     passed the call on.

@@ -45,6 +45,7 @@ class Controller:
     :param engine: names this process in the session rows.
     :param wake: told, after the commit, of each call that a counselor was reserved for while
         it waited.
+    :param call_back: told so of each callback, by its name in the queue.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Controller:
         publications: Publications,
         engine: str,
         wake: Callable[[Woken], None],
+        call_back: Callable[[str], None] = lambda name: None,
     ) -> None:
         self.store = store
         self.house = house
         self.publications = publications
         self.engine = engine
         self._wake = wake
+        self._call_back = call_back
 
     def offered(self, call: OfferedCall, at: datetime) -> Pending:
         """A call that is new, or that goes on after the engine that served it was lost.
@@ -71,7 +74,7 @@ class Controller:
             row = sessions.load(tx.connection, call.call_id)
             return self._begun(tx, call, at) if row is None else self._resumed(tx, row, call)
 
-        return self._write(work)
+        return self.write(work)
 
     def offered_once(self, call: OfferedCall, at: datetime) -> Pending:
         """The same by a carrier that may tell it twice and keeps no engine on a call: whoever is
@@ -83,7 +86,7 @@ class Controller:
             row = sessions.load(tx.connection, call.call_id)
             return self._begun(tx, call, at) if row is None else _standing(row)
 
-        return self._write(work)
+        return self.write(work)
 
     def advanced(self, call_id: str, turn: int, event: Event) -> Pending:
         """The carrier performed the verbs of `turn` and this came of it.
@@ -98,7 +101,7 @@ class Controller:
                 raise StaleTurn(call_id)
             return self._advanced(tx, row, event)
 
-        return self._write(work)
+        return self.write(work)
 
     def heard(self, call_id: str, turn: int, hear: Callable[[Verb, bool], Event | None]) -> Pending:
         """As `advanced`, by a carrier that remembers nothing of the turn: `hear` makes the event
@@ -113,7 +116,7 @@ class Controller:
             event = hear(last, self.house.reserved(tx.connection, call_id))
             return _standing(row) if event is None else self._advanced(tx, row, event)
 
-        return self._write(work)
+        return self.write(work)
 
     def standing(self, call_id: str) -> Pending | None:
         """What a call is to perform now; Hangup where it has ended, None where it never was.
@@ -160,7 +163,7 @@ class Controller:
                 self._advanced(tx, left, CallerHungUp(at), hung_up_by_caller=True)
             return True
 
-        return self._write(work)
+        return self.write(work)
 
     def served_without_us(
         self,
@@ -198,7 +201,7 @@ class Controller:
             self.house.close(tx, row, outcome, "counselor" if over else "caller", at, left)
             sessions.save(tx.connection, _ended(row, at), row.turn)
 
-        self._write(work)
+        self.write(work)
 
     def lost(self, call_id: str, at: datetime) -> bool:
         """The carrier itself lost the call (Asterisk died): its order ends as failed, its
@@ -213,16 +216,16 @@ class Controller:
             sessions.save(tx.connection, _ended(row, at), row.turn)
             return True
 
-        return self._write(work)
+        return self.write(work)
 
     def counselor_answered(self, call_id: str, number: str, at: datetime) -> None:
         """The counselor whose desk or own telephone has `number` is talking with the caller.
         Anybody else's number changes nothing."""
-        self._write(lambda tx: self.house.counselor_answered(tx, call_id, at, number=number))
+        self.write(lambda tx: self.house.counselor_answered(tx, call_id, at, number=number))
 
     def answered_by(self, call_id: str, counselor_id: str, at: datetime) -> None:
         """This counselor is talking with the caller, if the call rings them."""
-        self._write(
+        self.write(
             lambda tx: self.house.counselor_answered(tx, call_id, at, counselor_id=counselor_id)
         )
 
@@ -234,11 +237,11 @@ class Controller:
             self.house.counselors_changed(tx, at)
             return result
 
-        return self._write(work)
+        return self.write(work)
 
     def tick(self, at: datetime) -> None:
         """Time has passed: leases, wrap-ups, widening."""
-        self._write(lambda tx: self.house.tick(tx, at))
+        self.write(lambda tx: self.house.tick(tx, at))
 
     def reservation_waiting(self, call_id: str) -> bool:
         """Is a counselor reserved for this waiting call? Raises StoreUnavailable."""
@@ -371,7 +374,9 @@ class Controller:
             turn = advance(callflow, Session.from_json(turn.session.to_json()), answer)
         return turn.session, turn.verbs
 
-    def _write(self, work: Callable[[Transaction], T]) -> T:
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """One transaction of the house; whom it woke is told once it is committed."""
+
         def transaction(connection: Connection) -> tuple[T, Transaction]:
             tx = Transaction(connection)
             result = work(tx)
@@ -381,6 +386,8 @@ class Controller:
         result, tx = self.store.write(transaction)
         for woken in tx.woken:
             self._wake(woken)
+        for name in tx.callbacks:
+            self._call_back(name)
         for alert in tx.alerts:
             alert.tell()
         return result

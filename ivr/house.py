@@ -16,16 +16,21 @@ from sqlalchemy import Connection
 
 from agents import roster
 from callflows.data_dips import (
+    CheckCallback,
     DataDip,
     FindDirectoryEntry,
     FindRegion,
     JoinQueue,
+    KeepCallback,
     LeaveQueue,
     Priority,
     QueueStatus,
     TakeReservation,
 )
 from callflows.events import (
+    CallbackImpossible,
+    CallbackKept,
+    CallbackPossible,
     CounselorReserved,
     DialEnded,
     DialResult,
@@ -42,12 +47,15 @@ from callflows.events import (
 from callflows.session import Session
 from callflows.verbs import Dial
 from ivr import messages, sessions
+from ivr.callbacks import OUTCOME as CALLBACK
+from ivr.callbacks import Callbacks
 from ivr.caller_number import e164
 from ivr.order_events import CLASS_BY_CAUSE, Note, notes_of_number
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
-from routing import offers, waiting
+from routing import callbacks, offers, waiting
+from routing.callbacks import Callback
 from routing.directory import Directory, NumberKind
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
 from routing.regions import FoundRegion
@@ -132,6 +140,10 @@ class House:
                 known = callers.known(tx.connection, number, at)
                 self.note(tx, order_no, at, notes_of_number(known))
         values = {"access_number": call.access_number, "language": language, "station": home}
+        if caller is not None:
+            since = self.callbacks.called_again(tx, caller, order_no, at)
+            if since is not None:
+                values["waits_since"] = since.isoformat()
         if hint is not None:
             values["number_region"] = hint.region
         if leading is not None:
@@ -155,6 +167,7 @@ class House:
                 tx.out_of_queue.discard(row.call_id)
                 values = session.values
                 anybody = values.get("counselor") == "anybody"
+                since = self._waits_since(tx, row, session, at)
                 changes = self.queues.join(
                     tx.connection,
                     call_id=row.call_id,
@@ -167,6 +180,7 @@ class House:
                     kinds=roster.reached(CARRIER_KINDS[row.carrier], row.node),
                     node=row.node or row.carrier,
                     at=at,
+                    since=since,
                 )
                 if changes.joined:
                     told = told_of(changes.joined)
@@ -179,7 +193,7 @@ class House:
                 changes = self.queues.status(tx.connection, row.call_id, at)
                 return self._place(tx, row, changes, at)
             case LeaveQueue():
-                self._applied(tx, self.queues.leave(tx.connection, row.call_id, at))
+                self.applied(tx, self.queues.leave(tx.connection, row.call_id, at))
                 self.note(tx, row.order_no, at, [Note("queue_left", "engine", {})])
                 return QueueLeft(at)
             case FindRegion():
@@ -200,31 +214,44 @@ class House:
                     place_known=known,
                 )
                 return DirectoryEntryFound(at, entry) if entry else DirectoryEntryMissing(at)
+            case CheckCallback():
+                possible = self.callbacks.possible(tx, row)
+                return CallbackPossible(at) if possible else CallbackImpossible(at)
+            case KeepCallback():
+                kept = self.callbacks.keep(tx, row, dip, at)
+                return CallbackKept(at) if kept else CallbackImpossible(at)
             case _:
                 assert_never(dip)
 
+    @property
+    def callbacks(self) -> Callbacks:
+        return Callbacks(self)
+
     def ringing(self, tx: Transaction, row: CallRow, dial: Dial, at: datetime) -> None:
         """The Dial is about to be performed."""
-        if dial.kind != "offer":
-            return
-        parts = self.queues.ringing(tx.connection, dial.target, at)
+        if dial.kind == "offer":
+            self.note_ringing(tx, row.order_no, dial.target, at)
+
+    def note_ringing(self, tx: Transaction, order_no: str, offer_id: str, at: datetime) -> None:
+        """Whom an offer holds is about to be rung."""
+        parts = self.queues.ringing(tx.connection, offer_id, at)
         if parts:
             made = {
-                "offer": dial.target,
+                "offer": offer_id,
                 "counselors": [part.counselor_id for part in parts],
                 "stations": [part.station for part in parts],
                 "tier": parts[0].tier,
                 "reason": parts[0].reason,
             }
             columns = {"route_reason": parts[0].reason}
-            self.note(tx, row.order_no, at, [Note("offer_made", "engine", made, columns)])
+            self.note(tx, order_no, at, [Note("offer_made", "engine", made, columns)])
 
     def offer_ended(self, tx: Transaction, row: CallRow, offer_id: str, ended: DialEnded) -> None:
         """Apply what became of an offer to its counselors, before the flow hears of it."""
         changes = self.queues.offer_ended(
             tx.connection, row.call_id, offer_id, str(ended.result), ended.answered_by, ended.at
         )
-        self._applied(tx, changes)
+        self.applied(tx, changes)
         failed = [(o.counselor_id, o.result) for o in changes.outcomes if o.result != "answered"]
         # Not every carrier says who answered: then it was whom the queue knows to have talked.
         talked = {o.counselor_id for o in changes.outcomes if o.result == "answered"}
@@ -235,12 +262,12 @@ class House:
                 # same.
                 if part.answered_at is None:
                     began = ended.at - timedelta(seconds=ended.talk_seconds)
-                    self._note_answered(tx, row.order_no, part, began)
+                    self.note_answered(tx, row.order_no, part, began)
             elif part.result == "expired":
                 # What time alone did is told here: no transaction but a call's own writes to
                 # its order.
                 failed.append((who, part.result))
-        self._note_failed(tx, row, offer_id, failed, ended.at)
+        self.note_failed(tx, row, offer_id, failed, ended.at)
         if changes.left:
             tx.out_of_queue.add(row.call_id)
 
@@ -252,7 +279,7 @@ class House:
                 for part in offers.rung(tx.connection, left.target)
                 if part.result in ("abandoned", "expired")
             ]
-            self._note_failed(tx, row, left.target, failed, at)
+            self.note_failed(tx, row, left.target, failed, at)
 
     def answered_by(self, tx: Transaction, dial: Dial) -> tuple[str, datetime] | None:
         """Who has answered the offer that this Dial rings, and when."""
@@ -298,18 +325,19 @@ class House:
         for part in parts:
             if part.counselor_id == counselor_id and part.answered_at is None:
                 changes = self.queues.note_answered(tx.connection, parts, counselor_id, at)
-                self._applied(tx, changes)
-                self._note_answered(tx, row.order_no, part, at)
+                self.applied(tx, changes)
+                self.note_answered(tx, row.order_no, part, at)
                 failed = [(o.counselor_id, o.result) for o in changes.outcomes]
-                self._note_failed(tx, row, part.offer_id, failed, at)
+                self.note_failed(tx, row, part.offer_id, failed, at)
 
     def tick(self, tx: Transaction, at: datetime) -> None:
         """Time has passed."""
-        self._applied(tx, self.queues.tick(tx.connection, at))
+        self.applied(tx, self.queues.tick(tx.connection, at))
+        self.callbacks.tick(tx, at)
 
     def counselors_changed(self, tx: Transaction, at: datetime) -> None:
         """Somebody logged in or out, or the roster changed, in this transaction."""
-        self._applied(tx, self.queues.counselor_changed(tx.connection, at))
+        self.applied(tx, self.queues.counselor_changed(tx.connection, at))
 
     def reserved(self, connection: Connection, call_id: str) -> bool:
         place = waiting.place_of(connection, call_id)
@@ -327,8 +355,10 @@ class House:
         """The call is over: free whom it held and close its order. `left`: the Dial it was in,
         of whose end nothing is known."""
         if row.call_id not in tx.out_of_queue:
-            self._applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
+            self.applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
         self.dial_left(tx, row, left, at)
+        if outcome == CALLBACK and self.callbacks.caller_left(tx, row, at):
+            return
         closing = Entry.closing(at, outcome, hung_up_by)
         tx.entries.setdefault(row.order_no, []).append(closing)
 
@@ -344,10 +374,10 @@ class House:
             opening = tx.openings.get(order_no)
             self.log.append_all(tx.connection, order_no, entries, opening)
 
-    def _note_failed(
+    def note_failed(
         self,
         tx: Transaction,
-        row: CallRow,
+        row: CallRow | Callback,
         offer_id: str,
         failed: Iterable[tuple[str, str]],
         at: datetime,
@@ -359,7 +389,7 @@ class House:
         ]
         self.note(tx, row.order_no, at, notes)
 
-    def _note_answered(
+    def note_answered(
         self, tx: Transaction, order_no: str, part: offers.Offer, at: datetime
     ) -> None:
         answered = {"offer": part.offer_id, "station": part.station}
@@ -367,13 +397,25 @@ class House:
         actor = f"counselor:{part.counselor_id}"
         self.note(tx, order_no, at, [Note("answered", actor, answered, columns)])
 
-    def _applied(self, tx: Transaction, changes: Changes) -> Changes:
+    def applied(self, tx: Transaction, changes: Changes) -> Changes:
+        """Note whom a change of the queue woke, and of what an operator is to be told."""
         tx.alerts.extend(changes.alerts)
         for reserved in changes.woken:
             row = sessions.load(tx.connection, reserved.call_id)
             if row is not None and row.ended_at is None:
                 tx.woken.append(Woken(row.call_id, row.channel, row.turn))
+            elif row is None and callbacks.waiting_as(tx.connection, reserved.call_id) is not None:
+                tx.callbacks.append(reserved.call_id)
         return changes
+
+    def _waits_since(
+        self, tx: Transaction, row: CallRow, session: Session, at: datetime
+    ) -> datetime | None:
+        """When the place was taken that the call takes back, or over from a callback; None: it
+        takes a new one."""
+        since = session.values.get("waits_since")
+        taken_back = self.callbacks.taken_back(tx, row.order_no, at)
+        return taken_back or (datetime.fromisoformat(since) if since else None)
 
     def _area_code(self, found: FoundRegion | None) -> str | None:
         """The one area code of a region."""
@@ -383,7 +425,7 @@ class House:
 
     def _place(self, tx: Transaction, row: CallRow, changes: Changes, at: datetime) -> Event:
         """What the flow is told of the call's place."""
-        match self._applied(tx, changes).answer:
+        match self.applied(tx, changes).answer:
             case Reserved() as held:
                 return CounselorReserved(at, held.offer_id, held.ring_seconds, held.outer_tier)
             case Waiting() as place:

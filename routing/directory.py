@@ -106,6 +106,12 @@ class Directory:
             raise ConfigErrors(errors)
         return cls(places, yaml, file, outbound_region)
 
+    def has(self, number: str) -> bool:
+        """Is this number, E.164 of China, one of the lines, however it is written there?"""
+        national = number.removeprefix("+86")
+        written = {number, national, f"0{national}"}
+        return any(entry.number in written for entry in self._file.entries.values())
+
     @property
     def services(self) -> Mapping[str, Service]:
         return self._file.services

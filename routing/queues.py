@@ -79,17 +79,19 @@ class Queues:
         node: str,
         at: datetime,
         preferred: str | None = None,
+        since: datetime | None = None,
     ) -> Changes:
         """Enter the queue, or change wishes in it: the place is kept. A held reservation made
         for other wishes is let go first.
 
         :param home: station id. `kinds`: contact kinds the carrier reaches. `node`: which of the
             carrier's machines has the call. `preferred`: who handles an open order of its number.
+            `since`: when the place was taken that it takes over.
         """
         one_at_a_time(connection, MATCHING)
         call = WaitingCall(
-            call_id, order_no, topic, language, priority, home, at, node, frozenset(kinds),
-            preferred=preferred,
+            call_id, order_no, topic, language, priority, home, since or at, node,
+            frozenset(kinds), preferred=preferred,
         )  # fmt: skip
         place = waiting.place_of(connection, call_id)
         if place is None:
@@ -131,6 +133,29 @@ class Queues:
         self._let_go(connection, offers.of_call(connection, call_id), at)
         waiting.delete(connection, call_id)
         return Changes(woken=self._match(connection, at))
+
+    def keep(self, connection: Connection, call_id: str, new_id: str, at: datetime) -> Changes:
+        """The place is kept for another call, which rests; who was held for this one is free."""
+        self._to_rest(connection, call_id, at)
+        waiting.rename(connection, call_id, new_id)
+        return Changes(woken=self._match(connection, at))
+
+    def rest(self, connection: Connection, call_id: str, at: datetime) -> Changes:
+        """Nobody is held for the call until it is `shown`; nothing is held against anybody."""
+        self._to_rest(connection, call_id, at)
+        return Changes(woken=self._match(connection, at))
+
+    def show(self, connection: Connection, call_ids: Iterable[str], at: datetime) -> Changes:
+        """These wait again."""
+        one_at_a_time(connection, MATCHING)
+        for call_id in call_ids:
+            waiting.shown(connection, call_id)
+        return Changes(woken=self._match(connection, at))
+
+    def hold_longer(self, connection: Connection, offer_id: str, until: datetime) -> None:
+        """Whoever rings under this offer is held until then."""
+        one_at_a_time(connection, MATCHING)
+        offers.extend_lease(connection, offer_id, until)
 
     def ringing(self, connection: Connection, offer_id: str, at: datetime) -> list[Offer]:
         """The offer is about to be dialled; its parts."""
@@ -394,6 +419,14 @@ class Queues:
         self, connection: Connection, parts: Iterable[Offer], at: datetime
     ) -> list[Outcome]:
         return [self._release(connection, part, "abandoned", at) for part in parts]
+
+    def _to_rest(self, connection: Connection, call_id: str, at: datetime) -> None:
+        one_at_a_time(connection, MATCHING)
+        parts = offers.of_call(connection, call_id)
+        self._let_go(connection, parts, at)
+        for part in parts:
+            waiting.back_to_queue(connection, call_id, part.offer_id, (), 0)
+        waiting.rest(connection, call_id)
 
     def _release(self, connection: Connection, part: Offer, result: str, at: datetime) -> Outcome:
         presence.release(connection, part.counselor_id, part.call_id, at)

@@ -93,6 +93,9 @@ class StationSettings(BaseModel):
     neighbours: tuple[str, ...]
     handler_wait_seconds: Annotated[int, Field(ge=0, le=60)]
     reserve_share: Annotated[float, Field(ge=0, lt=1)]
+    callback_tries: Annotated[int, Field(ge=1, le=3)]
+    callback_every_seconds: Annotated[int, Field(ge=60)]
+    callback_within_seconds: PositiveInt
     last_counselor_returns_seconds: PositiveInt
     last_counselor_returns: NonNegativeInt
     service_level_seconds: PositiveInt

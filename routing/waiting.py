@@ -113,6 +113,16 @@ _back = Statement(
         unclaimed=w.unclaimed + bindparam("more_unclaimed"),
     )
 )
+_renamed = Statement(
+    update(waiting_calls)
+    .where(w.call_id == bindparam("call"))
+    .values(call_id=bindparam("new_id"))
+)
+_rest = Statement(
+    update(waiting_calls)
+    .where(w.call_id == bindparam("call"), w.offer_id.is_(None))
+    .values(unclaimed=UNCLAIMED_LIMIT, excluded="[]")
+)
 _delete_place = Statement(waiting_calls.delete().where(w.call_id == bindparam("call")))
 _ahead = Statement(
     select(func.count()).where(
@@ -202,6 +212,16 @@ def back_to_queue(
         now_excluded=_list_to_json(excluded),
         more_unclaimed=unclaimed,
     )
+
+
+def rename(connection: Connection, call_id: str, new_id: str) -> None:
+    """The place is kept for another call."""
+    _renamed.later(connection, call=call_id, new_id=new_id)
+
+
+def rest(connection: Connection, call_id: str) -> None:
+    """Hold nobody for the call until it is `shown` again, and then anybody."""
+    _rest.later(connection, call=call_id)
 
 
 def delete(connection: Connection, call_id: str) -> None:

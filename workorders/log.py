@@ -250,6 +250,17 @@ class Log:
         columns = {"risk": level, "risk_by": actor, "risk_at": at}
         self.append(connection, order_no, "risk_assessed", at, actor, {}, **columns)
 
+    def caller_id(self, connection: Connection, order_no: str) -> str | None:
+        """The caller's own number, E.164; None where there is none, or it was deleted."""
+        secrets = order_secrets.c
+        row = connection.execute(
+            select(secrets.wrapped_key, secrets.caller_id).where(secrets.order_no == order_no)
+        ).one_or_none()
+        if row is None or row.wrapped_key is None or row.caller_id is None:
+            return None
+        key = OrderKey.unwrap(self.keys, order_no, row.wrapped_key)
+        return key.decrypt("caller_id", row.caller_id)
+
     def forget(
         self, connection: Connection, order_no: str, at: datetime, actor: str, reason: str
     ) -> None:

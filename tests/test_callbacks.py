@@ -1,0 +1,312 @@
+"""Callbacks by the house, in both stores: who is rung when, how often, and what the order tells.
+
+The test plays the carrier: nothing here rings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from agents import presence, roster
+from callflows.data_dips import Priority
+from callflows.events import DigitsCollected, Event, HoldEnded
+from callflows.verbs import Dial, Gather, Hangup, Hold
+from config.settings import CONFIG, Settings
+from ivr.assembly import Assembly
+from ivr.callbacks import Attempt, Try
+from ivr.pending import OfferedCall, Pending
+from ivr.placed_calls import Result
+from routing import callbacks, waiting
+from workorders.verify import verify
+from workorders.views import View, order_view
+
+BEGAN = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)
+CALLER = "13570001234"
+
+
+class Line:
+    """An engine on a store with a clock, whose counselors are busy until they log in."""
+
+    def __init__(self, folder: Path, store_url: str) -> None:
+        settings = Settings(
+            data_directory=folder,
+            store_url=store_url,
+            sister_lines_directory=CONFIG / "demo",
+            trunks_file=CONFIG / "demo" / "trunks.yaml",
+            outbound_trunk="guangzhou",
+        )
+        self.at = BEGAN
+        self.assembly = Assembly.open(settings)
+        self.assembly.import_roster(BEGAN)
+        self.held: list[str] = []
+        self.engine = self.assembly.controller("one", lambda woken: None, self.held.append)
+        self.callbacks = self.engine.house.callbacks
+        # Somebody who could serve is there, or there would be no queue.
+        self.set(presence.log_in, "gz-chen")
+        self.set(presence.pause, "gz-chen", "break")
+
+    def set(self, change: object, *details: str) -> None:
+        self.engine.counselors_changed(lambda c: change(c, *details, self.at), self.at)  # type: ignore[operator]
+
+    def free(self, who: str = "gz-chen") -> None:
+        self.set(presence.log_in, who)
+
+    def pass_time(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+        self.engine.tick(self.at)
+
+    def call(self, call_id: str, number: str | None = CALLER) -> Pending:
+        call = OfferedCall(call_id, "asterisk", "PJSIP/x", "020-12355", number)
+        return self.engine.offered(call, self.at)
+
+    def on(self, pending: Pending, event: Event) -> Pending:
+        return self.engine.advanced(pending.call_id, pending.turn, event)
+
+    def waits(self, call_id: str, number: str | None = CALLER) -> Pending:
+        """A call that holds for law."""
+        pending = self.on(self.call(call_id, number), DigitsCollected(self.at, "1"))
+        assert isinstance(pending.verbs[-1], Hold)
+        return pending
+
+    def asks(self, pending: Pending) -> Pending:
+        return self.on(pending, HoldEnded(self.at, "key", "8"))
+
+    def agrees(self, call_id: str, number: str = CALLER) -> str:
+        """Someone who has agreed and hung up; their order."""
+        asked = self.asks(self.waits(call_id, number))
+        self.on(asked, DigitsCollected(self.at, "1"))
+        self.engine.hung_up(call_id, self.at)
+        return asked.order_no
+
+    def begin(self, call_id: str) -> Attempt | None:
+        name = callbacks.waits_as(call_id)
+        return self.engine.write(lambda tx: self.callbacks.begin(tx, name, self.at))
+
+    def attempt(self, call_id: str) -> Attempt:
+        attempt = self.begin(call_id)
+        assert attempt is not None
+        return attempt
+
+    def accepted(self, attempt: Attempt) -> Try | None:
+        return self.engine.write(lambda tx: self.callbacks.accepted(tx, attempt.id, self.at))
+
+    def connected(self, attempt: Attempt) -> None:
+        self.engine.write(lambda tx: self.callbacks.connected(tx, attempt.id, self.at))
+
+    def ended(self, attempt: Attempt, result: Result, by: str | None = None) -> None:
+        self.engine.write(lambda tx: self.callbacks.ended(tx, attempt.id, result, self.at, by))
+
+    def state(self, who: str = "gz-chen") -> str:
+        def work(connection: Connection) -> str:
+            c = roster.counselors.c
+            row = connection.execute(roster.counselors.select().where(c.id == who)).one()
+            return str(row.state)
+
+        return self.assembly.store.read(work)
+
+    def order(self, order_no: str) -> View:
+        keys = self.assembly.log.keys
+        return self.assembly.store.read(lambda c: order_view(c, keys, order_no))
+
+    def kinds(self, order_no: str) -> list[str]:
+        return [event["kind"] for event in self.order(order_no)["events"]]
+
+    def row(self, order_no: str) -> callbacks.Callback | None:
+        return self.assembly.store.read(lambda c: callbacks.of_order(c, order_no))
+
+    def since(self, call_id: str) -> datetime:
+        place = self.assembly.store.read(lambda c: waiting.place_of(c, call_id))
+        assert place is not None
+        return place.call.enqueued_at
+
+
+@pytest.fixture
+def line(tmp_path: Path, store_url: str) -> Iterator[Line]:
+    line = Line(tmp_path, store_url)
+    yield line
+    assembly = line.assembly
+    assert verify(assembly.store, assembly.log.keys, assembly.settings.seal_file) == []
+    assembly.store.close()
+
+
+def test_from_key_8_to_the_talk_one_order_tells_it_all(line: Line) -> None:
+    order_no = line.agrees("a")
+    line.pass_time(90)
+    line.free()
+    assert line.held == ["a.callback"]
+    attempt = line.attempt("a")
+    assert (attempt.counselor_id, line.state()) == ("gz-chen", "ringing")
+    line.pass_time(8)
+    ring = line.accepted(attempt)
+    assert ring is not None
+    assert ring.number == "+8613570001234"
+    assert "法律" not in ring.safe_to_talk
+    line.pass_time(10)
+    line.connected(attempt)
+    assert line.state() == "on_call"
+    line.pass_time(300)
+    line.ended(attempt, Result.ACCEPTED, "caller")
+    assert line.state() == "wrap_up"
+    order = line.order(order_no)
+    assert (order["outcome"], order["hung_up_by"]) == ("answered", "caller")
+    assert order["first_responder"] == "counselor:gz-chen"
+    assert line.kinds(order_no) == [
+        "offered", "queued", "topic_chosen", "notice_given", "callback_agreed", "callback_waits",
+        "offer_made", "callback_tried", "callback_connected", "answered", "ended",
+    ]  # fmt: skip
+    assert line.row(order_no) is None
+
+
+def test_the_place_is_kept_among_those_on_the_line(line: Line) -> None:
+    line.waits("first", "13570000001")
+    line.pass_time(1)
+    line.agrees("second", "13570000002")
+    line.pass_time(1)
+    line.waits("third", "13570000003")
+    line.free()
+    assert line.held == []  # the first is served first
+    line.engine.hung_up("first", line.at)
+    assert line.held == ["second.callback"]
+
+
+def test_nobody_is_held_while_the_caller_is_on_the_line(line: Line) -> None:
+    asked = line.asks(line.waits("a"))
+    kept = line.on(asked, DigitsCollected(line.at, "1"))
+    assert isinstance(kept.verbs[-1], Gather)
+    line.free()
+    assert (line.held, line.state()) == ([], "available")
+    line.engine.hung_up("a", line.at)
+    assert line.held == ["a.callback"]
+
+
+def test_three_tries_spaced_then_a_task_for_the_station(line: Line) -> None:
+    order_no = line.agrees("a")
+    line.free()
+    for number in (1, 2, 3):
+        attempt = line.attempt("a")
+        line.pass_time(5)
+        assert line.accepted(attempt) is not None
+        line.pass_time(30)
+        line.ended(attempt, Result.NO_ANSWER)
+        # No fault of the counselor's.
+        assert line.state() == "available"
+        if number < 3:
+            line.pass_time(299)
+            assert line.begin("a") is None
+            line.pass_time(1)
+    line.pass_time(3600)
+    assert line.begin("a") is None
+    order = line.order(order_no)
+    assert (order["outcome"], order["outcomes"]) == ("callback_failed", ["回拨未通"])
+    assert (order["handler"], order["closed_at"]) == ("station:440100", None)
+    assert line.kinds(order_no).count("callback_tried") == 3
+    assert line.row(order_no) is None
+
+
+def test_no_attempt_rings_twice(line: Line) -> None:
+    order_no = line.agrees("a")
+    line.free()
+    attempt = line.attempt("a")
+    assert line.begin("a") is None  # another engine looks at the same moment
+    assert line.accepted(attempt) is not None
+    assert line.accepted(attempt) is None  # the engine died, and another goes on
+    for _ in range(2):
+        line.ended(attempt, Result.BUSY)
+    assert line.kinds(order_no).count("callback_not_answered") == 1
+    line.pass_time(300)
+    assert line.attempt("a").id.endswith(":2")
+
+
+def test_a_counselor_who_does_not_answer_costs_no_try(line: Line) -> None:
+    order_no = line.agrees("a")
+    line.free()
+    line.ended(line.attempt("a"), Result.NO_ANSWER)
+    assert line.state() == "paused"
+    line.free("gz-huang")
+    attempt = line.attempt("a")
+    assert attempt.counselor_id == "gz-huang"
+    row = line.row(order_no)
+    assert row is not None
+    assert (row.attempts, row.tries) == (2, 0)
+
+
+def test_nothing_could_be_placed(line: Line) -> None:
+    order_no = line.agrees("a")
+    line.free()
+    line.ended(line.attempt("a"), Result.NOT_PLACED)
+    assert line.state() == "available"
+    assert line.begin("a") is None
+    line.pass_time(60)
+    assert line.begin("a") is not None
+    assert "offer_failed" not in line.kinds(order_no)
+
+
+def test_who_calls_again_takes_the_place_over(line: Line) -> None:
+    order_no = line.agrees("a")
+    since = line.since("a.callback")
+    line.pass_time(100)
+    again = line.waits("b")
+    assert line.since("b") == since
+    line.free()
+    assert (line.held, line.begin("a")) == ([], None)
+    order = line.order(order_no)
+    assert order["outcome"] == "called_again"
+    cancelled = next(e for e in order["events"] if e["kind"] == "callback_cancelled")
+    assert cancelled["data"] == {"reason": "called_again", "order": again.order_no}
+    assert "callback_taken_over" in line.kinds(again.order_no)
+
+
+def test_cancelled_while_the_counselors_telephone_rings(line: Line) -> None:
+    line.agrees("a")
+    line.free()
+    attempt = line.attempt("a")
+    back = line.on(line.call("b"), DigitsCollected(line.at, "1"))
+    assert isinstance(back.verbs[-1], Dial)
+    assert line.accepted(attempt) is None
+    line.ended(attempt, Result.NO_ANSWER)
+    assert line.state() == "ringing"  # for the caller who is back
+
+
+def test_a_star_after_the_agreement_is_a_crisis_in_the_same_place(line: Line) -> None:
+    asked = line.asks(line.waits("a"))
+    since = line.since("a")
+    line.pass_time(5)
+    kept = line.on(asked, DigitsCollected(line.at, "1"))
+    crisis = line.on(kept, DigitsCollected(line.at, "*"))
+    assert crisis.crisis
+    assert line.since("a") == since
+    line.engine.hung_up("a", line.at)
+    assert line.begin("a") is None
+    assert line.order(crisis.order_no)["outcome"] == "abandoned_in_queue"
+
+
+@pytest.mark.parametrize(
+    "number", [None, "12345", "02012345", "+85223456789", "4008123456"]
+)
+def test_no_callback_to(line: Line, number: str | None) -> None:
+    """A withheld number, a short code, one abroad, one that costs."""
+    waiting_on = line.asks(line.waits("a", number))
+    assert isinstance(waiting_on.verbs[-1], Hold)
+    assert any("没法回电" in getattr(verb, "text", "") for verb in waiting_on.verbs)
+
+
+def test_no_callback_for_who_presses_5(line: Line) -> None:
+    silent = line.on(line.waits("a"), HoldEnded(line.at, "key", "5"))
+    assert silent.crisis
+    on = line.on(silent, HoldEnded(line.at, "key", "8"))
+    assert isinstance(on.verbs[-1], Hold)
+    assert line.row(on.order_no) is None
+
+
+def test_kept_too_long(line: Line) -> None:
+    order_no = line.agrees("a")
+    for _ in range(24):
+        line.pass_time(300)
+    assert line.order(order_no)["outcome"] == "callback_failed"
+    line.free()
+    assert line.begin("a") is None
