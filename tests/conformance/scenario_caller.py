@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from callflows import speech
 from callflows.events import (
+    CallbackImpossible,
+    CallbackKept,
+    CallbackPossible,
     CallerHungUp,
     CounselorReserved,
     DialEnded,
@@ -46,6 +49,9 @@ ANSWERS = (
     DirectoryEntryFound,
     DirectoryEntryMissing,
     QueueLeft,
+    CallbackPossible,
+    CallbackImpossible,
+    CallbackKept,
 )
 COUNSELORS = {person.id for person in PEOPLE}
 AT = datetime(2026, 1, 1, tzinfo=UTC)
