@@ -64,14 +64,8 @@ class Assembly:
             self.directory.services,
         )
 
-    def controller(
-        self,
-        engine: str,
-        wake: Callable[[Woken], None],
-        call_back: Callable[[str], None] = lambda name: None,
-    ) -> Controller:
-        """:param engine: this process's name. `wake`: told of waiting calls to wake, `call_back`
-        of callbacks for which a counselor is held."""
+    def controller(self, engine: str, wake: Callable[[Woken], None]) -> Controller:
+        """:param engine: this process's name. `wake`: told of waiting calls to wake."""
         house = House(
             self.log,
             Queues(self.stations),
@@ -81,7 +75,7 @@ class Assembly:
             self.settings.recordings_directory,
             carrier_numbers(self.settings),
         )
-        return Controller(self.store, house, self.publications(), engine, wake, call_back)
+        return Controller(self.store, house, self.publications(), engine, wake)
 
     def shifts(self) -> Shifts:
         """The plan of shifts. Raises ConfigErrors."""

@@ -1,9 +1,9 @@
 """Callbacks, inside the transaction of whoever tells what happened: the law of them.
 
-A counselor is rung first, and the caller's telephone only once that counselor has accepted. Each
-time a counselor is rung is an attempt, a row of `placed_calls` that is committed before anything
-rings; in an attempt the caller's telephone is rung once, committed before too, so nothing that
-dies or is told twice makes it ring again. What became of the caller is no counselor's fault. A
+A counselor is rung first, and the caller's telephone only once that counselor has accepted. To ring
+a counselor is an attempt, committed before a call is placed; in an attempt the caller's telephone
+is rung once, committed before too, so nothing that dies or is told twice makes it ring again. What
+became of the caller is no counselor's fault. A
 caller whom nobody reached in so many tries, or so long, is a task for the station.
 
 Whoever calls again isn't called back. A call in danger has no callback: it is never put in another
@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection, select
+
 from callflows.data_dips import KeepCallback
 from ivr import placed_calls
 from ivr.caller_number import own_telephone
 from ivr.order_events import Note
-from ivr.placed_calls import AlreadyRinging, PlacedCall, Result
+from ivr.placed_calls import Result
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction
 from routing import callbacks, offers, waiting
@@ -28,6 +30,7 @@ from routing.callbacks import Callback
 from routing.offers import Offer
 from routing.router import SILENT_CONFIRMED
 from workorders.log import Entry
+from workorders.order import orders
 from workorders.personal import caller_hash
 
 if TYPE_CHECKING:
@@ -40,21 +43,19 @@ TASK = "回拨未通"
 """The unified fields' word for a caller whom nobody reached."""
 NOT_PLACED_REST = timedelta(seconds=60)
 """Where nothing could be rung at all."""
-SAFE_SECONDS = 30
-"""The safe-to-talk question and the time for its answer, at the most."""
+COUNSELOR_HELD = timedelta(seconds=90)
+"""For a call that may be placed twice, ringing and acceptance included."""
 CALLER_RINGS = 30
+CALLER_AWAITED = timedelta(seconds=120)
+"""Ringing, the safe-to-talk question and its answer included, and an engine that starts again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A counselor to ring, committed. `id` is the attempt's; `offer_id` tells the telephones."""
+    """A counselor to ring, committed. `id`: of the call to be placed."""
 
     id: str
-    order_no: str
-    waits_as: str
     counselor_id: str
-    offer_id: str
-    ring_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,15 @@ class Try:
     safe_to_talk: str
     language: str
     ring_seconds: int = CALLER_RINGS
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """`topic`: its id. `region`: its name, where it is known."""
+
+    order_no: str
+    topic: str | None
+    region: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +96,16 @@ class Callbacks:
 
     def keep(self, tx: Transaction, row: CallRow, dip: KeepCallback, at: datetime) -> bool:
         """The caller agreed. False: it has become impossible meanwhile."""
-        if not self.possible(tx, row):
+        place = waiting.place_of(tx.connection, row.call_id)
+        if place is None or not self.possible(tx, row):
             return False
         number = self.house.log.caller_id(tx.connection, row.order_no)
         assert number is not None
         name = callbacks.waits_as(row.call_id)
         self.house.applied(tx, self.house.queues.keep(tx.connection, row.call_id, name, at))
         kept = Callback(
-            row.order_no, name, row.carrier, caller_hash(self.house.log.keys, number),
+            row.order_no, name, row.carrier, place.call.home,
+            caller_hash(self.house.log.keys, number),
             dip.safe_to_talk, dip.language, at,
         )  # fmt: skip
         callbacks.add(tx.connection, kept)
@@ -133,11 +145,12 @@ class Callbacks:
     # What time brings.
 
     def tick(self, tx: Transaction, at: datetime) -> None:
+        self._see_to_ends(tx, at)
         for kept in callbacks.due(tx.connection, at):
-            if self._live_attempt(tx, kept) is not None:
+            within = timedelta(seconds=self._setting(tx, kept, "callback_within_seconds"))
+            if kept.unsettled:
                 continue
-            within = self._setting(tx, kept, "callback_within_seconds")
-            if within is None or at >= kept.agreed_at + timedelta(seconds=within):
+            if at >= kept.agreed_at + within:
                 self._give_up(tx, kept, at)
             else:
                 self._show(tx, kept, at)
@@ -145,88 +158,121 @@ class Callbacks:
     # What the carrier does, and what comes of it.
 
     def begin(self, tx: Transaction, name: str, at: datetime) -> Attempt | None:
-        """The attempt to place for whom a counselor is held, committed with this transaction.
-        None: there is nobody held, or another attempt lives."""
+        """Ring whom is held for the callback of this name: committed with this transaction, then
+        to be placed. None: nobody is held, or another attempt goes on."""
         kept = callbacks.waiting_as(tx.connection, name)
-        part = self._held(tx, kept) if kept else None
-        if kept is None or part is None or self._live_attempt(tx, kept) is not None:
+        part = self._held(tx.connection, kept) if kept else None
+        if kept is None or part is None or kept.unsettled:
             return None
         number = kept.attempts + 1
-        attempt_id = placed_calls.attempt_id(PURPOSE, kept.order_no, number)
-        destination = caller_hash(self.house.log.keys, part.counselor_id)
-        call = PlacedCall(attempt_id, kept.carrier, part.counselor_id, destination, at)
-        try:
-            placed_calls.commit(tx.connection, call)
-        except AlreadyRinging:
+        if not callbacks.begin_attempt(tx.connection, kept.order_no, number):
             return None
-        callbacks.begin_attempt(tx.connection, kept.order_no, number)
         self.house.note_ringing(tx, kept.order_no, part.offer_id, at)
-        return Attempt(
-            attempt_id, kept.order_no, name, part.counselor_id, part.offer_id, part.ring_seconds
-        )
+        self.house.queues.hold_longer(tx.connection, part.offer_id, at + COUNSELOR_HELD)
+        return Attempt(attempt_id(kept.order_no, number), part.counselor_id)
 
-    def accepted(self, tx: Transaction, attempt_id: str, at: datetime) -> Try | None:
+    def stands(self, connection: Connection, attempt: Attempt) -> bool:
+        """Is its counselor still held for it?"""
+        order_no, number = order_of(attempt.id)
+        kept = callbacks.of_order(connection, order_no)
+        part = self._held(connection, kept) if kept else None
+        return kept is not None and part is not None and kept.attempts == number > kept.settled
+
+    def not_placed(self, tx: Transaction, attempt: Attempt, at: datetime) -> None:
+        """It could not be, and nothing rings."""
+        self._settle(tx, attempt.id, Result.NOT_PLACED, at, None)
+
+    def accepted(self, tx: Transaction, call_id: str, at: datetime) -> Try | None:
         """The counselor is on the line and accepts: the caller to ring, once. None: not any more,
         or not again."""
-        kept, attempt = self._of(tx, attempt_id)
-        part = self._held(tx, kept) if kept else None
-        if kept is None or part is None or attempt != kept.attempts:
+        order_no, number = order_of(call_id)
+        kept = callbacks.of_order(tx.connection, order_no)
+        part = self._held(tx.connection, kept) if kept else None
+        if kept is None or part is None or not kept.attempts == number > kept.settled:
             return None
-        number = self.house.log.caller_id(tx.connection, kept.order_no)
-        if number is None or not callbacks.begin_try(tx.connection, kept.order_no, attempt):
+        caller = self.house.log.caller_id(tx.connection, order_no)
+        if caller is None or not callbacks.begin_try(tx.connection, order_no, number):
             return None
-        # Whoever is on the line was placed, even if nobody heard the carrier say so.
-        placed_calls.placed(tx.connection, attempt_id, attempt_id, at)
-        until = at + timedelta(seconds=CALLER_RINGS + 2 * SAFE_SECONDS)
-        self.house.queues.hold_longer(tx.connection, part.offer_id, until)
+        self.house.queues.hold_longer(tx.connection, part.offer_id, at + CALLER_AWAITED)
         self._note(tx, kept, at, "callback_tried", number=kept.tries + 1)
-        return Try(number, kept.safe_to_talk, kept.language)
+        return Try(caller, kept.safe_to_talk, kept.language)
 
-    def connected(self, tx: Transaction, attempt_id: str, at: datetime) -> None:
+    def about(self, connection: Connection, call_id: str) -> About:
+        """What the counselor is told of it."""
+        order_no, _ = order_of(call_id)
+        c = orders.c
+        row = connection.execute(
+            select(
+                c.topic, c.region_source, c.region_access, c.region_number, c.region_stated
+            ).where(c.order_no == order_no)
+        ).one()
+        code = getattr(row, f"region_{row.region_source}") if row.region_source else None
+        name = self.house.stations.regions.name(code) if code else None
+        return About(order_no, row.topic, name)
+
+    def connected(self, tx: Transaction, call_id: str, at: datetime) -> None:
         """Whoever answered has pressed the key: they talk."""
-        kept, attempt = self._of(tx, attempt_id)
-        part = self._held(tx, kept) if kept else None
-        if kept is None or part is None or kept.tried_attempt != attempt:
+        order_no, number = order_of(call_id)
+        kept = callbacks.of_order(tx.connection, order_no)
+        part = self._held(tx.connection, kept) if kept else None
+        if kept is None or part is None or kept.tried_attempt != number:
             return
-        if not callbacks.connected(tx.connection, kept.order_no, at):
+        if not callbacks.connected(tx.connection, order_no, at):
             return
-        queues = self.house.queues
-        changes = queues.note_answered(tx.connection, [part], part.counselor_id, at)
+        parts = self.house.queues.parts_held(tx.connection, kept.waits_as)
+        changes = self.house.queues.note_answered(tx.connection, parts, part.counselor_id, at)
         self.house.applied(tx, changes)
         self._note(tx, kept, at, "callback_connected", number=kept.tries)
-        self.house.note_answered(tx, kept.order_no, part, at)
+        self.house.note_answered(tx, order_no, part, at)
 
     def ended(
         self,
         tx: Transaction,
-        attempt_id: str,
+        call_id: str,
         result: Result,
         at: datetime,
         hung_up_by: str | None = None,
     ) -> None:
-        """An attempt is over. `result`: how the caller's telephone ended where it was rung, else
-        the counselor's. A second report changes nothing."""
-        if not placed_calls.ended(tx.connection, attempt_id, result, at):
+        """The placed call is over. `result`: how the caller's telephone ended where it was rung,
+        else the counselor's. A second report changes nothing."""
+        placed_calls.ended(tx.connection, call_id, result, at)
+        self._settle(tx, call_id, result, at, hung_up_by)
+
+    # Pieces.
+
+    def _see_to_ends(self, tx: Transaction, at: datetime) -> None:
+        """What a carrier told of an attempt's end, or never placed."""
+        for kept in callbacks.unsettled(tx.connection):
+            call = placed_calls.latest(
+                tx.connection, PURPOSE, _reference(kept.order_no, kept.attempts)
+            )
+            if call is None:
+                if self._held(tx.connection, kept) is None:
+                    lost = attempt_id(kept.order_no, kept.attempts)
+                    self._settle(tx, lost, Result.NOT_PLACED, at, None)
+            elif call.ended_at is not None and call.result is not None:
+                self._settle(tx, call.id, Result(call.result), at, None)
+
+    def _settle(
+        self, tx: Transaction, call_id: str, result: Result, at: datetime, by: str | None
+    ) -> None:
+        order_no, number = order_of(call_id)
+        kept = callbacks.of_order(tx.connection, order_no)
+        if kept is None or not callbacks.settle(tx.connection, order_no, number):
             return
-        kept, attempt = self._of(tx, attempt_id)
-        if kept is None or attempt != kept.attempts:
-            return
-        part = self._held(tx, kept)
+        part = self._held(tx.connection, kept)
         if kept.connected_at is not None:
-            self._talk_over(tx, kept, part, at, hung_up_by)
-        elif kept.tried_attempt == attempt:
+            self._talk_over(tx, kept, part, at, by)
+        elif kept.tried_attempt == number:
             how = result.value
             self._note(tx, kept, at, "callback_not_answered", number=kept.tries, result=how)
             self._rest(tx, kept, at, self._every(tx, kept))
-            tries = self._setting(tx, kept, "callback_tries")
-            if tries is None or kept.tries >= tries:
+            if kept.tries >= self._setting(tx, kept, "callback_tries"):
                 self._give_up(tx, kept, at)
         elif part is None or result is Result.NOT_PLACED:
             self._rest(tx, kept, at, NOT_PLACED_REST)
         else:
             self._counselor_missed(tx, kept, part, result, at)
-
-    # Pieces.
 
     def _talk_over(
         self, tx: Transaction, kept: Callback, part: Offer | None, at: datetime, by: str | None
@@ -282,31 +328,16 @@ class Callbacks:
         callbacks.rest_until(tx.connection, kept.order_no, at + rest)
         self.house.applied(tx, self.house.queues.rest(tx.connection, kept.waits_as, at))
 
-    def _of(self, tx: Transaction, attempt_id: str) -> tuple[Callback | None, int]:
-        order_no, number = order_of(attempt_id)
-        return callbacks.of_order(tx.connection, order_no), number
-
-    def _held(self, tx: Transaction, kept: Callback) -> Offer | None:
+    def _held(self, connection: Connection, kept: Callback) -> Offer | None:
         """Who is held for the callback."""
-        return next(iter(offers.of_call(tx.connection, kept.waits_as)), None)
-
-    def _live_attempt(self, tx: Transaction, kept: Callback) -> PlacedCall | None:
-        if not kept.attempts:
-            return None
-        attempt_id = placed_calls.attempt_id(PURPOSE, kept.order_no, kept.attempts)
-        call = placed_calls.load(tx.connection, attempt_id)
-        return call if call is not None and call.ended_at is None else None
+        return next(iter(offers.of_call(connection, kept.waits_as)), None)
 
     def _every(self, tx: Transaction, kept: Callback) -> timedelta:
-        seconds = self._setting(tx, kept, "callback_every_seconds")
-        return timedelta(seconds=seconds) if seconds is not None else NOT_PLACED_REST
+        return timedelta(seconds=self._setting(tx, kept, "callback_every_seconds"))
 
-    def _setting(self, tx: Transaction, kept: Callback, name: str) -> int | None:
-        """Of the caller's home station; None where the place is gone."""
-        place = waiting.place_of(tx.connection, kept.waits_as)
-        if place is None:
-            return None
-        return int(getattr(self.house.stations.settings(place.call.home), name))
+    def _setting(self, tx: Transaction, kept: Callback, name: str) -> int:
+        """Of the caller's home station."""
+        return int(self.house.stations.setting(kept.home, name))
 
     def _note(
         self, tx: Transaction, kept: Callback, at: datetime, kind: str, actor: str = "engine",
@@ -315,9 +346,16 @@ class Callbacks:
         self.house.note(tx, kept.order_no, at, [Note(kind, actor, data)])
 
 
-def order_of(attempt_id: str) -> tuple[str, int]:
-    """The order and the number of an attempt. Raises ValueError for another purpose's."""
-    purpose, order_no, number = attempt_id.split(":")
-    if purpose != PURPOSE:
-        raise ValueError(f"{purpose} is no callback")
+def attempt_id(order_no: str, number: int) -> str:
+    return placed_calls.attempt_id(PURPOSE, _reference(order_no, number))
+
+
+def order_of(call_id: str) -> tuple[str, int]:
+    """The order of a placed call, and which of its attempts it is."""
+    reference = call_id.split(":")[1]
+    order_no, _, number = reference.rpartition("-")
     return order_no, int(number)
+
+
+def _reference(order_no: str, number: int) -> str:
+    return f"{order_no}-{number}"

@@ -45,7 +45,6 @@ class Controller:
     :param engine: names this process in the session rows.
     :param wake: told, after the commit, of each call that a counselor was reserved for while
         it waited.
-    :param call_back: told so of each callback, by its name in the queue.
     """
 
     def __init__(
@@ -55,14 +54,12 @@ class Controller:
         publications: Publications,
         engine: str,
         wake: Callable[[Woken], None],
-        call_back: Callable[[str], None] = lambda name: None,
     ) -> None:
         self.store = store
         self.house = house
         self.publications = publications
         self.engine = engine
         self._wake = wake
-        self._call_back = call_back
 
     def offered(self, call: OfferedCall, at: datetime) -> Pending:
         """A call that is new, or that goes on after the engine that served it was lost.
@@ -386,8 +383,6 @@ class Controller:
         result, tx = self.store.write(transaction)
         for woken in tx.woken:
             self._wake(woken)
-        for name in tx.callbacks:
-            self._call_back(name)
         for alert in tx.alerts:
             alert.tell()
         return result

@@ -54,7 +54,7 @@ from ivr.order_events import CLASS_BY_CAUSE, Note, notes_of_number
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
-from routing import callbacks, offers, waiting
+from routing import offers, waiting
 from routing.callbacks import Callback
 from routing.directory import Directory, NumberKind
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
@@ -404,8 +404,6 @@ class House:
             row = sessions.load(tx.connection, reserved.call_id)
             if row is not None and row.ended_at is None:
                 tx.woken.append(Woken(row.call_id, row.channel, row.turn))
-            elif row is None and callbacks.waiting_as(tx.connection, reserved.call_id) is not None:
-                tx.callbacks.append(reserved.call_id)
         return changes
 
     def _waits_since(

@@ -21,14 +21,12 @@ class Woken:
 
 @dataclass(slots=True)
 class Transaction:
-    """`woken`: whom to wake. `callbacks`: which of them somebody is held for, by their names in
-    the queue. `alerts`: what an operator must act on. `openings` and `entries`:
+    """`woken`: whom to wake. `alerts`: what an operator must act on. `openings` and `entries`:
     orders to open and what orders are to say, by order number; written at the end, all at once.
     `out_of_queue`: calls that hold neither place nor counselor any more."""
 
     connection: Connection
     woken: list[Woken] = field(default_factory=list)
-    callbacks: list[str] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     openings: dict[str, Opening] = field(default_factory=dict)
     entries: dict[str, list[Entry]] = field(default_factory=dict)

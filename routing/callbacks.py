@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from config.database import Instant, metadata
 from config.statements import Statement
+from routing.waiting import waiting_calls
 
 callbacks = Table(
     "callbacks",
@@ -36,6 +37,7 @@ callbacks = Table(
     Column("order_no", Text, primary_key=True),
     Column("waits_as", Text, nullable=False, unique=True),
     Column("carrier", Text, nullable=False),
+    Column("home", Text, nullable=False),
     Column("caller_hash", LargeBinary, nullable=False),
     Column("safe_to_talk", Text, nullable=False),
     Column("language", Text, nullable=False),
@@ -44,6 +46,7 @@ callbacks = Table(
     Column("attempts", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("tried_attempt", Integer, nullable=False),
+    Column("settled", Integer, nullable=False),
     Column("connected_at", Instant),
     Index("callbacks_caller_hash", "caller_hash"),
     Index("callbacks_due_at", "due_at"),
@@ -56,12 +59,13 @@ b = callbacks.c
 class Callback:
     """`waits_as`: the call's id in the queue. `due_at`: when it waits again, None while the caller
     is on the line. `attempts`: how often a counselor was rung for it. `tries`: how often the
-    caller's telephone was; `tried_attempt`: in which attempt last, 0 in none. `connected_at`: since
-    when the two talk."""
+    caller's telephone was; `tried_attempt`: in which attempt last, 0 in none. `settled`: the last
+    attempt of whose end was seen to. `connected_at`: since when the two talk."""
 
     order_no: str
     waits_as: str
     carrier: str
+    home: str
     caller_hash: bytes
     safe_to_talk: str
     language: str
@@ -70,7 +74,13 @@ class Callback:
     attempts: int = 0
     tries: int = 0
     tried_attempt: int = 0
+    settled: int = 0
     connected_at: datetime | None = None
+
+    @property
+    def unsettled(self) -> bool:
+        """Is an attempt going on, for all that was seen to?"""
+        return self.attempts > self.settled
 
 
 _insert = Statement(callbacks.insert())
@@ -84,8 +94,11 @@ _due = Statement(
     .where(b.due_at <= bindparam("at"), b.connected_at.is_(None))
     .order_by(b.agreed_at)
 )
-_all = Statement(
-    select(callbacks).where(b.carrier == bindparam("of")).order_by(b.agreed_at, b.order_no)
+_unsettled = Statement(select(callbacks).where(b.attempts > b.settled).order_by(b.agreed_at))
+_held = Statement(
+    select(b.waits_as)
+    .select_from(callbacks.join(waiting_calls, waiting_calls.c.call_id == b.waits_as))
+    .where(waiting_calls.c.offer_id.is_not(None), b.attempts == b.settled)
 )
 _delete = Statement(callbacks.delete().where(b.order_no == bindparam("of")))
 
@@ -102,6 +115,7 @@ _attempt = _changing(b.attempts == bindparam("number") - 1, attempts=bindparam("
 _try = _changing(
     b.tried_attempt < bindparam("number"), tries=b.tries + 1, tried_attempt=bindparam("number")
 )
+_settle = _changing(b.settled < bindparam("number"), settled=bindparam("number"))
 _connected = _changing(b.connected_at.is_(None), connected_at=bindparam("at"))
 
 
@@ -132,8 +146,13 @@ def due(connection: Connection, at: datetime) -> list[Callback]:
     return [Callback(*row) for row in _due.rows(connection, at=at)]
 
 
-def of_carrier(connection: Connection, carrier: str) -> list[Callback]:
-    return [Callback(*row) for row in _all.rows(connection, of=carrier)]
+def unsettled(connection: Connection) -> list[Callback]:
+    return [Callback(*row) for row in _unsettled.rows(connection)]
+
+
+def held(connection: Connection) -> list[str]:
+    """Names of those for whom a counselor is held, and not rung yet."""
+    return [name for (name,) in _held.rows(connection)]
 
 
 def rest_until(connection: Connection, order_no: str, until: datetime) -> None:
@@ -148,6 +167,11 @@ def begin_attempt(connection: Connection, order_no: str, number: int) -> bool:
 def begin_try(connection: Connection, order_no: str, attempt: int) -> bool:
     """The caller's telephone is about to be rung. False: in this attempt it was already."""
     return _try.run(connection, of=order_no, number=attempt) == 1
+
+
+def settle(connection: Connection, order_no: str, attempt: int) -> bool:
+    """An attempt is over. False: that was seen to."""
+    return _settle.run(connection, of=order_no, number=attempt) == 1
 
 
 def connected(connection: Connection, order_no: str, at: datetime) -> bool:

@@ -114,9 +114,7 @@ _back = Statement(
     )
 )
 _renamed = Statement(
-    update(waiting_calls)
-    .where(w.call_id == bindparam("call"))
-    .values(call_id=bindparam("new_id"))
+    update(waiting_calls).where(w.call_id == bindparam("call")).values(call_id=bindparam("new_id"))
 )
 _rest = Statement(
     update(waiting_calls)

@@ -13,9 +13,8 @@ import pytest
 from sqlalchemy import Connection
 
 from agents import presence, roster
-from callflows.data_dips import Priority
 from callflows.events import DigitsCollected, Event, HoldEnded
-from callflows.verbs import Dial, Gather, Hangup, Hold
+from callflows.verbs import Dial, Gather, Hold
 from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
 from ivr.callbacks import Attempt, Try
@@ -43,8 +42,7 @@ class Line:
         self.at = BEGAN
         self.assembly = Assembly.open(settings)
         self.assembly.import_roster(BEGAN)
-        self.held: list[str] = []
-        self.engine = self.assembly.controller("one", lambda woken: None, self.held.append)
+        self.engine = self.assembly.controller("one", lambda woken: None)
         self.callbacks = self.engine.house.callbacks
         # Somebody who could serve is there, or there would be no queue.
         self.set(presence.log_in, "gz-chen")
@@ -82,6 +80,10 @@ class Line:
         self.on(asked, DigitsCollected(self.at, "1"))
         self.engine.hung_up(call_id, self.at)
         return asked.order_no
+
+    @property
+    def held(self) -> list[str]:
+        return self.assembly.store.read(callbacks.held)
 
     def begin(self, call_id: str) -> Attempt | None:
         name = callbacks.waits_as(call_id)
@@ -219,7 +221,7 @@ def test_no_attempt_rings_twice(line: Line) -> None:
         line.ended(attempt, Result.BUSY)
     assert line.kinds(order_no).count("callback_not_answered") == 1
     line.pass_time(300)
-    assert line.attempt("a").id.endswith(":2")
+    assert line.attempt("a").id == f"callback:{order_no}-2:1"
 
 
 def test_a_counselor_who_does_not_answer_costs_no_try(line: Line) -> None:
@@ -238,7 +240,8 @@ def test_a_counselor_who_does_not_answer_costs_no_try(line: Line) -> None:
 def test_nothing_could_be_placed(line: Line) -> None:
     order_no = line.agrees("a")
     line.free()
-    line.ended(line.attempt("a"), Result.NOT_PLACED)
+    attempt = line.attempt("a")
+    line.engine.write(lambda tx: line.callbacks.not_placed(tx, attempt, line.at))
     assert line.state() == "available"
     assert line.begin("a") is None
     line.pass_time(60)
@@ -285,9 +288,7 @@ def test_a_star_after_the_agreement_is_a_crisis_in_the_same_place(line: Line) ->
     assert line.order(crisis.order_no)["outcome"] == "abandoned_in_queue"
 
 
-@pytest.mark.parametrize(
-    "number", [None, "12345", "02012345", "+85223456789", "4008123456"]
-)
+@pytest.mark.parametrize("number", [None, "12345", "02012345", "+85223456789", "4008123456"])
 def test_no_callback_to(line: Line, number: str | None) -> None:
     """A withheld number, a short code, one abroad, one that costs."""
     waiting_on = line.asks(line.waits("a", number))

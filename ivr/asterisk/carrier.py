@@ -10,8 +10,10 @@ import structlog
 from asterisk.manager import ManagerException
 
 from config.database import StoreUnavailable
+from config.topics import load_topics
 from ivr.assembly import Assembly
 from ivr.asterisk.ami import Ami, Headers
+from ivr.asterisk.callbacks import AsteriskCallbacks
 from ivr.asterisk.calls import CARRIER, CallHandler, HangupHandler
 from ivr.asterisk.codes import CodeHandler
 from ivr.asterisk.deployment import ami_secret
@@ -22,6 +24,7 @@ from ivr.asterisk.provisions import Provisions
 from ivr.asterisk.server import Handler
 from ivr.asterisk.spool import Report, import_spool, unread
 from ivr.asterisk.waker import Waker
+from ivr.callbacks import PURPOSE
 from ivr.controller import Controller
 from ivr.order_events import Note
 from ivr.purposes import SYNTHETIC, attempts
@@ -52,6 +55,10 @@ class AsteriskCarrier:
         self.placing = AsteriskPlacing(
             assembly.store, assembly.log.keys, ours, self.ami, settings, now
         )
+        self.callbacks = AsteriskCallbacks(
+            controller, self.placing, prompts, load_topics(settings.stations_directory),
+            self._node, settings.outbound_trunk, now,
+        )  # fmt: skip
         self.handlers: Mapping[str, Handler] = {
             "call": CallHandler(controller, provisions, now),
             "hangup": HangupHandler(controller, now),
@@ -59,8 +66,11 @@ class AsteriskCarrier:
             "placed": PlacedLegs(
                 ours,
                 {
-                    purpose: SyntheticLeg(asking, words, thanks)
-                    for purpose, (words, thanks) in SYNTHETIC.items()
+                    PURPOSE: self.callbacks.leg,
+                    **{
+                        purpose: SyntheticLeg(asking, words, thanks)
+                        for purpose, (words, thanks) in SYNTHETIC.items()
+                    },
                 },
             ),
             "unanswered": self.placing.unanswered,
@@ -76,6 +86,7 @@ class AsteriskCarrier:
             (self.import_spool, 3),
             (self.reconcile, 30),
             (self.placing.reconcile, 15),
+            (self.callbacks.place_held, 1),
         )
 
     @property
@@ -153,13 +164,12 @@ class AsteriskCarrier:
 
     def _bridged(self, headers: Headers) -> None:
         """Answered means bridged: a counselor's leg has met its caller's."""
-        call_id = headers.get("Linkedid", "")
-        if headers.get("Uniqueid") == call_id:
-            return
+        call_id, channel = headers.get("Linkedid", ""), headers.get("Uniqueid", "")
         number = phone_of_channel(headers.get("Channel", ""))
-        if not number:
-            return
         try:
+            self.callbacks.bridged(channel)
+            if channel == call_id or not number:
+                return
             self._controller.counselor_answered(call_id, number, self._now())
         except StoreUnavailable as error:
             # Found out when the talk ends, or reconciled before.

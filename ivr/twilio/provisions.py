@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callflows.verbs import Dial, Say
-from config.topics import NOT_CHOSEN, Topic
+from config.topics import Topic
 from ivr import rung
 from ivr.assembly import Assembly
 from ivr.controller import Controller
@@ -15,9 +15,8 @@ from ivr.house import CARRIER_KINDS
 from ivr.sister_lines import INTERNATIONAL
 from ivr.twilio.fetching import recording_made
 from ivr.twilio.twiml import Phone
+from ivr.whispers import LANGUAGE, whispered
 
-LANGUAGE = "zh-CN"
-"""Of our own people."""
 ACCEPT = "12355来电，接听请按1。"
 
 
@@ -49,13 +48,8 @@ class TwilioProvisions:
 
     def whisper(self, call_id: str, order_no: str) -> Say:
         values = self.controller.values(call_id)
-        topic = self.topics.get(values.get("topic", NOT_CHOSEN), self.topics[NOT_CHOSEN])
-        words = (
-            values.get("region_name", "地区不详"),
-            topic.name(LANGUAGE),
-            f"工单{order_no[-4:]}",
-        )
-        return Say("，".join(words), LANGUAGE, "whisper")
+        words = whispered(self.topics, values.get("topic"), values.get("region_name"), order_no)
+        return Say(words, LANGUAGE, "whisper")
 
     def accept_words(self) -> Say:
         return Say(ACCEPT, LANGUAGE, "accept")
