@@ -33,10 +33,14 @@ steps:
     announcement: place
     first_announcement: 5
     announce_every: 5
-    exits: {answered: goodbye, none_available: message, "9": message}
+    exits: {answered: goodbye, none_available: message, "8": callback, "9": message}
   silent:
     type: subflow
     flow: silent
+  callback:
+    type: subflow
+    flow: callback
+    exits: {keep_waiting: waiting}
   message:
     type: subflow
     flow: voicemail

@@ -1,0 +1,103 @@
+"""A caller who agreed is called back: the counselor's telephone rings first, then the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection
+
+from agents import presence
+from config.trunks import load_trunks
+from recordings.prompts import PromptCache
+from routing import callbacks
+from tests.e2e.hearing import listening
+from tests.e2e.line import GUANGZHOU, Deployment
+from tests.e2e.media import CALLER_HERTZ
+from tests.e2e.scenarios import Behaviour
+from tests.e2e.short_flow import write_short_flows
+from tests.e2e.sipp import Phone
+from tests.e2e.test_outside_counselors import trunks
+from workorders.views import orders_of
+
+pytestmark = pytest.mark.e2e
+
+AGREES = [(1.0, "1"), (3.0, "8"), (5.0, "1")]
+"""Law; called back, please; yes."""
+DESK = "8002"
+ACCEPTS = ((4.0, "1"),)
+SAFE = "你好，现在方便说话吗？通话会录音。方便请按1，不方便请挂断。"
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    folder = tmp_path_factory.mktemp("configuration")
+    (folder / "trunks.yaml").write_text(trunks(), "utf-8")
+    deployment = Deployment(
+        tmp_path_factory.mktemp("l"),
+        trunks_file=folder / "trunks.yaml",
+        outbound_trunk="guangzhou",
+        flows_directory=write_short_flows(folder / "flows"),
+    )
+    deployment.start()
+    assert deployment.said("flow_refused") == []
+    yield deployment
+    deployment.stop()
+
+
+@contextmanager
+def telephone(line: Deployment, behaviour: Behaviour) -> Iterator[Phone]:
+    """The caller's own, on the far side of the trunk."""
+    (trunk,) = load_trunks(line.settings.trunks_file)
+    address, _, port = trunk.peer.partition(":")
+    phone = line.phones.telephone(address, int(port), behaviour)
+    try:
+        yield phone
+    finally:
+        phone.end()
+
+
+def pause(connection: Connection, who: str, at: object) -> None:
+    presence.pause(connection, who, "break", at)  # type: ignore[arg-type]
+
+
+def agreed(line: Deployment, number: str) -> None:
+    """Somebody has agreed, and hung up; nobody was free."""
+    line.presence(DESK, pause)
+    call = line.phones.start_call(GUANGZHOU, number, keys=AGREES)
+    assert line.phones.result(call).ended_by == "line"
+    line.until(lambda: "callback_waits" in line.kinds(f"+86{number}"))
+
+
+def test_counselor_first_then_the_caller_and_one_order_tells_it_all(line: Deployment) -> None:
+    called = Behaviour(answers_after=1.0, keys=((5.0, "1"),), talks=12.0)
+    with (
+        line.desk(DESK, keys=ACCEPTS) as desk,
+        telephone(line, called) as mobile,
+        listening(desk.address, desk.media_port) as at_desk,
+        listening(mobile.address, mobile.media_port) as at_mobile,
+    ):
+        agreed(line, "13570000701")
+        line.presence(DESK, presence.log_in)
+        desk.wait_for("answered")
+        assert mobile.count("rings") == 0
+        mobile.wait_for("rings")
+        line.until(lambda: line.state(DESK) == "on_call")
+        mobile.wait_for("hung_up")
+        order = line.order_of("+8613570000701")
+        spoken = PromptCache(line.settings.prompts_directory, None).file(SAFE, "zh-CN")
+        assert at_mobile.hears_recording(spoken.with_suffix(".wav"))
+        assert at_mobile.hears(CALLER_HERTZ)
+        assert at_desk.hears(CALLER_HERTZ)
+    assert (order["outcome"], order["hung_up_by"]) == ("answered", "caller")
+    assert order["first_responder"] == "counselor:gz-chen"
+    kinds = [event["kind"] for event in order["events"]]
+    assert kinds[-7:] == [
+        "callback_agreed", "callback_waits", "offer_made", "callback_tried", "callback_connected",
+        "answered", "ended",
+    ]  # fmt: skip
+    assert line.store(lambda c: len(orders_of(c, line.rooms.log.keys, limit=10))) == 1
+    assert (mobile.count("rings"), desk.count("rings")) == (1, 1)
+    assert line.store(callbacks.unsettled) == []
+    assert line.log_verifies() == []
