@@ -49,7 +49,7 @@ CALLS: dict[str, tuple[float, str, list[Act]]] = {
     "cannot speak": (40, ACCESS_NUMBER, [Act(3, "5")]),
     "crisis": (50, ACCESS_NUMBER, [Act(3, "*")]),
     "gives up": (60, ACCESS_NUMBER, [Act(3, "1"), Act(20, hangs_up=True)]),
-    "message": (70, ACCESS_NUMBER, [Act(3, "0"), Act(10, "9")]),
+    "message": (70, ACCESS_NUMBER, [Act(3, "0"), Act(10, "8"), Act(24, "9")]),
     "wrong number": (300, "020-99999", []),
     "after hours": (440, ACCESS_NUMBER, []),
 }
