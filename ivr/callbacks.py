@@ -178,6 +178,12 @@ class Callbacks:
         part = self._held(connection, kept) if kept else None
         return kept is not None and part is not None and kept.attempts == number > kept.settled
 
+    def lives(self, connection: Connection, call_id: str) -> bool:
+        """Is there a callback still that this call was placed for?"""
+        order_no, number = order_of(call_id)
+        kept = callbacks.of_order(connection, order_no)
+        return kept is not None and kept.attempts == number
+
     def not_placed(self, tx: Transaction, attempt: Attempt, at: datetime) -> None:
         """It could not be, and nothing rings."""
         self._settle(tx, attempt.id, Result.NOT_PLACED, at, None)

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from agents import presence, roster
@@ -40,6 +42,7 @@ class Line:
             outbound_trunk="guangzhou",
         )
         self.at = BEGAN
+        self.serial = 0
         self.assembly = Assembly.open(settings)
         self.assembly.import_roster(BEGAN)
         self.engine = self.assembly.controller("one", lambda woken: None)
@@ -311,3 +314,64 @@ def test_kept_too_long(line: Line) -> None:
     assert line.order(order_no)["outcome"] == "callback_failed"
     line.free()
     assert line.begin("a") is None
+
+
+HAPPENINGS = st.one_of(
+    st.tuples(st.just("time"), st.sampled_from([1, 30, 100, 301, 3000])),
+    st.tuples(st.sampled_from(["begin", "free", "call_again"]), st.just(0)),
+    st.tuples(st.sampled_from(["accepted", "connected"]), st.integers(0, 4)),
+    st.tuples(
+        st.sampled_from(["no_answer", "busy", "not_accepted", "not_placed", "accepted_result"]),
+        st.integers(0, 4),
+    ),
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(happenings=st.lists(HAPPENINGS, min_size=5, max_size=40))
+def test_whatever_happens_no_attempt_rings_twice_and_three_ring_at_most(
+    line: Line, happenings: list[tuple[str, int]]
+) -> None:
+    """Reports come late, twice, and from engines that were lost: `number` is how old the attempt is
+    that one is about."""
+    line.serial += 1
+    caller, call_id = f"1357{line.serial:07d}", f"call-{line.serial}"
+    line.set(presence.pause, "gz-chen", "break")
+    order_no = line.agrees(call_id, caller)
+    attempts: list[Attempt] = []
+    rung: list[str] = []
+    over = False
+    for what, number in [*happenings, ("time", 7200), ("time", 7200)]:
+        about = attempts[-1 - number] if number < len(attempts) else None
+        match what:
+            case "time":
+                line.pass_time(number)
+            case "free":
+                if line.state() in ("paused", "wrap_up"):
+                    line.free()
+            case "begin":
+                begun = line.begin(call_id)
+                attempts += [begun] if begun else []
+            case "call_again":
+                line.engine.hung_up(line.call(f"{call_id}-{len(rung)}", caller).call_id, line.at)
+                talking = line.row(order_no)
+                over = over or talking is None
+            case "accepted":
+                ring = line.accepted(about) if about else None
+                if about is not None and ring is not None:
+                    assert not over
+                    rung.append(about.id)
+            case "connected":
+                if about is not None and about.id in rung:
+                    line.connected(about)
+            case _:
+                if about is not None:
+                    result = Result.ACCEPTED if what == "accepted_result" else Result(what)
+                    line.ended(about, result)
+    assert len(set(rung)) == len(rung) <= 3
+    for attempt in attempts:
+        line.ended(attempt, Result.NO_ANSWER)
+    line.pass_time(7200)
+    assert line.row(order_no) is None
+    assert line.order(order_no)["outcome"] in ("answered", "callback_failed", "called_again")
+    assert line.kinds(order_no).count("callback_tried") == len(rung)

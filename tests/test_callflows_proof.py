@@ -95,6 +95,29 @@ def test_danger_ends_in_a_message():
     assert "step message: a caller in danger must not meet a voicemail" in line
 
 
+CALLBACK = """\
+  callback:
+    type: offer_callback
+    prompt: wait
+    safe_to_talk: greeting
+    exits: {agreed: goodbye, declined: DECLINED, not_possible: DECLINED}
+  goodbye:
+"""
+
+
+def test_a_callback_is_an_end_of_ordinary_ways() -> None:
+    offers = ("none_available: message}", 'none_available: message, "8": callback}')
+    step = ("  goodbye:\n", CALLBACK.replace("DECLINED", "anyone"))
+    assert errors(changed(offers, step)) == []
+
+
+def test_danger_ends_in_a_callback() -> None:
+    offers = ("none_available: duty_phone}", 'none_available: duty_phone, "8": callback}')
+    step = ("  goodbye:\n", CALLBACK.replace("DECLINED", "silent"))
+    (line,) = errors(changed(offers, step))
+    assert "step callback: a caller in danger must not meet a callback" in line
+
+
 def test_danger_ends_in_hanging_up():
     (line,) = errors(changed(("not_answered: pause", "not_answered: goodbye")))
     assert "step goodbye: hang_up ends the call before anybody was reached" in line

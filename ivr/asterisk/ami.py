@@ -229,6 +229,10 @@ class Ami:
             {"Action": "PlayDTMF", "Channel": channel, "Digit": digit, "Receive": "true"}
         )
 
+    def hang_up(self, channel: str) -> None:
+        """Only a hint, as `play_digit`."""
+        self._send_only({"Action": "Hangup", "Channel": channel})
+
     def variable(self, channel: str, name: str) -> str:
         """A variable of `channel`, "" where it isn't set. Raises ManagerException."""
         action = {"Action": "Getvar", "Channel": channel, "Variable": name}

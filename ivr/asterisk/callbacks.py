@@ -8,17 +8,21 @@ on with the leg never dials again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from asterisk.manager import ManagerException
 from sqlalchemy import Connection
 
 from agents import roster
 from callflows.events import DialResult
 from callflows.verbs import Say
 from config.topics import Topic
+from ivr import placed_calls
+from ivr.asterisk.ami import Ami
 from ivr.asterisk.channel import Channel, ChannelGone
 from ivr.asterisk.dialling import result_of
 from ivr.asterisk.placed_legs import ACCEPT_SECONDS, ACCEPTS
@@ -46,6 +50,7 @@ class AsteriskCallbacks:
 
     controller: Controller
     placing: AsteriskPlacing
+    ami: Ami
     prompts: PromptCache
     topics: Mapping[str, Topic]
     node: str
@@ -57,6 +62,22 @@ class AsteriskCallbacks:
         for name in self.controller.store.read(callbacks.held):
             if node_of(name) == self.node:
                 self._place(name)
+
+    def drop_cancelled(self) -> None:
+        """Ring nobody on for a callback that was cancelled. Raises StoreUnavailable."""
+
+        def work(connection: Connection) -> list[str]:
+            live = placed_calls.live(connection, self.node)
+            ours = [call.id for call in live if call.purpose == PURPOSE]
+            return [one for one in ours if not self._law.lives(connection, one)]
+
+        cancelled = self.controller.store.read(work)
+        if cancelled:
+            with contextlib.suppress(ManagerException):
+                channels = self.ami.channels()
+                for one in cancelled:
+                    if one in channels:
+                        self.ami.hang_up(channels[one].name)
 
     def leg(self, channel: Channel, call: PlacedCall) -> None:
         """A `Leg`: whoever picked up at a counselor's."""
@@ -73,8 +94,8 @@ class AsteriskCallbacks:
             return
         ring = self.controller.write(lambda tx: self._law.accepted(tx, call.id, self.now()))
         if ring is None:
-            channel.stream_file(self._file(NOT_WANTED))
             self._end(call, Result.NO_ANSWER)
+            channel.stream_file(self._file(NOT_WANTED))
             return
         self._ring(channel, call, ring)
 

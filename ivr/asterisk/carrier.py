@@ -56,7 +56,7 @@ class AsteriskCarrier:
             assembly.store, assembly.log.keys, ours, self.ami, settings, now
         )
         self.callbacks = AsteriskCallbacks(
-            controller, self.placing, prompts, load_topics(settings.stations_directory),
+            controller, self.placing, self.ami, prompts, load_topics(settings.stations_directory),
             self._node, settings.outbound_trunk, now,
         )  # fmt: skip
         self.handlers: Mapping[str, Handler] = {
@@ -87,6 +87,7 @@ class AsteriskCarrier:
             (self.reconcile, 30),
             (self.placing.reconcile, 15),
             (self.callbacks.place_held, 1),
+            (self.callbacks.drop_cancelled, 2),
         )
 
     @property

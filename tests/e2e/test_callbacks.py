@@ -19,7 +19,7 @@ from tests.e2e.scenarios import Behaviour
 from tests.e2e.short_flow import write_short_flows
 from tests.e2e.sipp import Phone
 from tests.e2e.test_outside_counselors import trunks
-from workorders.views import orders_of
+from workorders.views import order_view, orders_of
 
 pytestmark = pytest.mark.e2e
 
@@ -101,3 +101,45 @@ def test_counselor_first_then_the_caller_and_one_order_tells_it_all(line: Deploy
     assert (mobile.count("rings"), desk.count("rings")) == (1, 1)
     assert line.store(callbacks.unsettled) == []
     assert line.log_verifies() == []
+
+
+def test_a_voicemail_is_connected_to_nobody_and_is_no_fault_of_the_counselors(
+    line: Deployment,
+) -> None:
+    with (
+        line.desk(DESK, keys=ACCEPTS) as desk,
+        telephone(line, Behaviour()) as voicemail,
+        listening(voicemail.address, voicemail.media_port) as at_voicemail,
+    ):
+        agreed(line, "13570000702")
+        line.presence(DESK, presence.log_in)
+        voicemail.wait_for("other_hung_up")
+        desk.wait_for("other_hung_up")
+        line.until(lambda: line.state(DESK) == "available")
+        assert not at_voicemail.hears(CALLER_HERTZ)
+        assert line.kinds("+8613570000702")[-2:] == ["callback_tried", "callback_not_answered"]
+        order = line.order_of("+8613570000702", ended=False)
+        assert order["events"][-1]["data"] == {"number": 1, "result": "not_accepted"}
+    # Whoever calls again waits on the line, and is called back no more.
+    call = line.phones.start_call(GUANGZHOU, "13570000702", keys=[(1.0, "1")], talks=3.0)
+    line.phones.result(call)
+    assert order_outcome(line, order["order_no"]) == "called_again"
+
+
+def test_an_engine_that_dies_while_the_caller_is_rung_rings_nobody_again(line: Deployment) -> None:
+    called = Behaviour(answers_after=6.0, keys=((5.0, "1"),), talks=12.0)
+    with line.desk(DESK, keys=ACCEPTS) as desk, telephone(line, called) as mobile:
+        agreed(line, "13570000703")
+        line.presence(DESK, presence.log_in)
+        mobile.wait_for("rings")
+        line.kill("engine")
+        mobile.wait_for("hung_up")
+        order = line.order_of("+8613570000703")
+        assert order["outcome"] == "answered"
+        assert (mobile.count("rings"), desk.count("rings")) == (1, 1)
+        assert line.log_verifies() == []
+
+
+def order_outcome(line: Deployment, order_no: str) -> object:
+    keys = line.rooms.log.keys
+    return line.store(lambda c: order_view(c, keys, order_no))["outcome"]
