@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
+from agents.offer_results import OFFER_RESULTS
 from callflows.data_dips import KeepCallback
 from ivr import placed_calls
 from ivr.caller_number import own_telephone
@@ -294,8 +295,8 @@ class Callbacks:
         self, tx: Transaction, kept: Callback, part: Offer, result: Result, at: datetime
     ) -> None:
         """As any offer's end: the next counselor is looked for at once."""
-        # Who picks up and doesn't accept has not answered.
-        how = "no_answer" if result is Result.NOT_ACCEPTED else result.value
+        # Who picks up and doesn't accept has not answered; nor who accepts too late.
+        how = result.value if result.value in OFFER_RESULTS else "no_answer"
         changes = self.house.queues.offer_ended(
             tx.connection, kept.waits_as, part.offer_id, how, None, at
         )
