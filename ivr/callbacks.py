@@ -20,6 +20,8 @@ from sqlalchemy import Connection, select
 
 from agents.offer_results import OFFER_RESULTS
 from callflows.data_dips import KeepCallback
+from callflows.verbs import Say
+from config.database import MATCHING, one_at_a_time
 from ivr import placed_calls
 from ivr.caller_number import own_telephone
 from ivr.order_events import Note
@@ -85,12 +87,13 @@ class Callbacks:
     # What the first call asks and does.
 
     def possible(self, tx: Transaction, row: CallRow) -> bool:
-        """Out on a trunk of ours, to a telephone of the caller's own, for a call that waits."""
+        """Out by the carrier that brought the call, to a telephone of the caller's own, for a call
+        that waits."""
         house = self.house
         place = waiting.place_of(tx.connection, row.call_id)
         if place is None or place.call.priority >= SILENT_CONFIRMED:
             return False
-        if "national" not in house.numbers[row.carrier]:
+        if "international" not in house.numbers[row.carrier]:
             return False
         number = house.log.caller_id(tx.connection, row.order_no)
         return number is not None and own_telephone(number) and not house.directory.has(number)
@@ -156,11 +159,13 @@ class Callbacks:
             else:
                 self._show(tx, kept, at)
 
-    # What the carrier does, and what comes of it.
+    # What the carrier does, and what comes of it. The queue's turn is taken first of all, as
+    # whoever matches does.
 
     def begin(self, tx: Transaction, name: str, at: datetime) -> Attempt | None:
         """Ring whom is held for the callback of this name: committed with this transaction, then
         to be placed. None: nobody is held, or another attempt goes on."""
+        one_at_a_time(tx.connection, MATCHING)
         kept = callbacks.waiting_as(tx.connection, name)
         part = self._held(tx.connection, kept) if kept else None
         if kept is None or part is None or kept.unsettled:
@@ -179,6 +184,19 @@ class Callbacks:
         part = self._held(connection, kept) if kept else None
         return kept is not None and part is not None and kept.attempts == number > kept.settled
 
+    def safe_to_talk(self, connection: Connection, call_id: str) -> Say | None:
+        """What whoever answers at the caller's hears first; None: nobody is to be asked."""
+        order_no, number = order_of(call_id)
+        kept = callbacks.of_order(connection, order_no)
+        if kept is None or kept.tried_attempt != number:
+            return None
+        return Say(kept.safe_to_talk, kept.language, "safe_to_talk")
+
+    def talks(self, connection: Connection, call_id: str) -> bool:
+        """Has the key been pressed?"""
+        kept = callbacks.of_order(connection, order_of(call_id)[0])
+        return kept is not None and kept.connected_at is not None
+
     def lives(self, connection: Connection, call_id: str) -> bool:
         """Is there a callback still that this call was placed for?"""
         order_no, number = order_of(call_id)
@@ -187,11 +205,13 @@ class Callbacks:
 
     def not_placed(self, tx: Transaction, attempt: Attempt, at: datetime) -> None:
         """It could not be, and nothing rings."""
+        one_at_a_time(tx.connection, MATCHING)
         self._settle(tx, attempt.id, Result.NOT_PLACED, at, None)
 
     def accepted(self, tx: Transaction, call_id: str, at: datetime) -> Try | None:
         """The counselor is on the line and accepts: the caller to ring, once. None: not any more,
         or not again."""
+        one_at_a_time(tx.connection, MATCHING)
         order_no, number = order_of(call_id)
         kept = callbacks.of_order(tx.connection, order_no)
         part = self._held(tx.connection, kept) if kept else None
@@ -219,6 +239,7 @@ class Callbacks:
 
     def connected(self, tx: Transaction, call_id: str, at: datetime) -> None:
         """Whoever answered has pressed the key: they talk."""
+        one_at_a_time(tx.connection, MATCHING)
         order_no, number = order_of(call_id)
         kept = callbacks.of_order(tx.connection, order_no)
         part = self._held(tx.connection, kept) if kept else None
@@ -242,6 +263,7 @@ class Callbacks:
     ) -> None:
         """The placed call is over. `result`: how the caller's telephone ended where it was rung,
         else the counselor's. A second report changes nothing."""
+        one_at_a_time(tx.connection, MATCHING)
         placed_calls.ended(tx.connection, call_id, result, at)
         self._settle(tx, call_id, result, at, hung_up_by)
 
@@ -327,13 +349,13 @@ class Callbacks:
         tx.entries.setdefault(kept.order_no, []).append(closing)
 
     def _show(self, tx: Transaction, kept: Callback, at: datetime) -> None:
+        self.house.applied(tx, self.house.queues.show(tx.connection, [kept.waits_as], at))
         # Looked at again later: what is held for it may run out unseen.
         callbacks.rest_until(tx.connection, kept.order_no, at + self._every(tx, kept))
-        self.house.applied(tx, self.house.queues.show(tx.connection, [kept.waits_as], at))
 
     def _rest(self, tx: Transaction, kept: Callback, at: datetime, rest: timedelta) -> None:
-        callbacks.rest_until(tx.connection, kept.order_no, at + rest)
         self.house.applied(tx, self.house.queues.rest(tx.connection, kept.waits_as, at))
+        callbacks.rest_until(tx.connection, kept.order_no, at + rest)
 
     def _held(self, connection: Connection, kept: Callback) -> Offer | None:
         """Who is held for the callback."""

@@ -20,9 +20,9 @@ from callflows.callflow import all_prompts
 from callflows.unstaffed import REACH_EVERYBODY
 from config.settings import LOOPBACK, Settings
 from config.twilio_numbers import load_twilio_numbers
-from ivr import synthetic_calls
+from ivr import callback_placing, synthetic_calls
 from ivr.assembly import Assembly
-from ivr.asterisk import callbacks, codes, deployment
+from ivr.asterisk import codes, deployment
 from ivr.asterisk.install import Installation, find, install
 from ivr.asterisk.server import ping
 from ivr.sister_lines import carrier_numbers
@@ -146,7 +146,7 @@ class Line:
             *deployment.SPOKEN,
             *codes.spoken_texts(),
             *synthetic_calls.spoken_texts(),
-            *callbacks.SPOKEN,
+            *callback_placing.SPOKEN,
         ]
         cache = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
 

@@ -24,6 +24,7 @@ from ivr.asterisk.provisions import Provisions
 from ivr.asterisk.server import Handler
 from ivr.asterisk.spool import Report, import_spool, unread
 from ivr.asterisk.waker import Waker
+from ivr.callback_placing import CallbackPlacing
 from ivr.callbacks import PURPOSE
 from ivr.controller import Controller
 from ivr.order_events import Note
@@ -55,10 +56,13 @@ class AsteriskCarrier:
         self.placing = AsteriskPlacing(
             assembly.store, assembly.log.keys, ours, self.ami, settings, now
         )
+        calling_back = CallbackPlacing(
+            controller, self.placing, self._node, load_topics(settings.stations_directory), now
+        )
+        self.place_callbacks = calling_back.place_held
         self.callbacks = AsteriskCallbacks(
-            controller, self.placing, self.ami, prompts, load_topics(settings.stations_directory),
-            self._node, settings.outbound_trunk, now,
-        )  # fmt: skip
+            controller, calling_back, self.ami, prompts, self._node, settings.outbound_trunk, now
+        )
         self.handlers: Mapping[str, Handler] = {
             "call": CallHandler(controller, provisions, now),
             "hangup": HangupHandler(controller, now),
@@ -86,7 +90,7 @@ class AsteriskCarrier:
             (self.import_spool, 3),
             (self.reconcile, 30),
             (self.placing.reconcile, 15),
-            (self.callbacks.place_held, 1),
+            (self.place_callbacks, 1),
             (self.callbacks.drop_cancelled, 2),
         )
 

@@ -80,6 +80,18 @@ class Addresses:
         """The key by which they accept."""
         return self._of("placed", call_id, "key")
 
+    def called_back(self, call_id: str) -> str:
+        """What is said to who picks up where a counselor calls back."""
+        return self._of("placed", call_id, "caller")
+
+    def called_back_key(self, call_id: str) -> str:
+        """The key by which it is safe to talk."""
+        return self._of("placed", call_id, "caller", "key")
+
+    def called_back_over(self, call_id: str) -> str:
+        """What came of it."""
+        return self._of("placed", call_id, "over")
+
     def placed_status(self, call_id: str) -> str:
         """How the call goes on, and its end."""
         return self._of("placed", call_id, "status")

@@ -7,27 +7,27 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 from flask import Flask
 from waitress import create_server
 
-from callflows.verbs import Say
 from config.database import StoreUnavailable
 from config.settings import LOOPBACK, Settings
 from config.topics import load_topics
 from config.twilio_numbers import load_twilio_numbers
 from ivr.assembly import Assembly
+from ivr.callback_placing import CallbackPlacing
+from ivr.callbacks import PURPOSE
 from ivr.controller import Controller
-from ivr.placed_calls import PlacedCall
 from ivr.purposes import SYNTHETIC, attempts
 from ivr.sessions import CallRow
 from ivr.transaction import Woken
 from ivr.twilio.addresses import Addresses
+from ivr.twilio.callbacks import TwilioCallbacks
 from ivr.twilio.calls import CARRIER, Calls, call_id
 from ivr.twilio.fetching import fetch_all
-from ivr.twilio.placed_legs import Leg, PlacedLegs
+from ivr.twilio.placed_legs import Leg, PlacedLegs, SyntheticLeg
 from ivr.twilio.placing import TwilioPlacing
 from ivr.twilio.provisions import TwilioProvisions
 from ivr.twilio.rest import TwilioRest, TwilioUnavailable
@@ -83,12 +83,11 @@ class TwilioCarrier:
         self._sounds = TwilioSounds(prompts, settings.data_directory / "twilio-sounds")
         numbers = load_twilio_numbers(settings.twilio_numbers_file, controller.house.serves)
         self._numbers = numbers
+        topics = load_topics(settings.stations_directory)
         twiml = Twiml(self.addresses, self._sounds, settings.twilio_caller_id)
         self._calls = Calls(
             controller,
-            TwilioProvisions(
-                assembly, controller, numbers, load_topics(settings.stations_directory)
-            ),
+            TwilioProvisions(assembly, controller, numbers, topics),
             twiml,
             now,
         )
@@ -102,16 +101,17 @@ class TwilioCarrier:
             settings.twilio_caller_id,
             now,
         )
+        calling_back = CallbackPlacing(controller, self.placing, CARRIER, topics, now)
+        self.place_callbacks = calling_back.place_held
+        callbacks = TwilioCallbacks(controller, calling_back, twiml, now)
+        legs: dict[str, Leg] = {
+            purpose: SyntheticLeg(ours, twiml, words, thanks)
+            for purpose, (words, thanks) in SYNTHETIC.items()
+        }
         self.application: Flask = application(
             self._calls,
-            PlacedLegs(
-                ours,
-                twiml,
-                {
-                    purpose: Leg(words, partial(_thanked, twiml, thanks))
-                    for purpose, (words, thanks) in SYNTHETIC.items()
-                },
-            ),
+            PlacedLegs(ours, twiml, {PURPOSE: callbacks, **legs}),
+            callbacks,
             Signatures(
                 settings.twilio_public_address, settings.twilio_account_sid, token, shared_key
             ),
@@ -133,6 +133,7 @@ class TwilioCarrier:
             (self.tick, 1),
             (self.fetch_recordings, 15),
             (self.placing.reconcile, 15),
+            (self.place_callbacks, 1),
             (self.note_talks, 10),
             (self.reconcile, 60),
         )
@@ -241,10 +242,6 @@ class TwilioCarrier:
 
     def close(self) -> None:
         self._releases.shutdown(wait=False)
-
-
-def _thanked(twiml: Twiml, thanks: Say, _call: PlacedCall) -> str:
-    return twiml.whisper(thanks)
 
 
 class WebhookServer:

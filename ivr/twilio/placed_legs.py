@@ -6,8 +6,9 @@ call that its attempt doesn't know, for it was given up, is ended as soon as som
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from callflows.verbs import Say
 from ivr.attempts import Attempts
@@ -18,13 +19,33 @@ from ivr.twilio.placing import RESULTS
 from ivr.twilio.twiml import Twiml, hang_up
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """What is done with whoever picks up. `words`: what it is, for them to press 1. `accepted`:
-    the document for who has."""
+class Leg(Protocol):
+    """What is done with whoever picks up."""
 
-    words: Say
-    accepted: Callable[[PlacedCall], str]
+    def words(self, call: PlacedCall) -> Say:
+        """What it is, for them to press 1."""
+
+    def pressed(self, call: PlacedCall, accepted: bool) -> str:
+        """The document for who has pressed that, or another key."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticLeg:
+    """Of a call without a caller."""
+
+    attempts: Attempts
+    twiml: Twiml
+    said: Say
+    thanks: Say
+
+    def words(self, _call: PlacedCall) -> Say:
+        return self.said
+
+    def pressed(self, call: PlacedCall, accepted: bool) -> str:
+        if not accepted:
+            return hang_up()
+        self.attempts.end(call.id, Result.ACCEPTED)
+        return self.twiml.whisper(self.thanks)
 
 
 class PlacedLegs:
@@ -42,15 +63,14 @@ class PlacedLegs:
         call = self._placed(call_id, form)
         if call is None:
             return hang_up()
-        return self._twiml.accept_placed(call_id, self._legs[call.purpose].words)
+        return self._twiml.accept_placed(call_id, self._legs[call.purpose].words(call))
 
     def key(self, call_id: str, form: Form) -> str:
         """A key was pressed."""
         call = self._placed(call_id, form)
-        if call is None or forms.keys(form) != "1":
+        if call is None:
             return hang_up()
-        self._attempts.end(call_id, Result.ACCEPTED)
-        return self._legs[call.purpose].accepted(call)
+        return self._legs[call.purpose].pressed(call, forms.keys(form) == "1")
 
     def status(self, call_id: str, form: Form) -> None:
         """What Twilio says of the call by itself, in any order and more than once."""

@@ -160,6 +160,21 @@ class Twiml:
         """The same to who has picked up a call that we placed."""
         return self._accept(self.addresses.placed_key(call_id), words)
 
+    def call_back(self, call_id: str, number: str, seconds: int) -> str:
+        """From a counselor who has accepted to the caller, who is asked first."""
+        response = VoiceResponse()
+        dial: DialElement = response.dial(
+            action=self.addresses.called_back_over(call_id),
+            timeout=seconds,
+            caller_id=self.caller_id,
+        )
+        dial.number(number, url=self.addresses.called_back(call_id))
+        return written(response)
+
+    def ask_called_back(self, call_id: str, words: Say) -> str:
+        """To whoever picks up there: only a person who presses 1 is connected."""
+        return self._accept(self.addresses.called_back_key(call_id), words)
+
     def _accept(self, action: str, words: Say) -> str:
         response = VoiceResponse()
         gather = self._gather(response, action, 1, ACCEPT_SECONDS)

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from config.database import StoreUnavailable
 from ivr.pending import StaleTurn
 from ivr.twilio.addresses import PREFIX, Addresses
+from ivr.twilio.callbacks import TwilioCallbacks
 from ivr.twilio.calls import Calls
 from ivr.twilio.forms import BadForm, Form
 from ivr.twilio.placed_legs import PlacedLegs
@@ -31,6 +32,7 @@ SOUND_SECONDS = 86_400
 def application(
     calls: Calls,
     placed: PlacedLegs,
+    callbacks: TwilioCallbacks,
     signatures: Signatures,
     addresses: Addresses,
     sound: Callable[[str], Path | None],
@@ -40,7 +42,7 @@ def application(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["MAX_FORM_PARTS"] = 200
     app.register_blueprint(
-        _blueprint(calls, placed, signatures, addresses, sound), url_prefix=PREFIX
+        _blueprint(calls, placed, callbacks, signatures, addresses, sound), url_prefix=PREFIX
     )
     return app
 
@@ -48,6 +50,7 @@ def application(
 def _blueprint(
     calls: Calls,
     placed: PlacedLegs,
+    callbacks: TwilioCallbacks,
     signatures: Signatures,
     addresses: Addresses,
     sound: Callable[[str], Path | None],
@@ -129,6 +132,18 @@ def _blueprint(
     def placed_status(call_id: str) -> Response:
         placed.status(call_id, request.form)
         return Response(status=204)
+
+    @webhooks.post("/placed/<call_id>/caller")
+    def called_back(call_id: str) -> Response:
+        return answer(lambda form: callbacks.caller_picked_up(call_id))
+
+    @webhooks.post("/placed/<call_id>/caller/key")
+    def called_back_key(call_id: str) -> Response:
+        return answer(lambda form: callbacks.caller_key(call_id, form))
+
+    @webhooks.post("/placed/<call_id>/over")
+    def called_back_over(call_id: str) -> Response:
+        return answer(lambda form: callbacks.over(call_id, form))
 
     @webhooks.get("/sound/<signature>/<name>.wav")
     def sounds(signature: str, name: str) -> Response:
