@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_counselor_first_then_the_caller_who_presses_1(line: TwilioLine) -> None
     ],
 )
 def test_whom_nobody_reaches_is_tried_three_times(
-    line: TwilioLine, how: dict[str, object], result: str
+    line: TwilioLine, how: dict[str, Any], result: str
 ) -> None:
     mobile = line.twilio.party(CALLER, **how)
     agreed(line)
@@ -105,6 +106,7 @@ def test_a_key_that_is_told_twice_rings_nobody_twice(line: TwilioLine) -> None:
     line.clock.run_for(200)
     assert len(mobile.legs) == 1
     assert kinds(order(line)).count("callback_tried") == 1
+    assert order(line)["outcome"] == "answered"
 
 
 def test_who_has_called_again_is_not_rung(line: TwilioLine) -> None:

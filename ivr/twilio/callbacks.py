@@ -43,12 +43,18 @@ class TwilioCallbacks:
 
     def pressed(self, call: PlacedCall, accepted: bool) -> str:
         """A counselor accepts. Told twice, nobody is rung again."""
-        law = self._law
-        ring = accepted and self.controller.write(lambda tx: law.accepted(tx, call.id, self.now()))
-        if not ring:
+        if not accepted:
             self._end(call.id, Result.NOT_ACCEPTED)
-            return self.twiml.whisper(NOT_WANTED) if accepted else hang_up()
-        return self.twiml.call_back(call.id, ring.number, ring.ring_seconds)
+            return hang_up()
+        law = self._law
+        ring = self.controller.write(lambda tx: law.accepted(tx, call.id, self.now()))
+        if ring is not None:
+            return self.twiml.call_back(call.id, ring.number, ring.ring_seconds)
+        if self.controller.store.read(lambda c: law.safe_to_talk(c, call.id)) is not None:
+            # What comes of that ringing, or that it never was, is told by the call's end.
+            return hang_up()
+        self._end(call.id, Result.NOT_ACCEPTED)
+        return self.twiml.whisper(NOT_WANTED)
 
     def caller_picked_up(self, call_id: str) -> str:
         """Whoever it is."""
