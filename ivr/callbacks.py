@@ -32,7 +32,9 @@ from routing import callbacks, offers, waiting
 from routing.callbacks import Callback
 from routing.offers import Offer
 from routing.router import SILENT_CONFIRMED
+from workorders import number_flags
 from workorders.log import Entry
+from workorders.number_flags import Kind
 from workorders.order import orders
 from workorders.personal import caller_hash
 
@@ -86,7 +88,7 @@ class Callbacks:
 
     # What the first call asks and does.
 
-    def possible(self, tx: Transaction, row: CallRow) -> bool:
+    def possible(self, tx: Transaction, row: CallRow, at: datetime) -> bool:
         """Out by the carrier that brought the call, to a telephone of the caller's own, for a call
         that waits."""
         house = self.house
@@ -96,12 +98,19 @@ class Callbacks:
         if "international" not in house.numbers[row.carrier]:
             return False
         number = house.log.caller_id(tx.connection, row.order_no)
-        return number is not None and own_telephone(number) and not house.directory.has(number)
+        if number is None or not own_telephone(number):
+            return False
+        hashed = caller_hash(house.log.keys, number)
+        return not (
+            house.stations.by_access_number(number)
+            or house.directory.has(number)
+            or Kind.SHARED in number_flags.in_force(tx.connection, hashed, at)
+        )
 
     def keep(self, tx: Transaction, row: CallRow, dip: KeepCallback, at: datetime) -> bool:
         """The caller agreed. False: it has become impossible meanwhile."""
         place = waiting.place_of(tx.connection, row.call_id)
-        if place is None or not self.possible(tx, row):
+        if place is None or not self.possible(tx, row, at):
             return False
         number = self.house.log.caller_id(tx.connection, row.order_no)
         assert number is not None

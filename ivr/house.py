@@ -215,7 +215,7 @@ class House:
                 )
                 return DirectoryEntryFound(at, entry) if entry else DirectoryEntryMissing(at)
             case CheckCallback():
-                possible = self.callbacks.possible(tx, row)
+                possible = self.callbacks.possible(tx, row, at)
                 return CallbackPossible(at) if possible else CallbackImpossible(at)
             case KeepCallback():
                 kept = self.callbacks.keep(tx, row, dip, at)

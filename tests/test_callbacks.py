@@ -23,6 +23,8 @@ from ivr.callbacks import Attempt, Try
 from ivr.pending import OfferedCall, Pending
 from ivr.placed_calls import Result
 from routing import callbacks, waiting
+from workorders import number_flags
+from workorders.personal import caller_hash
 from workorders.verify import verify
 from workorders.views import View, order_view
 
@@ -297,6 +299,17 @@ def test_no_callback_to(line: Line, number: str | None) -> None:
     waiting_on = line.asks(line.waits("a", number))
     assert isinstance(waiting_on.verbs[-1], Hold)
     assert any("没法回电" in getattr(verb, "text", "") for verb in waiting_on.verbs)
+
+
+def test_no_callback_to_a_number_that_many_share(line: Line) -> None:
+    hashed = caller_hash(line.assembly.log.keys, f"+86{CALLER}")
+    until = BEGAN + timedelta(days=300)
+    line.assembly.store.write(
+        lambda c: number_flags.say(
+            c, hashed, number_flags.Kind.SHARED, BEGAN, until, "gz-chen", "a school"
+        )
+    )
+    assert isinstance(line.asks(line.waits("a")).verbs[-1], Hold)
 
 
 def test_no_callback_for_who_presses_5(line: Line) -> None:

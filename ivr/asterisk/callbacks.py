@@ -43,21 +43,28 @@ class AsteriskCallbacks:
     trunk: str
     now: Callable[[], datetime]
 
-    def drop_cancelled(self) -> None:
-        """Ring nobody on for a callback that was cancelled. Raises StoreUnavailable."""
+    def reconcile(self) -> None:
+        """Who began to talk while nobody listened to Asterisk's events is talking; for a callback
+        that was cancelled nobody is rung on. Raises StoreUnavailable."""
+        law = self.placing.law
 
-        def work(connection: Connection) -> list[str]:
+        def work(connection: Connection) -> dict[str, bool]:
             live = placed_calls.live(connection, self.node)
             ours = [call.id for call in live if call.purpose == PURPOSE]
-            return [one for one in ours if not self.placing.law.lives(connection, one)]
+            return {
+                one: law.lives(connection, one) for one in ours if not law.talks(connection, one)
+            }
 
-        cancelled = self.controller.store.read(work)
-        if cancelled:
-            with contextlib.suppress(ManagerException):
-                channels = self.ami.channels()
-                for one in cancelled:
-                    if one in channels:
-                        self.ami.hang_up(channels[one].name)
+        wanted = self.controller.store.read(work)
+        if not wanted:
+            return
+        with contextlib.suppress(ManagerException):
+            channels = self.ami.channels()
+            for one in wanted.keys() & channels.keys():
+                if not wanted[one]:
+                    self.ami.hang_up(channels[one].name)
+                elif channels[one].bridged:
+                    self.bridged(one)
 
     def leg(self, channel: Channel, call: PlacedCall) -> None:
         """A `Leg`: whoever picked up at a counselor's."""

@@ -91,7 +91,7 @@ class AsteriskCarrier:
             (self.reconcile, 30),
             (self.placing.reconcile, 15),
             (self.place_callbacks, 1),
-            (self.callbacks.drop_cancelled, 2),
+            (self.callbacks.reconcile, 2),
         )
 
     @property
