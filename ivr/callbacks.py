@@ -3,8 +3,8 @@
 A counselor is rung first, and the caller's telephone only once that counselor has accepted. To ring
 a counselor is an attempt, committed before a call is placed; in an attempt the caller's telephone
 is rung once, committed before too, so nothing that dies or is told twice makes it ring again. What
-became of the caller is no counselor's fault. A
-caller whom nobody reached in so many tries, or so long, is a task for the station.
+became of the caller is no counselor's fault. A caller whom nobody reached in so many tries, or for
+so long, is a task for the station.
 
 Whoever calls again isn't called back. A call in danger has no callback: it is never put in another
 place than its own.
@@ -125,10 +125,14 @@ class Callbacks:
         self._note(tx, kept, at, "callback_agreed", actor="caller")
         return True
 
-    def caller_left(self, tx: Transaction, row: CallRow, at: datetime) -> bool:
-        """The first call is over: from now on its callback waits. False: there is none."""
+    def caller_left(self, tx: Transaction, row: CallRow, outcome: str, at: datetime) -> bool:
+        """The first call is over: from now on its callback waits. False: there is none, or the
+        call has come to something else since."""
         kept = callbacks.of_order(tx.connection, row.order_no)
         if kept is None:
+            return False
+        if outcome not in (OUTCOME, "failed"):
+            self._cancelled(tx, kept, at, reason=outcome)
             return False
         self._note(tx, kept, at, "callback_waits")
         self._show(tx, kept, at)
@@ -136,6 +140,9 @@ class Callbacks:
 
     def taken_back(self, tx: Transaction, order_no: str, at: datetime) -> datetime | None:
         """The caller waits on the line again; since when, None where there is no callback."""
+        if callbacks.of_order(tx.connection, order_no) is None:
+            return None
+        one_at_a_time(tx.connection, MATCHING)
         kept = callbacks.of_order(tx.connection, order_no)
         return self._cancelled(tx, kept, at, reason="waits_on_the_line") if kept else None
 
@@ -146,6 +153,9 @@ class Callbacks:
         callback that was to go there. Since when that waits; None where there is none."""
         since = None
         hashed = caller_hash(self.house.log.keys, number)
+        if not callbacks.of_caller(tx.connection, hashed):
+            return None
+        one_at_a_time(tx.connection, MATCHING)
         for kept in callbacks.of_caller(tx.connection, hashed):
             if kept.connected_at is None:
                 took = self._cancelled(tx, kept, at, reason="called_again", order=order_no)
@@ -160,7 +170,7 @@ class Callbacks:
     def tick(self, tx: Transaction, at: datetime) -> None:
         self._see_to_ends(tx, at)
         for kept in callbacks.due(tx.connection, at):
-            within = timedelta(seconds=self._setting(tx, kept, "callback_within_seconds"))
+            within = timedelta(seconds=self._setting(kept, "callback_within_seconds"))
             if kept.unsettled:
                 continue
             if at >= kept.agreed_at + within:
@@ -188,10 +198,7 @@ class Callbacks:
 
     def stands(self, connection: Connection, attempt: Attempt) -> bool:
         """Is its counselor still held for it?"""
-        order_no, number = order_of(attempt.id)
-        kept = callbacks.of_order(connection, order_no)
-        part = self._held(connection, kept) if kept else None
-        return kept is not None and part is not None and kept.attempts == number > kept.settled
+        return self._going_on(connection, attempt.id) is not None
 
     def safe_to_talk(self, connection: Connection, call_id: str) -> Say | None:
         """What whoever answers at the caller's hears first; None: nobody is to be asked."""
@@ -221,11 +228,11 @@ class Callbacks:
         """The counselor is on the line and accepts: the caller to ring, once. None: not any more,
         or not again."""
         one_at_a_time(tx.connection, MATCHING)
-        order_no, number = order_of(call_id)
-        kept = callbacks.of_order(tx.connection, order_no)
-        part = self._held(tx.connection, kept) if kept else None
-        if kept is None or part is None or not kept.attempts == number > kept.settled:
+        going_on = self._going_on(tx.connection, call_id)
+        if going_on is None:
             return None
+        kept, part = going_on
+        order_no, number = kept.order_no, kept.attempts
         caller = self.house.log.caller_id(tx.connection, order_no)
         if caller is None or not callbacks.begin_try(tx.connection, order_no, number):
             return None
@@ -249,18 +256,19 @@ class Callbacks:
     def connected(self, tx: Transaction, call_id: str, at: datetime) -> None:
         """Whoever answered has pressed the key: they talk."""
         one_at_a_time(tx.connection, MATCHING)
-        order_no, number = order_of(call_id)
-        kept = callbacks.of_order(tx.connection, order_no)
-        part = self._held(tx.connection, kept) if kept else None
-        if kept is None or part is None or kept.tried_attempt != number:
+        going_on = self._going_on(tx.connection, call_id)
+        if going_on is None:
             return
-        if not callbacks.connected(tx.connection, order_no, at):
+        kept, part = going_on
+        if kept.tried_attempt != kept.attempts:
+            return
+        if not callbacks.connected(tx.connection, kept.order_no, at):
             return
         parts = self.house.queues.parts_held(tx.connection, kept.waits_as)
         changes = self.house.queues.note_answered(tx.connection, parts, part.counselor_id, at)
         self.house.applied(tx, changes)
         self._note(tx, kept, at, "callback_connected", number=kept.tries)
-        self.house.note_answered(tx, order_no, part, at)
+        self.house.note_answered(tx, kept.order_no, part, at)
 
     def ended(
         self,
@@ -304,8 +312,8 @@ class Callbacks:
         elif kept.tried_attempt == number:
             how = result.value
             self._note(tx, kept, at, "callback_not_answered", number=kept.tries, result=how)
-            self._rest(tx, kept, at, self._every(tx, kept))
-            if kept.tries >= self._setting(tx, kept, "callback_tries"):
+            self._rest(tx, kept, at, self._every(kept))
+            if kept.tries >= self._setting(kept, "callback_tries"):
                 self._give_up(tx, kept, at)
         elif part is None or result is Result.NOT_PLACED:
             self._rest(tx, kept, at, NOT_PLACED_REST)
@@ -360,7 +368,7 @@ class Callbacks:
     def _show(self, tx: Transaction, kept: Callback, at: datetime) -> None:
         self.house.applied(tx, self.house.queues.show(tx.connection, [kept.waits_as], at))
         # Looked at again later: what is held for it may run out unseen.
-        callbacks.rest_until(tx.connection, kept.order_no, at + self._every(tx, kept))
+        callbacks.rest_until(tx.connection, kept.order_no, at + self._every(kept))
 
     def _rest(self, tx: Transaction, kept: Callback, at: datetime, rest: timedelta) -> None:
         self.house.applied(tx, self.house.queues.rest(tx.connection, kept.waits_as, at))
@@ -370,10 +378,19 @@ class Callbacks:
         """Who is held for the callback."""
         return next(iter(offers.of_call(connection, kept.waits_as)), None)
 
-    def _every(self, tx: Transaction, kept: Callback) -> timedelta:
-        return timedelta(seconds=self._setting(tx, kept, "callback_every_seconds"))
+    def _going_on(self, connection: Connection, call_id: str) -> tuple[Callback, Offer] | None:
+        """The callback that a call was placed for, and whom it rings; None: not any more."""
+        order_no, number = order_of(call_id)
+        kept = callbacks.of_order(connection, order_no)
+        part = self._held(connection, kept) if kept else None
+        if kept is None or part is None or not kept.attempts == number > kept.settled:
+            return None
+        return kept, part
 
-    def _setting(self, tx: Transaction, kept: Callback, name: str) -> int:
+    def _every(self, kept: Callback) -> timedelta:
+        return timedelta(seconds=self._setting(kept, "callback_every_seconds"))
+
+    def _setting(self, kept: Callback, name: str) -> int:
         """Of the caller's home station."""
         return int(self.house.stations.setting(kept.home, name))
 

@@ -47,7 +47,6 @@ from callflows.events import (
 from callflows.session import Session
 from callflows.verbs import Dial
 from ivr import messages, sessions
-from ivr.callbacks import OUTCOME as CALLBACK
 from ivr.callbacks import Callbacks
 from ivr.caller_number import e164
 from ivr.order_events import CLASS_BY_CAUSE, Note, notes_of_number
@@ -357,7 +356,7 @@ class House:
         if row.call_id not in tx.out_of_queue:
             self.applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
         self.dial_left(tx, row, left, at)
-        if outcome == CALLBACK and self.callbacks.caller_left(tx, row, at):
+        if self.callbacks.caller_left(tx, row, outcome, at):
             return
         closing = Entry.closing(at, outcome, hung_up_by)
         tx.entries.setdefault(row.order_no, []).append(closing)

@@ -280,6 +280,15 @@ def test_cancelled_while_the_counselors_telephone_rings(line: Line) -> None:
     assert line.state() == "ringing"  # for the caller who is back
 
 
+def test_an_agreement_outlives_asterisk(line: Line) -> None:
+    asked = line.asks(line.waits("a"))
+    line.on(asked, DigitsCollected(line.at, "1"))
+    line.engine.lost("a", line.at)
+    line.free()
+    assert line.held == ["a.callback"]
+    assert line.order(asked.order_no)["t_end"] is None
+
+
 def test_a_star_after_the_agreement_is_a_crisis_in_the_same_place(line: Line) -> None:
     asked = line.asks(line.waits("a"))
     since = line.since("a")
