@@ -85,11 +85,14 @@ class Attempts:
         """It is over. Whatever is told after the first end changes nothing, but a key pressed."""
         at = self._now()
 
-        def work(connection: Connection) -> None:
-            if placed_calls.ended(connection, call_id, result, at, reason):
+        def work(connection: Connection) -> bool:
+            ended = placed_calls.ended(connection, call_id, result, at, reason)
+            if ended:
                 self._tell(connection, call_id, at)
+            return ended
 
-        self._write(work)
+        if self._write(work):
+            log.info("placed_call_over", id=call_id, result=str(result))
 
     def never_placed(self, call: PlacedCall, reason: str) -> PlacedCall | None:
         """The carrier has nothing of an attempt that nobody heard of. The next one, committed, for

@@ -25,11 +25,13 @@ from config.yaml_file import ConfigErrors
 from ivr.assembly import Assembly
 from ivr.asterisk.carrier import AsteriskCarrier
 from ivr.asterisk.server import FastAgiServer, ping_handler
-from ivr.placing import Placer
+from ivr.placing import Placer, Placing
+from ivr.probes import Probes
 from ivr.sessions import node_of
 from ivr.transaction import Woken
 from ivr.twilio.calls import CARRIER as TWILIO
 from ivr.twilio.carrier import TwilioCarrier
+from routing import trials
 from routing.assessment import Assessment
 from workorders.seals import SealFileDiffers, seal_minute
 
@@ -103,6 +105,10 @@ class Engine:
         self._shifts = _shifts(assembly)
         self._shifts_seen = now()
         self._assessment = Assessment(assembly.stations)
+        placers = [carrier.placing for carrier in self._carriers.values()]
+        self._station_probes = Probes(
+            assembly.store, Placing(assembly.store, placers), self._assessment.thresholds, now
+        )
 
     def start(self) -> None:
         """Take up what the former engine left, then serve. Whoever is answered a ping may send
@@ -112,6 +118,7 @@ class Engine:
             (self._seal, 60),
             (self._end_shifts, 60),
             (self._reassess, 15),
+            (self._begin_probes, 5),
         ]
         for carrier in self._carriers.values():
             carrier.start()
@@ -206,7 +213,7 @@ class Engine:
     def _reassess(self) -> None:
         """How strong each station is; what changed is told once it is committed."""
         at = now()
-        planned = self._shifts.planned(at) if self._shifts is not None else frozenset[str]()
+        planned = self._planned(at)
         store, assessment = self._assembly.store, self._assessment
         look = store.read(lambda connection: assessment.look(connection, planned, at))
         for change in store.write(lambda connection: assessment.reassess(connection, look)):
@@ -214,6 +221,16 @@ class Engine:
                 "standing_changed", change=change.id, station=change.station, topic=change.topic,
                 before=change.from_state, after=change.to_state, cause=change.cause,
             )  # fmt: skip
+
+    def _begin_probes(self) -> None:
+        """Weak stations are asked whether they answer; what the last probe said may decide it."""
+        if self._assembly.store.read(trials.probe_told):
+            self._reassess()
+        self._station_probes.begin(self._planned(now()))
+
+    def _planned(self, at: datetime) -> frozenset[str]:
+        """Who is on duty by the plan of shifts."""
+        return self._shifts.planned(at) if self._shifts is not None else frozenset()
 
 
 def _shifts(assembly: Assembly) -> Shifts | None:

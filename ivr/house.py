@@ -53,7 +53,7 @@ from ivr.order_events import CLASS_BY_CAUSE, Note, notes_of_number
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
-from routing import offers, waiting
+from routing import offers, standings, waiting
 from routing.callbacks import Callback
 from routing.directory import Directory, NumberKind
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
@@ -241,6 +241,7 @@ class House:
                 "stations": [part.station for part in parts],
                 "tier": parts[0].tier,
                 "reason": parts[0].reason,
+                **_standing(tx.connection, parts[0].standing_change),
             }
             columns = {"route_reason": parts[0].reason}
             self.note(tx, order_no, at, [Note("offer_made", "engine", made, columns)])
@@ -465,3 +466,20 @@ def _reached(connection: Connection, rung: Sequence[str], number: str) -> str | 
             if contact.kind == "outside" and contact.address == number:
                 return counselor_id
     return None
+
+
+def _standing(
+    connection: Connection, change_id: int | None
+) -> dict[str, str | dict[str, str | int]]:
+    """What an order says of the change of a station's standing by which it was sent elsewhere."""
+    change = standings.change(connection, change_id) if change_id is not None else None
+    if change is None:
+        return {}
+    told: dict[str, str | int] = {
+        "change": change.id,
+        "station": change.station,
+        "topic": change.topic,
+        "state": change.to_state,
+        "cause": change.cause,
+    }
+    return {"standing": told}

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    func,
     or_,
     select,
     text,
@@ -35,7 +36,7 @@ from sqlalchemy import (
 from config.database import Instant, metadata, one_at_a_time
 from config.statements import Statement
 
-PLACING = 16
+PLACING = 17
 """What `one_at_a_time` holds while an attempt is begun."""
 
 MOST_ATTEMPTS = 2
@@ -137,6 +138,10 @@ _live = Statement(
     .order_by(p.committed_at)
 )
 _live_at = Statement(select(p.id).where(p.ended_at.is_(None), p.destination == bindparam("hashed")))
+_live_for = Statement(
+    select(func.count()).where(p.ended_at.is_(None), p.id.like(bindparam("beginning")))
+)
+_forget = Statement(placed_calls.delete().where(p.ended_at < bindparam("before")))
 _placed = Statement(
     update(placed_calls)
     .where(p.id == bindparam("call"), p.channel.is_(None), p.ended_at.is_(None))
@@ -215,6 +220,16 @@ def latest(connection: Connection, purpose: str, reference: str) -> PlacedCall |
 def live(connection: Connection, carrier: str) -> list[PlacedCall]:
     """Every attempt of a carrier's that isn't over, oldest first."""
     return [PlacedCall(*row) for row in _live.rows(connection, of=carrier)]
+
+
+def live_for(connection: Connection, purpose: str, beginning: str) -> int:
+    """How many for a purpose aren't over whose reference is `beginning`, a hyphen and more."""
+    return int(_live_for.scalar(connection, beginning=f"{purpose}:{beginning}-%"))
+
+
+def forget(connection: Connection, before: datetime) -> None:
+    """Whatever was over by then."""
+    _forget.later(connection, before=before)
 
 
 def is_known(connection: Connection, channel: str) -> bool:

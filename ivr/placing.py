@@ -10,8 +10,11 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from agents import roster
-from agents.roster import Contact
+from agents.roster import Contact, Counselor
 from config.database import Store
+
+RING_SECONDS = 20
+"""Who answers only later answers no caller."""
 
 
 class CannotRing(Exception):
@@ -52,6 +55,9 @@ class Placing:
     def __init__(self, store: Store, placers: Sequence[Placer]) -> None:
         self._store = store
         self._placers = placers
+
+    def reaches(self, counselor: Counselor) -> bool:
+        return any(c.reach in p.reached for c in counselor.contacts for p in self._placers)
 
     def place(self, wanted: Wanted) -> None:
         """Ring a counselor: the first of their telephones that is reached decides by whom. Raises

@@ -24,6 +24,7 @@ LANGUAGE = "zh-CN"
 """Of our own people."""
 WORDS = Say("这是12355的测试电话，收到请按1。", LANGUAGE, "test_call")
 THANKS = Say("收到，谢谢。", LANGUAGE, "test_call_accepted")
+SAID = (WORDS, THANKS)
 WAITED = timedelta(minutes=4)
 """The longest way: an attempt that is given up, then one that rings to its end."""
 

@@ -48,6 +48,7 @@ offers = Table(
     Column("ended_at", Instant),
     Column("result", Text),
     Column("talk_seconds", Integer),
+    Column("standing_change", Integer),
     Index(
         "offers_one_call_at_a_time",
         "counselor_id",
@@ -77,7 +78,8 @@ o = offers.c
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One counselor's part of an offer. `result` is None until it has ended."""
+    """One counselor's part of an offer. `result` is None until it has ended. `standing_change`:
+    the recorded change of a station's standing that the call was sent there by."""
 
     offer_id: str
     counselor_id: str
@@ -91,6 +93,7 @@ class Offer:
     made_at: datetime
     answered_at: datetime | None
     result: str | None = None
+    standing_change: int | None = None
 
 
 _OFFER = (
@@ -106,6 +109,7 @@ _OFFER = (
     o.made_at,
     o.answered_at,
     o.result,
+    o.standing_change,
 )
 _insert = Statement(offers.insert())
 _of_call = Statement(select(*_OFFER).where(o.call_id == bindparam("call"), o.ended_at.is_(None)))
@@ -168,6 +172,7 @@ def add(connection: Connection, rows: Sequence[Offer], lease_until: datetime) ->
                 "ended_at": None,
                 "result": None,
                 "talk_seconds": None,
+                "standing_change": row.standing_change,
             }
             for row in rows
         ],

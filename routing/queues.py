@@ -33,6 +33,7 @@ from agents.presence import Person
 from config.database import MATCHING, one_at_a_time
 from routing import offers, waiting
 from routing.changes import Changes, Nobody, Outcome, Reserved, Waiting
+from routing.fallback import Standings
 from routing.floor import Floor, InVain
 from routing.offers import Offer
 from routing.router import (
@@ -63,6 +64,7 @@ class Queues:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._rules: dict[str, Rules] = {}
+        self._standings = Standings()
         self._forgot_at: datetime | None = None
 
     def join(
@@ -255,7 +257,8 @@ class Queues:
     def explain(self, connection: Connection, call: WaitingCall, at: datetime) -> list[Verdict]:
         """Each candidate for a call that need not be waiting, and why; changes nothing."""
         people = presence.present(connection, at)
-        return explain(call, people, self._rules_of(call.home), at)
+        conditions = self._standings.now(connection, at).conditions(call.topic)
+        return explain(call, people, self._rules_of(call.home), at, conditions)
 
     def _answer(
         self,
@@ -271,7 +274,12 @@ class Queues:
             return Changes(mine, woken)
         rules = self._rules_of(call.home)
         people = presence.present(connection, at)
-        staffed = sum(1 for _ in could_serve(call, people, rules, at))
+        dead = self._standings.now(connection, at).conditions(call.topic).dead
+        staffed = sum(
+            1
+            for _, person in could_serve(call, people, rules, at)
+            if call.urgent or person.counselor.station not in dead
+        )
         if not staffed:
             waiting.delete(connection, call.call_id)
             return Changes(Nobody(), woken)
@@ -313,14 +321,20 @@ class Queues:
         def home_wait(call: WaitingCall) -> float | None:
             return self._home_wait(connection, call, floor.present_at(call.home), at)
 
-        def conditions_of(_call: WaitingCall) -> Conditions:
-            return conditions
+        def conditions_of(call: WaitingCall) -> Conditions:
+            known = by_topic.get(call.topic)
+            if known is None:
+                standing = fallback.conditions(call.topic)
+                known = replace(standing, home_wait=home_wait, spares=floor.spares)
+                by_topic[call.topic] = known
+            return known
 
         floor = Floor(
             {call.home for call in calls}, self._rules_of, conditions_of,
             lambda: presence.present(connection, at),
         )  # fmt: skip
-        conditions = Conditions(home_wait=home_wait, spares=floor.spares)
+        fallback = self._standings.now(connection, at)
+        by_topic: dict[str, Conditions] = {}
         for person in free:
             floor.put(person)
         in_vain = InVain(self._rules)
@@ -339,14 +353,21 @@ class Queues:
                 if taken:
                     choice = replace(choice, people=taken)
                     rules = self._rules_of(call.home)
-                    made.append(self._make_offer(connection, call, choice, rules, at))
+                    change = fallback.change_behind(call, choice)
+                    made.append(self._make_offer(connection, call, choice, rules, change, at))
                     break
             else:
                 in_vain.note(call, at)
         return tuple(made)
 
     def _make_offer(
-        self, connection: Connection, call: WaitingCall, choice: Choice, rules: Rules, at: datetime
+        self,
+        connection: Connection,
+        call: WaitingCall,
+        choice: Choice,
+        rules: Rules,
+        change: int | None,
+        at: datetime,
     ) -> Reserved:
         offer_id = secrets.token_hex(8)
         parts = [
@@ -362,6 +383,7 @@ class Queues:
                 len(choice.people) > 1 or call.urgent,
                 at,
                 None,
+                standing_change=change,
             )
             for person in choice.people
         ]

@@ -81,6 +81,7 @@ _record = Statement(
     .returning(h.id)
 )
 _changes = Statement(select(standing_changes).order_by(h.id.desc()).limit(bindparam("most")))
+_change = Statement(select(standing_changes).where(h.id == bindparam("number")))
 _changes_of = Statement(
     select(standing_changes)
     .where(h.station == bindparam("station"))
@@ -154,6 +155,11 @@ def changes(connection: Connection, station: str | None, most: int) -> list[Chan
     else:
         rows = _changes_of.rows(connection, station=station, most=most)
     return [_read_change(row) for row in rows]
+
+
+def change(connection: Connection, change_id: int) -> Change | None:
+    row = _change.first(connection, number=change_id)
+    return _read_change(row) if row is not None else None
 
 
 def write_down(

@@ -108,6 +108,7 @@ _offers = Statement(
     )
 )  # fmt: skip
 _probes = Statement(select(t.id, t.station, t.topic, t.at, t.trial).where(t.judged.is_(False)))
+_probe_told = Statement(select(t.id).where(t.judged.is_(False)).limit(1))
 _probes_judged = Statement(update(station_trials).where(t.judged.is_(False)).values(judged=True))
 _insert = Statement(station_trials.insert())
 _fast = Statement(
@@ -141,6 +142,11 @@ def note_probe(
         connection,
         id=f"probe/{probe_id}", station=station, topic=topic, at=at, trial=trial, judged=False,
     )  # fmt: skip
+
+
+def probe_told(connection: Connection) -> bool:
+    """Has a probe ended since the last look?"""
+    return _probe_told.first(connection) is not None
 
 
 def judge(

@@ -26,13 +26,12 @@ from ivr.asterisk.dialling import contact_address, dial_string, result_of
 from ivr.attempts import Attempts
 from ivr.house import CARRIER_KINDS
 from ivr.placed_calls import PlacedCall, Result
-from ivr.placing import CannotRing, Wanted
+from ivr.placing import RING_SECONDS, CannotRing, Wanted
 from workorders.keys import Keys
 from workorders.personal import caller_hash
 
 log = structlog.get_logger()
 
-RING_SECONDS = 30
 GRACE_SECONDS = 5
 """By which the telephones' own end of ringing comes before the call's."""
 ASKED_WITHIN = timedelta(seconds=5)

@@ -22,7 +22,7 @@ from ivr import placed_calls
 from ivr.attempts import Attempts
 from ivr.house import CARRIER_KINDS
 from ivr.placed_calls import PlacedCall, Result
-from ivr.placing import Wanted
+from ivr.placing import RING_SECONDS, Wanted
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.calls import CARRIER
 from ivr.twilio.rest import CallRefused, TwilioRest, TwilioUnavailable
@@ -32,7 +32,6 @@ from workorders.personal import caller_hash
 
 log = structlog.get_logger()
 
-RING_SECONDS = 30
 ASKED_WITHIN = timedelta(seconds=5)
 """Whoever was kept longer between the commit and the request doesn't make it: the call may be given
 up before it rings."""

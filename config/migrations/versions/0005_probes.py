@@ -1,4 +1,4 @@
-"""What a call that we place is about."""
+"""What a call that we place is about; which change of a standing an offer was made by."""
 
 from __future__ import annotations
 
@@ -13,3 +13,4 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("placed_calls", sa.Column("about", sa.Text(), nullable=False, server_default=""))
+    op.add_column("offers", sa.Column("standing_change", sa.Integer(), nullable=True))

@@ -1,0 +1,111 @@
+"""Synthetic probes: a weak station's counselor is rung, hears what it is and presses 1.
+
+Who is rung is held for it, from the transaction that commits the attempt to the one in which it
+ends, which also notes what it says of the station: so they have one call at a time, and a probe
+whose engine dies frees them when it is found to be over.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from agents import presence
+from agents.presence import Person
+from config.database import Store
+from ivr import placed_calls
+from ivr.placed_calls import AlreadyRinging, PlacedCall, Result, attempt_id
+from ivr.placing import CannotRing, Placing, Wanted
+from routing import probing, trials
+from routing.probing import Probe
+from routing.standing import Thresholds
+
+log = structlog.get_logger()
+
+PURPOSE = "probe"
+KEPT = timedelta(days=7)
+"""Calls that were placed; what they said of stations is kept where it counts."""
+FORGOTTEN_EVERY = timedelta(hours=1)
+
+
+class _Taken(Exception):
+    """Somebody else was faster: the counselor has a call, or the station has its probe."""
+
+
+class Probes:
+    """:param thresholds_of: a station's. `now`: gives the aware UTC time."""
+
+    def __init__(
+        self,
+        store: Store,
+        placing: Placing,
+        thresholds_of: Callable[[str], Thresholds],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._placing = placing
+        self._thresholds_of = thresholds_of
+        self._now = now
+        self._tried: dict[str, datetime] = {}
+        """By station: whose probe couldn't be placed isn't tried again at once."""
+        self._forgot_at = now()
+
+    def begin(self, planned: Collection[str]) -> None:
+        """Place every probe that is due. Raises StoreUnavailable.
+
+        :param planned: ids of the counselors on duty by the plan of shifts.
+        """
+        at = self._now()
+
+        def look(connection: Connection) -> list[Probe]:
+            return probing.due(connection, planned, self._thresholds_of, self._reaches, at)
+
+        for probe in self._store.read(look):
+            tried = self._tried.get(probe.station)
+            if tried is None or at - tried >= self._thresholds_of(probe.station).probe_again:
+                self._tried[probe.station] = at
+                self._place(probe, at)
+        if at - self._forgot_at >= FORGOTTEN_EVERY:
+            self._store.write(lambda connection: placed_calls.forget(connection, at - KEPT))
+            self._forgot_at = at
+
+    def _place(self, probe: Probe, at: datetime) -> None:
+        call = attempt_id(PURPOSE, f"{probe.station}-{secrets.token_hex(4)}")
+
+        def hold(connection: Connection) -> None:
+            # Its own row is among them.
+            if placed_calls.live_for(connection, PURPOSE, probe.station) > 1:
+                raise _Taken
+            held_by = call.rpartition(":")[0]
+            if not presence.reserve(connection, probe.counselor_id, held_by, at):
+                raise _Taken
+
+        about = " ".join((probe.station, *probe.topics))
+        try:
+            self._placing.place(Wanted(call, probe.counselor_id, about, hold))
+        except (_Taken, AlreadyRinging):
+            return
+        except CannotRing as error:
+            log.error("probe_not_placed", station=probe.station, reason=str(error))
+        else:
+            log.info("probe_begun", id=call, station=probe.station, topics=probe.topics)
+
+    def _reaches(self, person: Person) -> bool:
+        return self._placing.reaches(person.counselor)
+
+
+def over(connection: Connection, call: PlacedCall, at: datetime) -> None:
+    """A probe is over: its counselor is free, and what it says of the station is noted. One that
+    was never placed says nothing."""
+    presence.release(connection, call.counselor_id, call.call, at)
+    if call.result == Result.NOT_PLACED:
+        return
+    station, *topics = call.about.split()
+    accepted = call.result == Result.ACCEPTED
+    for topic in topics:
+        probe_id = f"{call.id}/{topic}/{call.result}"
+        trials.note_probe(connection, probe_id, station, topic, accepted, at)

@@ -1,0 +1,231 @@
+"""Synthetic probes of weak stations, in both stores; the carrier is a test's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from agents import presence
+from agents.counselor import State as Presence
+from agents.roster import Contact, Counselor, Role, counselors
+from config.database import Store
+from ivr import placed_calls, probes
+from ivr.attempts import Attempts
+from ivr.placed_calls import PlacedCall, Result
+from ivr.placing import Placing, Wanted
+from ivr.probes import KEPT, Probes
+from routing import standings, waiting
+from routing.assessment import Assessment
+from routing.router import CRISIS, WaitingCall
+from routing.standing import Standing, State
+from routing.stations import Stations
+from routing.trials import Place, station_trials
+from tests.routing_stand_in import CENTRE, HOME, NOON, PROVINCE, counselor, log_in
+
+STATIONS = Stations.load(Path("config"))
+ASSESSMENT = Assessment(STATIONS)
+FIRST = timedelta(seconds=120)
+"""After a change of state, until its first probe; see the shipped settings."""
+
+
+class Line:
+    """Commits what it is to place, and rings nobody."""
+
+    reached = frozenset({"sip"})
+
+    def __init__(self, attempts: Attempts, now: Callable[[], datetime]) -> None:
+        self._attempts, self._now = attempts, now
+        self.placed: list[Wanted] = []
+
+    def place(self, wanted: Wanted, contacts: Sequence[Contact]) -> None:
+        to = contacts[0].address.encode()
+        call = PlacedCall(
+            wanted.id, "line", wanted.counselor_id, to, self._now(), about=wanted.about
+        )
+        self._attempts.commit(call, wanted.also)
+        self.placed.append(wanted)
+
+
+class Scene:
+    """HOME has been dead for law and for callers whose topic is unknown since NOON."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.at = NOON
+        self.attempts = Attempts(store, self.now, {probes.PURPOSE: probes.over})
+        self.line = Line(self.attempts, self.now)
+        self.stands((HOME, "law"), State.DEAD)
+        self.stands((HOME, "unknown"), State.DEAD)
+        self.probes = self.process()
+
+    def now(self) -> datetime:
+        return self.at
+
+    def process(self) -> Probes:
+        """One engine's."""
+        return Probes(self.store, Placing(self.store, [self.line]), ASSESSMENT.thresholds, self.now)
+
+    def stands(self, place: Place, state: State) -> None:
+        self.store.write(lambda c: standings.save(c, {place: Standing(state, NOON, "so")}))
+
+    def staff(self, *people: Counselor) -> None:
+        for who in people:
+            self.store.write(partial(log_in, who=who, at=self.at))
+
+    def after(self, passed: timedelta = FIRST, probes: Probes | None = None) -> list[str]:
+        """Whom this engine has rung by then."""
+        self.at += passed
+        before = len(self.line.placed)
+        (probes or self.probes).begin(frozenset())
+        return [wanted.counselor_id for wanted in self.line.placed[before:]]
+
+    def ends(self, result: Result) -> None:
+        call = self.line.placed[-1].id
+        self.attempts.placed(call, call)
+        self.attempts.end(call, result)
+
+    def waits(self, priority: int, home: str) -> None:
+        call = WaitingCall(
+            "1", "1", "psychology", "zh-CN", priority, home, self.at, "a", frozenset({"sip"})
+        )
+        self.store.write(lambda connection: waiting.add(connection, call))
+
+    def state(self, who: str) -> tuple[str, datetime | None]:
+        c = counselors.c
+        query = select(c.state, c.available_since).where(c.id == who)
+        row = self.store.read(lambda connection: connection.execute(query).one())
+        return row[0], row[1]
+
+    @property
+    def trials(self) -> list[tuple[str, str]]:
+        t = station_trials.c
+        query = select(t.topic, t.trial).order_by(t.at, t.topic)
+        return [(str(topic), str(trial)) for topic, trial in self._rows(query)]
+
+    def _rows(self, query: Any) -> list[Any]:
+        return self.store.read(lambda connection: list(connection.execute(query)))
+
+
+@pytest.fixture
+def scene(store: Store) -> Scene:
+    return Scene(store)
+
+
+def test_a_dead_station_is_probed_and_what_came_of_it_is_noted(scene: Scene) -> None:
+    scene.staff(counselor("li", topics=["law"]))
+    assert scene.after(timedelta(seconds=59)) == []
+    assert scene.after(timedelta(seconds=61)) == ["li"]
+    assert scene.state("li")[0] == Presence.RESERVED
+    scene.ends(Result.ACCEPTED)
+    assert scene.trials == [("law", "accepted"), ("unknown", "accepted")]
+    # They keep their place in the line of the longest idle.
+    assert scene.state("li") == (Presence.AVAILABLE, NOON)
+
+
+@pytest.mark.parametrize(
+    "result", [Result.NOT_ACCEPTED, Result.NO_ANSWER, Result.BUSY, Result.UNREACHABLE]
+)
+def test_whatever_is_no_key_is_a_refusal_and_pauses_nobody(scene: Scene, result: Result) -> None:
+    scene.staff(counselor("li", topics=["law"]))
+    scene.after()
+    scene.ends(result)
+    assert [trial for _, trial in scene.trials] == ["refused", "refused"]
+    assert scene.state("li")[0] == Presence.AVAILABLE
+
+
+def test_a_key_told_late_counts_beside_the_refusal(scene: Scene) -> None:
+    scene.staff(counselor("li", topics=["law"]))
+    scene.after()
+    scene.ends(Result.NOT_ACCEPTED)
+    scene.ends(Result.ACCEPTED)
+    assert sorted(trial for topic, trial in scene.trials if topic == "law") == [
+        "accepted",
+        "refused",
+    ]
+
+
+def test_what_was_never_placed_says_nothing_and_is_tried_again_later(scene: Scene) -> None:
+    scene.staff(counselor("li", topics=["law"]))
+    scene.after()
+    scene.ends(Result.NOT_PLACED)
+    assert scene.trials == []
+    assert scene.state("li")[0] == Presence.AVAILABLE
+    assert scene.after(timedelta(seconds=5)) == []
+    assert scene.after(timedelta(seconds=55)) == ["li"]
+
+
+def test_who_asks_to_leave_meanwhile_is_gone_after_it(scene: Scene) -> None:
+    scene.staff(counselor("li", topics=["law"]))
+    scene.after()
+    scene.store.write(lambda c: presence.log_out(c, "li", scene.at))
+    scene.ends(Result.ACCEPTED)
+    assert scene.state("li")[0] == Presence.LOGGED_OUT
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        counselor("li", topics=["psychology"], station=PROVINCE),
+        counselor("li", role=Role.SUPERVISOR),
+        counselor("li", kinds=["twilio_client"]),
+    ],
+)
+def test_who_is_not_asked(scene: Scene, who: Counselor) -> None:
+    scene.staff(who)
+    assert scene.after() == []
+
+
+def test_who_has_paused_or_has_a_call_is_left_in_peace(scene: Scene) -> None:
+    scene.staff(counselor("li"), counselor("fang"))
+    scene.store.write(lambda c: presence.pause(c, "li", "break", scene.at))
+    scene.store.write(lambda c: presence.reserve(c, "fang", "1", scene.at))
+    assert scene.after() == []
+
+
+def test_who_logs_in_is_asked_at_once(scene: Scene) -> None:
+    scene.staff(counselor("li"))
+    scene.store.write(lambda c: presence.log_out(c, "li", scene.at))
+    assert scene.after(timedelta(seconds=90)) == []
+    scene.store.write(lambda c: presence.log_in(c, "li", scene.at))
+    assert scene.after(timedelta(seconds=5)) == ["li"]
+
+
+def test_a_station_has_one_probe_at_a_time_whichever_engine_asks(scene: Scene) -> None:
+    scene.staff(counselor("li"), counselor("fang"))
+    assert len(scene.after()) == 1
+    another = scene.process()
+    assert scene.after(timedelta(minutes=3), another) == []
+    scene.ends(Result.NO_ANSWER)
+
+
+@pytest.mark.parametrize(("priority", "home"), [(CRISIS, CENTRE), (1, HOME)])
+def test_nobody_is_taken_for_a_probe_whom_a_caller_may_need(
+    scene: Scene, priority: int, home: str
+) -> None:
+    scene.staff(counselor("li"))
+    scene.waits(priority, home)
+    assert scene.after() == []
+    scene.store.write(lambda connection: waiting.delete(connection, "1"))
+    assert scene.after(timedelta(0)) == ["li"]
+
+
+def test_a_strong_station_is_not_probed(scene: Scene) -> None:
+    scene.staff(counselor("li"))
+    for topic in ("law", "unknown"):
+        scene.stands((HOME, topic), State.STRONG)
+    assert scene.after(timedelta(days=1)) == []
+
+
+def test_old_calls_are_forgotten(scene: Scene) -> None:
+    scene.staff(counselor("li"))
+    scene.after()
+    scene.ends(Result.ACCEPTED)
+    first = scene.line.placed[0].id
+    scene.after(KEPT + timedelta(seconds=1))
+    assert scene.store.read(lambda c: placed_calls.load(c, first)) is None
