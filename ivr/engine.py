@@ -27,6 +27,7 @@ from ivr.asterisk.carrier import AsteriskCarrier
 from ivr.asterisk.server import FastAgiServer, ping_handler
 from ivr.placing import Placer, Placing
 from ivr.probes import Probes
+from ivr.purposes import attempts
 from ivr.sessions import node_of
 from ivr.transaction import Woken
 from ivr.twilio.calls import CARRIER as TWILIO
@@ -107,7 +108,11 @@ class Engine:
         self._assessment = Assessment(assembly.stations)
         placers = [carrier.placing for carrier in self._carriers.values()]
         self._station_probes = Probes(
-            assembly.store, Placing(assembly.store, placers), self._assessment.thresholds, now
+            assembly.store,
+            Placing(assembly.store, placers),
+            attempts(assembly, self.controller, now),
+            self._assessment.thresholds,
+            now,
         )
 
     def start(self) -> None:
@@ -191,6 +196,7 @@ class Engine:
         # Before it is known who talks with whom, a talking counselor's lease may seem to be over.
         if all(carrier.settled for carrier in self._carriers.values()):
             self.controller.tick(now())
+        self._station_probes.give_way()
 
     def _seal(self) -> None:
         assembly = self._assembly

@@ -58,6 +58,8 @@ class Result(StrEnum):
     UNREACHABLE = "unreachable"
     NOT_PLACED = "not_placed"
     """Nothing ever rang."""
+    GIVEN_UP = "given_up"
+    """We ended it: somebody else needed whom it rang."""
 
 
 class AlreadyRinging(Exception):

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from agents import roster
 from agents.roster import Contact, Counselor
 from config.database import Store
+from ivr import placed_calls
+from ivr.placed_calls import PlacedCall
 
 RING_SECONDS = 20
 """Who answers only later answers no caller."""
@@ -44,6 +46,14 @@ class Placer(Protocol):
     def reached(self) -> Container[str]:
         """What contacts (`Contact.reach`) it rings."""
 
+    @property
+    def carrier(self) -> str:
+        """Whose its attempts are (`PlacedCall`)."""
+
+    def hang_up(self, call: PlacedCall) -> None:
+        """End a call whose attempt is over. A hint: where the carrier can't be asked, whoever
+        picks up is hung up on."""
+
     def place(self, wanted: Wanted, contacts: Sequence[Contact]) -> None:
         """Ring a counselor's telephones, all of them `reached`. What comes of it is told by the
         store. Raises AlreadyRinging, StoreUnavailable, CannotRing."""
@@ -58,6 +68,20 @@ class Placing:
 
     def reaches(self, counselor: Counselor) -> bool:
         return any(c.reach in p.reached for c in counselor.contacts for p in self._placers)
+
+    def live(self, connection: Connection, purpose: str) -> list[PlacedCall]:
+        """Every attempt of these carriers for a purpose that isn't over."""
+        return [
+            call
+            for placer in self._placers
+            for call in placed_calls.live(connection, placer.carrier)
+            if call.purpose == purpose
+        ]
+
+    def hang_up(self, call: PlacedCall) -> None:
+        for placer in self._placers:
+            if placer.carrier == call.carrier:
+                placer.hang_up(call)
 
     def place(self, wanted: Wanted) -> None:
         """Ring a counselor: the first of their telephones that is reached decides by whom. Raises

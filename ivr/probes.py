@@ -2,7 +2,8 @@
 
 Who is rung is held for it, from the transaction that commits the attempt to the one in which it
 ends, which also notes what it says of the station: so they have one call at a time, and a probe
-whose engine dies frees them when it is found to be over.
+whose engine dies frees them when it is found to be over. A caller who may need them has them at
+once: the probe is given up, and says nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from agents import presence
 from agents.presence import Person
 from config.database import Store
 from ivr import placed_calls
+from ivr.attempts import Attempts
 from ivr.placed_calls import AlreadyRinging, PlacedCall, Result, attempt_id
 from ivr.placing import CannotRing, Placing, Wanted
 from routing import probing, trials
@@ -43,11 +45,13 @@ class Probes:
         self,
         store: Store,
         placing: Placing,
+        attempts: Attempts,
         thresholds_of: Callable[[str], Thresholds],
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._placing = placing
+        self._attempts = attempts
         self._thresholds_of = thresholds_of
         self._now = now
         self._tried: dict[str, datetime] = {}
@@ -72,6 +76,20 @@ class Probes:
         if at - self._forgot_at >= FORGOTTEN_EVERY:
             self._store.write(lambda connection: placed_calls.forget(connection, at - KEPT))
             self._forgot_at = at
+
+    def give_way(self) -> None:
+        """End probes whose counselor a caller may need. Raises StoreUnavailable."""
+
+        def look(connection: Connection) -> list[PlacedCall]:
+            calls = self._placing.live(connection, PURPOSE)
+            if not calls:
+                return []
+            needed = probing.needed_by_callers(connection, self._now())
+            return [call for call in calls if needed(_station(call))]
+
+        for call in self._store.read(look):
+            self._attempts.end(call.id, Result.GIVEN_UP)
+            self._placing.hang_up(call)
 
     def _place(self, probe: Probe, at: datetime) -> None:
         call = attempt_id(PURPOSE, f"{probe.station}-{secrets.token_hex(4)}")
@@ -100,12 +118,16 @@ class Probes:
 
 def over(connection: Connection, call: PlacedCall, at: datetime) -> None:
     """A probe is over: its counselor is free, and what it says of the station is noted. One that
-    was never placed says nothing."""
+    was never placed, or that we ended, says nothing."""
     presence.release(connection, call.counselor_id, call.call, at)
-    if call.result == Result.NOT_PLACED:
+    if call.result in (Result.NOT_PLACED, Result.GIVEN_UP):
         return
     station, *topics = call.about.split()
     accepted = call.result == Result.ACCEPTED
     for topic in topics:
         probe_id = f"{call.id}/{topic}/{call.result}"
         trials.note_probe(connection, probe_id, station, topic, accepted, at)
+
+
+def _station(call: PlacedCall) -> str:
+    return call.about.partition(" ")[0]

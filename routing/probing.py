@@ -1,9 +1,9 @@
 """Which synthetic probes are due, and who is to answer them.
 
-A probe rings somebody who is free at the station, and tells of every topic of theirs for which the
-station isn't strong. Whoever doesn't answer is left available: that a station's people didn't come
-is known, and a real offer will pause them. While somebody in danger waits, or a caller of that
-station, nobody is taken for a probe.
+A probe rings somebody who is free at the station, and tells of every topic of theirs for which
+the station isn't strong. Whoever doesn't answer is left available: only a caller's offer pauses
+anybody. While somebody in danger waits, or a caller of that station whom it may serve, nobody is
+taken for a probe, and probes give way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agents.roster import PEOPLE_TIME, Role
 from routing import standings, waiting
 from routing.attendance import people
 from routing.router import knows
-from routing.standing import State, Thresholds, probe_due
+from routing.standing import Standing, State, Thresholds, probe_due
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -52,10 +52,7 @@ def due(
     }
     if not in_question:
         return []
-    calls = waiting.unserved(connection)
-    if any(call.urgent for call in calls):
-        return []
-    wanted_by_callers = {call.home for call in calls}
+    needed = needed_by_callers(connection, at)
     staff = people(connection, planned, at)
     topics_of: dict[str, set[str]] = {}
     due_at: dict[str, set[str]] = {}
@@ -63,7 +60,7 @@ def due(
         topics_of.setdefault(station, set()).add(topic)
         there = staff.get((station, topic))
         when = probe_due(standing, there, thresholds_of(station)) if there else None
-        if when is not None and when <= at and station not in wanted_by_callers:
+        if when is not None and when <= at and not needed(station):
             due_at.setdefault(station, set()).add(topic)
     if not due_at:
         return []
@@ -77,6 +74,20 @@ def due(
         if known & due_at.get(station, set()):
             found[station] = Probe(station, tuple(sorted(known)), counselor.id)
     return list(found.values())
+
+
+def needed_by_callers(connection: Connection, at: datetime) -> Callable[[str], bool]:
+    """Does a caller who waits perhaps need somebody of a station?"""
+    calls = waiting.unserved(connection)
+    if any(call.urgent for call in calls):
+        return lambda station: True
+    current = standings.current(connection, at)
+    homes = {
+        call.home
+        for call in calls
+        if current.get((call.home, call.topic), Standing()).in_force(at) is not State.DEAD
+    }
+    return homes.__contains__
 
 
 def _idle_since(person: Person) -> datetime:

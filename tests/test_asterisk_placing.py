@@ -33,6 +33,7 @@ class Manager:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
+        self.hung_up: list[str] = []
         self.there: set[str] | None = set()
         self.fails: ManagerException | None = None
 
@@ -40,6 +41,9 @@ class Manager:
         if self.fails is not None:
             raise self.fails
         self.asked.append((unique_id, variables["PHONES"]))
+
+    def hang_up(self, unique_id: str) -> None:
+        self.hung_up.append(unique_id)
 
     def channels(self) -> set[str]:
         if self.there is None:
@@ -185,3 +189,9 @@ def test_a_call_that_is_gone_is_over_at_the_second_look(scene: Scene) -> None:
     assert scene.results == [None]
     scene.after(THERE_WITHIN)
     assert scene.results == ["no_answer"]
+
+
+def test_a_call_is_ended_by_its_attempts_name(scene: Scene) -> None:
+    scene.place()
+    scene.asterisk.hang_up(scene.attempts[0])
+    assert scene.ami.hung_up == [ID]

@@ -19,6 +19,8 @@ from ivr.assembly import Assembly
 from ivr.controller import Controller
 from ivr.pending import OfferedCall, Pending, StaleTurn
 from ivr.transaction import Woken
+from routing.assessment import Assessment
+from routing.standing import Override, State
 from workorders.personal import masked
 from workorders.verify import verify
 from workorders.views import View, order_view, orders_of
@@ -195,6 +197,27 @@ def test_silence_reaches_a_human(house: House) -> None:
     ringing = on(house.engine, told, NoInput(at(25)))
     assert isinstance(ringing.verbs[-1], Dial)
     assert house.order(ringing.order_no)["topic"] == "unknown"
+
+
+def test_an_order_sent_elsewhere_names_the_change_of_its_homes_standing(house: House) -> None:
+    house.logs_in("gz-chen", "wh-tang")
+    assembly, until = house.assembly, BEGAN + timedelta(hours=1)
+    assessment = Assessment(assembly.stations)
+    word = Override(State.DEAD, "the desk moves", "manager:li", until)
+    look = assembly.store.read(lambda c: assessment.look(c, (), BEGAN))
+    change = assembly.store.write(lambda c: assessment.override(c, "440100", "law", word, look))
+    ringing = on(house.engine, offer(house.engine), DigitsCollected(at(1), "1"))
+    [made] = [
+        event["data"]
+        for event in house.order(ringing.order_no)["events"]
+        if event["kind"] == "offer_made"
+    ]
+    assert made["counselors"] == ["wh-tang"]
+    assert made["reason"].endswith("home dead")
+    assert made["standing"] == {
+        "change": change.id, "station": "440100", "topic": "law", "state": "dead",
+        "cause": f"manager:li, until {until.isoformat()}: the desk moves",
+    }  # fmt: skip
 
 
 def test_the_crisis_key_counts_while_the_connecting_words_are_spoken(house: House) -> None:

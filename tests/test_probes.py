@@ -37,11 +37,16 @@ FIRST = timedelta(seconds=120)
 class Line:
     """Commits what it is to place, and rings nobody."""
 
+    carrier = "line"
     reached = frozenset({"sip"})
 
     def __init__(self, attempts: Attempts, now: Callable[[], datetime]) -> None:
         self._attempts, self._now = attempts, now
         self.placed: list[Wanted] = []
+        self.hung_up: list[str] = []
+
+    def hang_up(self, call: PlacedCall) -> None:
+        self.hung_up.append(call.counselor_id)
 
     def place(self, wanted: Wanted, contacts: Sequence[Contact]) -> None:
         to = contacts[0].address.encode()
@@ -69,7 +74,8 @@ class Scene:
 
     def process(self) -> Probes:
         """One engine's."""
-        return Probes(self.store, Placing(self.store, [self.line]), ASSESSMENT.thresholds, self.now)
+        placing = Placing(self.store, [self.line])
+        return Probes(self.store, placing, self.attempts, ASSESSMENT.thresholds, self.now)
 
     def stands(self, place: Place, state: State) -> None:
         self.store.write(lambda c: standings.save(c, {place: Standing(state, NOON, "so")}))
@@ -90,9 +96,9 @@ class Scene:
         self.attempts.placed(call, call)
         self.attempts.end(call, result)
 
-    def waits(self, priority: int, home: str) -> None:
+    def waits(self, priority: int, home: str, topic: str) -> None:
         call = WaitingCall(
-            "1", "1", "psychology", "zh-CN", priority, home, self.at, "a", frozenset({"sip"})
+            "1", "1", topic, "zh-CN", priority, home, self.at, "a", frozenset({"sip"})
         )
         self.store.write(lambda connection: waiting.add(connection, call))
 
@@ -204,15 +210,43 @@ def test_a_station_has_one_probe_at_a_time_whichever_engine_asks(scene: Scene) -
     scene.ends(Result.NO_ANSWER)
 
 
-@pytest.mark.parametrize(("priority", "home"), [(CRISIS, CENTRE), (1, HOME)])
+MAY_NEED = pytest.mark.parametrize(
+    ("priority", "home", "topic", "needed"),
+    [
+        (CRISIS, CENTRE, "law", True),
+        (1, HOME, "psychology", True),
+        (1, HOME, "law", False),
+        (1, CENTRE, "law", False),
+    ],
+    ids=["in danger", "of a strong home", "of a dead home", "of another home"],
+)
+
+
+@MAY_NEED
 def test_nobody_is_taken_for_a_probe_whom_a_caller_may_need(
-    scene: Scene, priority: int, home: str
+    scene: Scene, priority: int, home: str, topic: str, needed: bool
 ) -> None:
     scene.staff(counselor("li"))
-    scene.waits(priority, home)
-    assert scene.after() == []
+    scene.waits(priority, home, topic)
+    assert scene.after() == ([] if needed else ["li"])
     scene.store.write(lambda connection: waiting.delete(connection, "1"))
-    assert scene.after(timedelta(0)) == ["li"]
+    assert scene.after(timedelta(0)) == (["li"] if needed else [])
+
+
+@MAY_NEED
+def test_a_probe_gives_way_and_then_says_nothing(
+    scene: Scene, priority: int, home: str, topic: str, needed: bool
+) -> None:
+    scene.staff(counselor("li"))
+    scene.after()
+    scene.probes.give_way()
+    assert scene.state("li")[0] == Presence.RESERVED
+    scene.waits(priority, home, topic)
+    scene.probes.give_way()
+    assert scene.line.hung_up == (["li"] if needed else [])
+    assert scene.state("li")[0] == (Presence.AVAILABLE if needed else Presence.RESERVED)
+    scene.ends(Result.ACCEPTED)
+    assert bool(scene.trials) is not needed
 
 
 def test_a_strong_station_is_not_probed(scene: Scene) -> None:

@@ -363,6 +363,22 @@ def test_a_call_that_was_given_up_is_over_when_somebody_picks_up(line: TwilioLin
     assert results(line) == ["not_placed"]
 
 
+def test_a_call_whose_telephone_somebody_else_needs_is_ended(line: TwilioLine) -> None:
+    line.twilio.party("client:chen", "no-answer")
+    line.carrier.placing.place(Wanted("test:one:1", "gz-chen"), CHEN)
+    line.clock.run_for(5)
+    [call] = attempts(line)
+    line.assembly.store.write(
+        lambda c: placed_calls.ended(c, call.id, Result.GIVEN_UP, line.clock.now())
+    )
+    for _ in range(2):
+        line.carrier.placing.hang_up(call)
+        line.clock.run_for(1)
+    [leg] = line.twilio.calls.values()
+    assert leg.status == "canceled"
+    assert results(line) == ["given_up"]
+
+
 def test_only_twilio_may_tell(line: TwilioLine) -> None:
     line.twilio.signing.token = "0" * 32
     line.twilio.party("client:chen", keys=[(5, "1")])

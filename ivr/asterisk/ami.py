@@ -269,6 +269,10 @@ class Ami:
         if answer.get_header("Response") != "Success":
             raise NotPlaced(f"Asterisk refuses it: {answer.get_header('Message')}")
 
+    def hang_up(self, unique_id: str) -> None:
+        """End a call. Only a hint, as `play_digit`."""
+        self._send_only({"Action": "Hangup", "Channel": unique_id})
+
     def channels(self) -> dict[str, LiveChannel]:
         """All live channels by their unique ids.
 

@@ -68,10 +68,10 @@ class AsteriskPlacing:
         self._keys = keys
         self._attempts = attempts
         self._ami = ami
-        self._node = settings.asterisk_name
+        self.carrier = settings.asterisk_name
         self._trunk = settings.outbound_trunk
         self._now = now
-        self.reached = roster.reached(CARRIER_KINDS[CARRIER], self._node)
+        self.reached = roster.reached(CARRIER_KINDS[CARRIER], self.carrier)
         self._missing: set[str] = set()
         """Calls that were no longer there at the last look: their end may be on its way."""
 
@@ -83,15 +83,18 @@ class AsteriskPlacing:
             raise CannotRing(f"{wanted.counselor_id} has no telephone that a trunk leads to")
         destination = self._hashed(phones)
         at, who = self._now(), wanted.counselor_id
-        call = PlacedCall(wanted.id, self._node, who, destination, at, about=wanted.about)
+        call = PlacedCall(wanted.id, self.carrier, who, destination, at, about=wanted.about)
         self._attempts.commit(call, wanted.also)
         self._originate(call, phones)
+
+    def hang_up(self, call: PlacedCall) -> None:
+        self._ami.hang_up(call.id)
 
     def reconcile(self) -> None:
         """What Asterisk has is known to be placed; what it no longer has is over; what it never
         had is tried again. Raises StoreUnavailable."""
         # Read before the channels are listed: whatever was placed is in the list.
-        calls = self._attempts.live(self._node)
+        calls = self._attempts.live(self.carrier)
         try:
             channels = self._ami.channels() if calls else {}
         except ManagerException:

@@ -77,6 +77,8 @@ class TwilioPlacing:
         self._caller_id = caller_id
         self._now = now
 
+    carrier = CARRIER
+
     @property
     def reached(self) -> Container[str]:
         return CARRIER_KINDS[CARRIER]
@@ -89,6 +91,13 @@ class TwilioPlacing:
         call = PlacedCall(wanted.id, CARRIER, who, self._hashed(to), at, about=wanted.about)
         self._attempts.commit(call, wanted.also)
         self._create(call, to)
+
+    def hang_up(self, call: PlacedCall) -> None:
+        try:
+            if call.channel is not None:
+                self._rest.hang_up(call.channel)
+        except TwilioUnavailable as error:
+            log.error("twilio_not_asked", reason=str(error))
 
     def reconcile(self) -> None:
         """Whatever is not over and not heard of is looked for. Raises StoreUnavailable."""

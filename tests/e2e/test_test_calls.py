@@ -84,7 +84,9 @@ def test_an_engine_that_dies_while_it_rings_costs_nothing(line: Deployment) -> N
     assert phone.count("rings") == 1
 
 
-def test_asterisk_makes_no_second_call_by_the_same_name(line: Deployment) -> None:
+def test_a_calls_name_is_its_only_one_and_ends_it(
+    line: Deployment,
+) -> None:
     settings = line.settings
     ami = Ami(settings.ami_address, settings.ami_user, ami_secret(settings))
     booted, failed = threading.Event(), threading.Event()
@@ -96,10 +98,11 @@ def test_asterisk_makes_no_second_call_by_the_same_name(line: Deployment) -> Non
     with line.phones.counselor("sip-8002", line.secret("8002"), behaviour) as phone:
         for _ in range(2):
             ami.originate(
-                "test:same:1", "Local/s@place/n", "placed", 10,
-                PLACED="test:same:1", RINGS=5, PHONES="PJSIP/sip-8002",
+                "test:same:1", "Local/s@place/n", "placed", 60,
+                PLACED="test:same:1", RINGS=60, PHONES="PJSIP/sip-8002",
             )  # fmt: skip
         assert failed.wait(10)
+        ami.hang_up("test:same:1")
         phone.wait_for("cancelled")
         assert phone.count("rings") == 1
     ami.stop()
