@@ -119,11 +119,14 @@ class Probes:
 def over(connection: Connection, call: PlacedCall, at: datetime) -> None:
     """A probe is over: its counselor is free, and what it says of the station is noted. One that
     was never placed, or that we ended, says nothing."""
-    presence.release(connection, call.counselor_id, call.call, at)
-    if call.result in (Result.NOT_PLACED, Result.GIVEN_UP):
+    accepted = call.result == Result.ACCEPTED
+    nothing_said = call.result in (Result.NOT_PLACED, Result.GIVEN_UP)
+    # Whoever doesn't answer comes last from now on: so the next probe asks somebody else.
+    keep_idle = accepted or nothing_said
+    presence.release(connection, call.counselor_id, call.call, at, keep_idle)
+    if nothing_said:
         return
     station, *topics = call.about.split()
-    accepted = call.result == Result.ACCEPTED
     for topic in topics:
         probe_id = f"{call.id}/{topic}/{call.result}"
         trials.note_probe(connection, probe_id, station, topic, accepted, at)

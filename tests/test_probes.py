@@ -85,8 +85,10 @@ class Scene:
             self.store.write(partial(log_in, who=who, at=self.at))
 
     def after(self, passed: timedelta = FIRST, probes: Probes | None = None) -> list[str]:
-        """Whom this engine has rung by then."""
+        """Whom this engine has rung by then, as it does: what was told is judged first."""
         self.at += passed
+        look = self.store.read(lambda c: ASSESSMENT.look(c, (), self.at))
+        self.store.write(lambda c: ASSESSMENT.reassess(c, look))
         before = len(self.line.placed)
         (probes or self.probes).begin(frozenset())
         return [wanted.counselor_id for wanted in self.line.placed[before:]]
@@ -143,6 +145,17 @@ def test_whatever_is_no_key_is_a_refusal_and_pauses_nobody(scene: Scene, result:
     scene.ends(result)
     assert [trial for _, trial in scene.trials] == ["refused", "refused"]
     assert scene.state("li")[0] == Presence.AVAILABLE
+
+
+def test_after_who_does_not_answer_somebody_else_is_asked(scene: Scene) -> None:
+    scene.staff(counselor("fang"))
+    scene.at += timedelta(seconds=1)
+    scene.staff(counselor("li"))
+    assert scene.after() == ["fang"]
+    scene.ends(Result.NO_ANSWER)
+    # Nobody has come meanwhile: it waits as long as after any refusal.
+    assert scene.after(timedelta(seconds=61)) == []
+    assert scene.after(timedelta(seconds=60)) == ["li"]
 
 
 def test_a_key_told_late_counts_beside_the_refusal(scene: Scene) -> None:
