@@ -1,16 +1,15 @@
-"""What a call that we place is about; which change of a standing an offer was made by."""
+"""Which change of a station's standing an offer was made by."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("placed_calls", sa.Column("about", sa.Text(), nullable=False, server_default=""))
     op.add_column("offers", sa.Column("standing_change", sa.Integer(), nullable=True))
