@@ -229,10 +229,6 @@ class Ami:
             {"Action": "PlayDTMF", "Channel": channel, "Digit": digit, "Receive": "true"}
         )
 
-    def hang_up(self, channel: str) -> None:
-        """Only a hint, as `play_digit`."""
-        self._send_only({"Action": "Hangup", "Channel": channel})
-
     def variable(self, channel: str, name: str) -> str:
         """A variable of `channel`, "" where it isn't set. Raises ManagerException."""
         action = {"Action": "Getvar", "Channel": channel, "Variable": name}
@@ -269,9 +265,9 @@ class Ami:
         if answer.get_header("Response") != "Success":
             raise NotPlaced(f"Asterisk refuses it: {answer.get_header('Message')}")
 
-    def hang_up(self, unique_id: str) -> None:
-        """End a call. Only a hint, as `play_digit`."""
-        self._send_only({"Action": "Hangup", "Channel": unique_id})
+    def hang_up(self, channel: str) -> None:
+        """End a call, by its channel's name or unique id. Only a hint, as `play_digit`."""
+        self._send_only({"Action": "Hangup", "Channel": channel})
 
     def channels(self) -> dict[str, LiveChannel]:
         """All live channels by their unique ids.
