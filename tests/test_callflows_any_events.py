@@ -8,15 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callflows.data_dips import (
+    CheckCallback,
     FindDirectoryEntry,
     FindRegion,
     JoinQueue,
+    KeepCallback,
     LeaveQueue,
     Priority,
     QueueStatus,
     TakeReservation,
 )
 from callflows.events import (
+    CallbackImpossible,
+    CallbackKept,
+    CallbackPossible,
     CallerHungUp,
     CallOffered,
     CounselorReserved,
@@ -69,6 +74,8 @@ fitting = {
         st.builds(lambda n, m, o: lambda at: Queued(at, n, m, o), positions, waits, st.booleans()),
     ),
     LeaveQueue: st.just(QueueLeft),
+    CheckCallback: st.sampled_from([CallbackPossible, CallbackImpossible]),
+    KeepCallback: st.sampled_from([CallbackKept, CallbackImpossible]),
     FindDirectoryEntry: st.sampled_from(
         [DirectoryEntryMissing, lambda at: DirectoryEntryFound(at, "entry")]
     ),
