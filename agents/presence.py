@@ -8,7 +8,7 @@ nothing: nobody is ever taken from a call by a late message.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -17,10 +17,12 @@ from sqlalchemy import (
     Connection,
     bindparam,
     case,
+    false,
     func,
     null,
     or_,
     select,
+    true,
     update,
 )
 
@@ -35,7 +37,7 @@ from agents.roster import (
     remembered,
 )
 from config.database import MATCHING, one_at_a_time
-from config.statements import Statement
+from config.statements import Statement, among
 
 c = counselors.c
 
@@ -104,6 +106,7 @@ _WISH_GRANTED = {
     "call_id": null(),
     "until": null(),
     "since": bindparam("at"),
+    "changed": true(),
 }
 _AT_THE_END_OF_THE_LINE = {**_WISH_GRANTED, "available_since": bindparam("at")}
 
@@ -131,6 +134,7 @@ _end_call = _given(
     since=bindparam("at"),
     until=case((_always_there, null()), else_=bindparam("until", type_=c.until.type)),
     available_since=bindparam("at"),
+    changed=true(),
 )
 _end_call_at_once = _given(Happening.END_CALL, mine=True, **_AT_THE_END_OF_THE_LINE)
 _release = _given(Happening.RELEASE, mine=True, **_WISH_GRANTED)
@@ -146,6 +150,7 @@ _miss = _given(
     since=bindparam("at"),
     until=case((c.wish.is_(None), bindparam("until", type_=c.until.type)), else_=null()),
     misses=c.misses + 1,
+    changed=true(),
 )
 _wrap_ups_over, _pauses_over = (
     _Change((c.state == state, c.until <= bindparam("at")), _AT_THE_END_OF_THE_LINE)
@@ -154,8 +159,29 @@ _wrap_ups_over, _pauses_over = (
 _person = select(
     c.id, c.revision, c.state, c.reason, c.until, c.available_since, c.calls_today, c.calls_day
 )
-_present = Statement(_person.where(c.state != State.LOGGED_OUT))
-_available = Statement(_person.where(c.state == State.AVAILABLE))
+_here = c.state != State.LOGGED_OUT
+_present = Statement(_person.where(_here))
+_present_at = Statement(_person.where(_here, among(c.station, "stations")))
+_available = Statement(_person.where(c.state == State.AVAILABLE, among(c.station, "stations")))
+_changed = Statement(
+    update(counselors).where(c.changed).values(changed=false()).returning(c.id, c.station, c.state)
+)
+_free_stations = Statement(
+    select(c.station).distinct().where(c.state == State.AVAILABLE, c.role == Role.COUNSELOR)
+)
+_how_many = Statement(select(func.count()).where(_here, c.station == bindparam("station")))
+_at_these = select(func.count()).where(among(c.station, "stations"))
+_staff = (
+    _at_these.where(_here),
+    _at_these.where(c.state == State.PAUSED, c.reason == RONA, c.until.is_(None)),
+)
+_on_duty = {
+    urgent: Statement(select(here.scalar_subquery() - absent.scalar_subquery()))
+    for urgent, (here, absent) in (
+        (True, _staff),
+        (False, [query.where(c.role == Role.COUNSELOR) for query in _staff]),
+    )
+}
 _one = Statement(select(c.state, c.role).where(c.id == bindparam("counselor")))
 
 
@@ -164,18 +190,45 @@ def present(connection: Connection, at: datetime) -> list[Person]:
     return _people(connection, _present, at)
 
 
-def available(connection: Connection, at: datetime) -> list[Person]:
-    """Everybody who may be given a call now."""
-    return _people(connection, _available, at)
+def present_at(connection: Connection, stations: Iterable[str], at: datetime) -> list[Person]:
+    """Everybody of these stations who isn't logged out."""
+    return _people(connection, _present_at, at, stations=stations)
 
 
-def _people(connection: Connection, query: Statement, at: datetime) -> list[Person]:
-    rows = query.rows(connection)
-    known = remembered(connection, [row[1] for row in rows])
+def how_many(connection: Connection, station: str) -> int:
+    """How many `present_at` finds there."""
+    return int(_how_many.scalar(connection, station=station))
+
+
+def available(connection: Connection, stations: Iterable[str], at: datetime) -> list[Person]:
+    """Everybody of these stations who may be given a call now."""
+    return _people(connection, _available, at, stations=stations)
+
+
+def free_stations(connection: Connection) -> set[str]:
+    """Where a counselor is `available`."""
+    return {station for (station,) in _free_stations.rows(connection)}
+
+
+def on_duty(connection: Connection, stations: Iterable[str], urgent: bool) -> int:
+    """How many of these stations are there for a call, busy ones included; nothing is said of
+    what they know or by which telephone they are reached."""
+    return int(_on_duty[urgent].scalar(connection, stations=stations))
+
+
+def changed(connection: Connection) -> list[tuple[str, str, str]]:
+    """Who has become free, or has gone, since it was last asked: id, station and state. The
+    matcher alone asks."""
+    return [(who, station, state) for who, station, state in _changed.rows(connection)]
+
+
+def _people(connection: Connection, query: Statement, at: datetime, **values: Any) -> list[Person]:
+    rows = query.rows(connection, **values)
+    known = remembered(connection, {who: revision for who, revision, *_ in rows})
     today = at.astimezone(PEOPLE_TIME).date()
     return [
-        Person(known[revision], state, reason, until, since, calls if day == today else 0)
-        for _who, revision, state, reason, until, since, calls, day in rows
+        Person(known[who], state, reason, until, since, calls if day == today else 0)
+        for who, _, state, reason, until, since, calls, day in rows
     ]
 
 
@@ -217,7 +270,7 @@ def _asked(
         except OutOfPlace as error:
             raise RosterError(f"{who}: {error}") from error
         values = {"state": state, "reason": reason, "since": at, "until": None}
-        values |= {"wish": None, "wish_reason": None}
+        values |= {"wish": None, "wish_reason": None, "changed": True}
         if state is State.AVAILABLE:
             values |= {"available_since": at, "misses": 0}
         connection.execute(noted(counselors, values, c.id == who))

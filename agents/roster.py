@@ -17,12 +17,12 @@ from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     Date,
     Index,
     Integer,
-    Row,
     Table,
     Text,
     bindparam,
@@ -33,7 +33,7 @@ from sqlalchemy import (
 from agents.counselor import HELD, State
 from agents.presence_log import noted
 from config.database import MATCHING, Instant, metadata, one_at_a_time
-from config.statements import Statement
+from config.statements import Statement, among
 
 PEOPLE_TIME = ZoneInfo("Asia/Shanghai")
 
@@ -139,13 +139,16 @@ counselors = Table(
     Column("calls_day", Date),
     Column("last_call_at", Instant),
     Column("misses", Integer, nullable=False),
-    Index("counselors_station", "station"),
+    # Has become free, or has gone, since the matcher last looked.
+    Column("changed", Boolean, nullable=False),
+    Index("counselors_station", "station", "state", "role"),
     Index(
-        "counselors_present",
-        "state",
-        sqlite_where=text("state <> 'logged_out'"),
-        postgresql_where=text("state <> 'logged_out'"),
+        "counselors_changed",
+        "id",
+        sqlite_where=text("changed = 1"),
+        postgresql_where=text("changed"),
     ),
+    Index("counselors_state", "state", "role", "station"),
 )
 
 _PROFILE = (
@@ -170,7 +173,9 @@ _state = select(counselors.c.state, counselors.c.role).where(
 )
 _presence_noted = noted(counselors, {}, counselors.c.id == bindparam("counselor"))
 
-REMEMBERED = 20_000
+_profiles = Statement(select(counselors.c.revision, *_PROFILE).where(among(counselors.c.id, "ids")))
+
+REMEMBERED = 50_000
 _remembered: dict[str, Counselor] = {}
 
 
@@ -185,7 +190,7 @@ def add(connection: Connection, counselor: Counselor, at: datetime) -> None:
     taken_by = by_number(connection, counselor.number)
     if taken_by not in (None, counselor.id):
         raise RosterError(f"number {counselor.number} belongs to {taken_by}")
-    profile = _to_row(counselor)
+    profile = _to_row(counselor) | {"changed": True}
     known = connection.execute(_state, {"counselor": counselor.id}).first()
     if known is None:
         arrived = {"sip_secret": secrets.token_urlsafe(18), "calls_today": 0}
@@ -249,8 +254,7 @@ def contacts_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[C
     """What may be dialled for each of `ids`; somebody no longer in the roster is left out."""
     revisions = {who: _revision.scalar(connection, counselor=who) for who in ids}
     there = {who: revision for who, revision in revisions.items() if revision is not None}
-    known = remembered(connection, list(there.values()))
-    return {who: known[revision].contacts for who, revision in there.items()}
+    return {who: known.contacts for who, known in remembered(connection, there).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,17 +284,20 @@ def sip_accounts(connection: Connection) -> list[SipAccount]:
     return [account for account in accounts if account.kinds & {"sip", "browser"}]
 
 
-def remembered(connection: Connection, revisions: Sequence[str]) -> dict[str, Counselor]:
-    """Profiles by their revisions, as just read."""
-    known = {revision: _remembered.get(revision) for revision in revisions}
-    missing = [revision for revision, counselor in known.items() if counselor is None]
+def remembered(connection: Connection, revisions: Mapping[str, str]) -> dict[str, Counselor]:
+    """Profiles by id.
+
+    :param revisions: by id, as just read.
+    """
+    known = {who: _remembered.get(revision) for who, revision in revisions.items()}
+    missing = [who for who, counselor in known.items() if counselor is None]
     if missing:
         if len(_remembered) > REMEMBERED:
             _remembered.clear()
-        query = select(counselors.c.revision, *_PROFILE).where(counselors.c.revision.in_(missing))
-        for row in connection.execute(query):
-            known[row.revision] = _remembered[row.revision] = _from_row(row)
-    return {revision: counselor for revision, counselor in known.items() if counselor is not None}
+        for revision, *profile in _profiles.rows(connection, ids=missing):
+            counselor = _remembered[revision] = _from_row(profile)
+            known[counselor.id] = counselor
+    return {who: counselor for who, counselor in known.items() if counselor is not None}
 
 
 def _to_row(counselor: Counselor) -> dict[str, Any]:
@@ -310,19 +317,20 @@ def _to_row(counselor: Counselor) -> dict[str, Any]:
     }
 
 
-def _from_row(row: Row[*tuple[Any, ...]]) -> Counselor:
+def _from_row(row: Sequence[Any]) -> Counselor:
+    who, name, number, station, role, topics, languages, credentials, contacts = row
     return Counselor(
-        id=row.id,
-        name=row.name,
-        number=row.number,
-        station=row.station,
-        role=Role(row.role),
-        topics=frozenset(json.loads(row.topics)),
-        languages=frozenset(json.loads(row.languages)),
+        id=who,
+        name=name,
+        number=number,
+        station=station,
+        role=Role(role),
+        topics=frozenset(json.loads(topics)),
+        languages=frozenset(json.loads(languages)),
         credentials={
-            topic: date.fromisoformat(until) for topic, until in json.loads(row.credentials).items()
+            topic: date.fromisoformat(until) for topic, until in json.loads(credentials).items()
         },
-        contacts=_contacts_from(row.contacts),
+        contacts=_contacts_from(contacts),
     )
 
 

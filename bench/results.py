@@ -6,11 +6,14 @@ import math
 import os
 import platform
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+Times = list[float]
+"""Milliseconds."""
 
 
 def renew(section: str) -> None:
@@ -38,6 +41,18 @@ and with whatever else ran (load {os.getloadavg()[2]:.1f}). {platform.platform()
 
 def quantile(ordered: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, math.ceil(part * len(ordered)) - 1)]
+
+
+def median_and_p99(times: Times) -> str:
+    ordered = sorted(times)
+    return f"{quantile(ordered, 0.5):.2f}, {quantile(ordered, 0.99):.2f}"
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Milliseconds that it took."""
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
 
 
 def ratio(ours: float, peer: float) -> str:

@@ -4,207 +4,156 @@ from __future__ import annotations
 
 import gc
 import random
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 
-from sqlalchemy import Connection, update
-
-from agents import roster
 from agents.counselor import State
 from agents.presence import Person
-from agents.roster import Contact, Counselor, counselors
-from bench.results import machine, quantile
-from config.database import Store
+from bench.nation import (
+    AT_CENTRES,
+    CALLERS,
+    COUNSELORS,
+    NOON,
+    TALK_SECONDS,
+    WAITING,
+    Nation,
+)
+from bench.results import RESULTS, Times, machine, median_and_p99, quantile, ratio, timed
+from bench.router_picture import draw
+from bench.router_store import JOIN, STORED, in_store
 from config.settings import CONFIG
-from config.tables import load_tables
-from routing import waiting
 from routing.floor import Floor
-from routing.queues import Queues
-from routing.router import Conditions, WaitingCall
+from routing.router import Choice, Conditions, WaitingCall, choose
 from routing.rules import Rules
-from routing.stations import NATION, Stations
-from tests.postgresql import PostgreSQL
+from routing.stations import Stations
 
 GROWTH = (1, 10, 100)
-STATIONS, COUNSELORS, WAITING = 35, 200, 50
-"""At 1×."""
-CENTRES = 6
-AT_CENTRES, FREE = 0.15, 0.05
-COMING, FREED, JOINING = 2000, 1000, 50
-NOON = datetime(2026, 6, 8, 4, 0, tzinfo=UTC)
-HANDLING = 600.0
-TOPICS = ("law", "psychology")
-KINDS = frozenset({"sip"})
-
-
-@dataclass(frozen=True, slots=True)
-class Nation:
-    """Six centres and as many cities as are wished, with the nation's settings."""
-
-    shipped: Stations
-    size: int
-
-    @property
-    def cities(self) -> list[str]:
-        return [f"city-{number}" for number in range(STATIONS * self.size)]
-
-    @property
-    def centres(self) -> list[str]:
-        return [f"centre-{number}" for number in range(CENTRES)]
-
-    def tiers(self, station_id: str) -> Sequence[Sequence[str]]:
-        covering = self.centres[int(station_id.rpartition("-")[2]) % CENTRES]
-        others = [centre for centre in self.centres if centre not in (covering, station_id)]
-        return (station_id,), (), (covering,) if covering != station_id else (), others
-
-    def setting(self, station_id: str, name: str) -> Any:
-        return self.shipped.setting(NATION, name)
-
-    def people(self, rng: random.Random) -> list[Person]:
-        cities, centres = self.cities, self.centres
-        return [
-            _person(number, rng.choice(centres if rng.random() < AT_CENTRES else cities), rng)
-            for number in range(COUNSELORS * self.size)
-        ]
-
-    def calls(self, rng: random.Random, count: int, name: str) -> Iterator[WaitingCall]:
-        cities = self.cities
-        for number in range(count):
-            since = NOON - timedelta(seconds=(count - number) / 10)
-            topic = rng.choice([*TOPICS, "unknown"])
-            yield WaitingCall(
-                f"{name}-{number}", "", topic, "zh-CN", 1, rng.choice(cities), since, "a", KINDS
-            )
-
-
-def _person(number: int, station: str, rng: random.Random) -> Person:
-    topics = frozenset(rng.choice([TOPICS[:1], TOPICS[1:], TOPICS]))
-    who = Counselor(
-        f"p{number}", f"p{number}", str(number), station, topics=topics,
-        credentials=dict.fromkeys(topics, date(2030, 1, 1)), contacts=(Contact("sip", "x"),),
-    )  # fmt: skip
-    state = State.AVAILABLE if rng.random() < FREE else State.ON_CALL
-    return Person(who, state, None, None, NOON - timedelta(seconds=rng.random() * 1000), 0)
+COMING, FREEING, PEERS = 2000, 1000, 20
+PICTURE = RESULTS.with_name("router.png")
+QUIET = "a call comes, nobody waits"
+LOOK_AT_ALL = "everybody free looked at"
+CROWDED = "a call comes, all these wait"
+FREED = "a counselor frees"
+TRY_ALL = "every call tried"
 
 
 def measured(stores: Sequence[str]) -> str:
-    """What is told of it, in Markdown."""
+    """What is told of it, in Markdown; with both stores, it is drawn, too."""
     shipped = Stations.load(CONFIG)
-    lines = []
-    for size in GROWTH:
-        nation = Nation(shipped, size)
-        cells = [
-            f"{size}×", f"{len(nation.cities):,}", f"{COUNSELORS * size:,}", f"{WAITING * size:,}",
-            *map(_shown, _in_memory(nation)),
-            *(_shown(_in_store(nation, store)) for store in stores),
-        ]  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
-    titles = ["", "stations", "counselors", "waiting", "a call comes", "a counselor frees"]
-    titles += [f"joins, {store}" for store in stores]
-    head = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    table = "\n".join([*head, *lines])
+    nations = [Nation(shipped, size) for size in GROWTH]
+    memory = [_in_memory(nation) for nation in nations]
+    stored = {store: [in_store(nation, store) for nation in nations] for store in stores}
+    if len(stores) > 1:
+        joins = {store: [times[JOIN] for times in found] for store, found in stored.items()}
+        counselors = [COUNSELORS * size for size in GROWTH]
+        draw(counselors, memory, {LOOK_AT_ALL, TRY_ALL}, joins, PICTURE)
+    titles = ["", "stations", "counselors", "waiting", QUIET, "ratio", CROWDED, FREED, "ratio"]
+    rows = [
+        [
+            f"{nation.size}×", f"{len(nation.cities):,}", f"{COUNSELORS * nation.size:,}",
+            f"{WAITING * nation.size:,}",
+            median_and_p99(times[QUIET]), _beside(times[QUIET], times[LOOK_AT_ALL]),
+            median_and_p99(times[CROWDED]),
+            median_and_p99(times[FREED]), _beside(times[FREED], times[TRY_ALL]),
+        ]
+        for nation, times in zip(nations, memory, strict=True)
+    ]  # fmt: skip
+    tables = [_table(titles, rows)]
+    for store, found in stored.items():
+        rows = [
+            [f"{size}×", *(median_and_p99(times[what]) for what in STORED)]
+            for size, times in zip(GROWTH, found, strict=True)
+        ]
+        tables.append(_table([store, *STORED], rows))
+    shown = "\n\n".join(tables)
     return f"""# The router as the nation grows, as measured
 
 {machine("nothing of it")}.
 
-{table}
+{shown}
 
-Median, p99 in ms. In memory: whom a call that comes is given, and which waiting call a counselor
-who frees; one in twenty is free, the six centres have {AT_CENTRES:.0%} of all. In the store: a call
-joins the queue, with all the others in it, and is committed.
+Median, p99 in ms. In memory: whom a call that comes is given, while people are free everywhere and
+when all are served who can be; and which waiting call a counselor who frees. The ratio is of
+medians, to what is plain: the router is shown everybody who is free in the nation; and each waiting
+call in its order, until one suits.
+
+In the store, with as many people and calls waiting, each is one transaction, commit and fsync
+included: a call joins the queue; a waiting caller asks for their place; a caller hangs up for whom
+somebody was held, who is given to another; and the sweep of each second. PostgreSQL's tables were
+vacuumed, as autovacuum does.
+
+Six centres have {AT_CENTRES:.0%} of all counselors; of 20 counselors one is free at first.
+
+![Milliseconds by the number of counselors](router.png)
 """
 
 
-def _shown(times: list[float]) -> str:
-    ordered = sorted(times)
-    return f"{quantile(ordered, 0.5):.2f}, {quantile(ordered, 0.99):.2f}"
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return (time.perf_counter() - began) * 1000
+def _beside(ours: Times, peer: Times) -> str:
+    return "× " + ratio(*(quantile(sorted(times), 0.5) for times in (ours, peer)))
 
 
-def _in_memory(nation: Nation) -> tuple[list[float], list[float]]:
+def _in_memory(nation: Nation) -> dict[str, Times]:
     rng = random.Random(12355)
 
     def conditions_of(_call: WaitingCall) -> Conditions:
         return conditions
 
-    homes = [*nation.cities, *nation.centres]
-    floor = Floor(homes, lambda home: Rules.of(nation, home), conditions_of)
+    rules = {home: Rules.of(nation, home) for home in (*nation.cities, *nation.centres)}
+    floor = Floor(rules.__getitem__, conditions_of)
     conditions = Conditions(
-        spares=floor.spares, home_wait=lambda call: floor.expected_wait(call, HANDLING, NOON)
+        spares=floor.spares, home_wait=lambda call: floor.expected_wait(call, TALK_SECONDS, NOON)
     )
-    there = nation.people(rng)
-    for person in there:
+    there = {person.counselor.id: person for person in nation.people(rng)}
+    for person in there.values():
         floor.put(person)
-    for call in nation.calls(rng, WAITING * nation.size, "waits"):
-        floor.wait(call)
     # As the engine does: what is here to stay is not looked through again and again.
     gc.collect()
     gc.freeze()
-    comes = []
-    for call in nation.calls(rng, COMING, "comes"):
-        call = replace(call, enqueued_at=NOON - timedelta(seconds=rng.random() * 40))
-        comes.append(_timed(lambda call=call: floor.for_call(call, NOON)))  # type: ignore[misc]
-    frees = []
-    for person in rng.choices(there, k=FREED):
-        floor.put(person._replace(state=State.AVAILABLE))
-        station = person.counselor.station
-        frees.append(_timed(lambda station=station: floor.for_station(station, NOON)))  # type: ignore[misc]
+    times: dict[str, Times] = {}
+    coming = [
+        replace(call, enqueued_at=NOON - timedelta(seconds=rng.random() * 40))
+        for call in nation.calls(rng, COMING, "comes")
+    ]
+    everybody = list(there.values())
+    free = [person for person in everybody if person.state == State.AVAILABLE]
+
+    def look_at_all(call: WaitingCall) -> Choice | None:
+        return choose(call, free, lambda: everybody, rules[call.home], NOON, conditions)
+
+    times[QUIET] = [timed(partial(floor.for_call, call, NOON)) for call in coming]
+    times[LOOK_AT_ALL] = [timed(partial(look_at_all, call)) for call in coming[:PEERS]]
+
+    line = []
+    for call in nation.calls(rng, CALLERS * nation.size, "waits"):
+        choice = floor.for_call(call, NOON)
+        if choice is None:
+            floor.wait(call)
+            line.append(call)
+        for taken in choice.people if choice else ():
+            who = taken.counselor.id
+            there[who] = there[who]._replace(state=State.ON_CALL)
+            floor.put(there[who])
+
+    def try_all(freed: Person) -> WaitingCall | None:
+        for call in line:
+            if choose(call, [freed], list, rules[call.home], NOON, conditions):
+                return call
+        return None
+
+    times[CROWDED] = [timed(partial(floor.for_call, call, NOON)) for call in coming]
+    times[FREED], times[TRY_ALL] = [], []
+    for number, person in enumerate(rng.choices(list(there.values()), k=FREEING)):
+        freed = person._replace(state=State.AVAILABLE)
+        floor.put(freed)
+        times[FREED].append(timed(partial(floor.for_station, freed.counselor.station, NOON)))
         floor.put(person)
-    return comes, frees
-
-
-def _in_store(nation: Nation, kind: str) -> list[float]:
-    server = PostgreSQL() if kind == "postgresql" else None
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            url = server.new_database() if server else f"sqlite:///{Path(folder) / 'store.db'}"
-            return _joins(nation, url)
-    finally:
-        if server is not None:
-            server.remove()
-
-
-def _joins(nation: Nation, url: str) -> list[float]:
-    rng = random.Random(12355)
-    load_tables()
-    store = Store(url)
-    store.create_all()
-    queues = Queues(nation)
-
-    def staff(connection: Connection) -> None:
-        for person in nation.people(rng):
-            roster.add(connection, person.counselor, NOON)
-            here = counselors.c.id == person.counselor.id
-            about = {"state": person.state, "available_since": person.available_since}
-            connection.execute(update(counselors).where(here).values(about))
-
-    def join(connection: Connection, call: WaitingCall) -> None:
-        queues.join(
-            connection, call_id=call.call_id, order_no=call.call_id, topic=call.topic,
-            language=call.language, priority=call.priority, home=call.home, kinds=call.kinds,
-            node=call.node, at=call.enqueued_at,
-        )  # fmt: skip
-
-    store.write(staff)
-
-    def fill(connection: Connection) -> None:
-        for call in nation.calls(rng, WAITING * nation.size, "waits"):
-            waiting.add(connection, call)
-
-    store.write(fill)
-    took = []
-    for call in nation.calls(rng, JOINING, "comes"):
-        late = replace(call, enqueued_at=NOON)
-        took.append(_timed(lambda late=late: store.write(lambda c: join(c, late))))  # type: ignore[misc]
-    store.close()
-    return took
+        if number < PEERS:
+            times[TRY_ALL].append(timed(partial(try_all, freed)))
+    return times

@@ -12,16 +12,19 @@ before it commits. The order of statements never changes, so nothing else can te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection
+from sqlalchemy import ARRAY, Boolean, ColumnElement, Connection, Text, TypeDecorator, bindparam
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.types import TypeEngine
 
 Row = tuple[Any, ...]
 Process = Callable[[Any], Any]
@@ -125,6 +128,51 @@ class Statement:
         if compiled is None:
             compiled = self._compiled[dialect.name] = _compile(self._clause, dialect)
         return compiled
+
+
+class among(ColumnElement[bool]):
+    """Is a column's text one of those given by `name`? In one parameter, however many they are:
+    an IN has one for each, known only when it is executed."""
+
+    type = Boolean()
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[str], name: str) -> None:
+        self.column = column
+        self.texts = bindparam(name, type_=_Texts())
+
+    def self_group(self, against: Any = None) -> among:
+        """A condition already: SQLite need not compare it with 1."""
+        return self
+
+
+class _Texts(TypeDecorator[Iterable[str]]):
+    """Texts in one parameter: JSON for SQLite, an array for PostgreSQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return Text() if dialect.name == "sqlite" else ARRAY(Text)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Iterable[str] | None], Any]:
+        def process(texts: Iterable[str] | None) -> Any:
+            given = list(texts or ())
+            return json.dumps(given) if dialect.name == "sqlite" else given
+
+        return process
+
+
+@compiles(among, "sqlite")
+def _among_json(element: among, compiler: Any, **how: Any) -> str:
+    column, texts = (compiler.process(part, **how) for part in (element.column, element.texts))
+    return f"{column} IN (SELECT value FROM json_each({texts}))"
+
+
+@compiles(among, "postgresql")
+def _among_array(element: among, compiler: Any, **how: Any) -> str:
+    column, texts = (compiler.process(part, **how) for part in (element.column, element.texts))
+    return f"{column} = ANY ({texts})"
 
 
 class _Pipeline:

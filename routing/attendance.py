@@ -34,11 +34,11 @@ def people(
     :param planned: ids of the counselors on duty by the plan of shifts.
     """
     rows = _everybody.rows(connection)
-    known = remembered(connection, [row[1] for row in rows])
+    known = remembered(connection, {who: revision for who, revision, *_ in rows})
     day = at.astimezone(PEOPLE_TIME).date()
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for who, revision, state, reason, until, available_since in rows:
-        counselor = known[revision]
+    for who, _, state, reason, until, available_since in rows:
+        counselor = known[who]
         topics = counselor.valid_topics(day)
         if not topics:
             continue

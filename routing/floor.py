@@ -1,48 +1,72 @@
-"""Callers and counselors of one moment in memory, found by station: for whoever has no store to
-ask, a day simulated or a benchmark. Who is chosen is the router's to say.
+"""Callers and counselors of one moment, found by station. Who is chosen is the router's to say.
 
 A call is offered only to the few stations of its tiers, and a counselor who frees only to the calls
-that their station may serve, so neither looks at the nation.
+that their station may serve, so neither looks at the nation. A day simulated has everybody in
+memory; a match in the store asks for the people of a station where it comes to matter.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from heapq import heappop, heappush
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple, Protocol
 
 from agents.counselor import State
 from agents.presence import Person
 from routing.priority import Place
-from routing.router import CALM, Choice, Conditions, WaitingCall, after, choose, could_serve
-from routing.rules import Rules
+from routing.router import (
+    CALM,
+    Choice,
+    Conditions,
+    WaitingCall,
+    after,
+    choose,
+    could_serve,
+    kept_from,
+    somebody_nearer,
+)
+from routing.rules import FIRST_OUTER_TIER, Rules
 
 ConditionsOf = Callable[[WaitingCall], Conditions]
+RulesOf = Callable[[str], Rules]
 
 
 def calm(_call: WaitingCall) -> Conditions:
     return CALM
 
 
+class Staff(Protocol):
+    """Who is where at one moment, for who asks station by station."""
+
+    def free(self, stations: Sequence[str]) -> Iterable[Person]: ...
+
+    def present(self, stations: Sequence[str]) -> Iterable[Person]: ...
+
+    def how_many(self, station: str) -> int: ...
+
+
 class Floor:
-    """:param homes: every station that calls come to. `rules_of`: a station's rules.
-    `conditions_of`: what is known of the stations for a call's topic. `present`: everybody who
-    is there, asked once and only where it matters; None: whoever is `put`.
+    """:param rules_of: a station's rules. `conditions_of`: what is known of the stations for a
+    call's topic. `staff`: whoever was there before anybody was `put`; None: nobody.
     """
 
     def __init__(
         self,
-        homes: Iterable[str],
-        rules_of: Callable[[str], Rules],
+        rules_of: RulesOf,
         conditions_of: ConditionsOf = calm,
-        present: Callable[[], Iterable[Person]] | None = None,
+        staff: Staff | None = None,
     ) -> None:
-        self._rules = {home: rules_of(home) for home in homes}
+        self._rules_of = rules_of
         self._conditions_of = conditions_of
-        self._load = present
+        self._staff = staff
+        self._free_known: set[str] = set()
+        self._present_known: set[str] = set()
+        self._counted: dict[str, int] = {}
         self._present: dict[str, dict[str, Person]] = defaultdict(dict)
         self._free: dict[str, dict[str, Person]] = defaultdict(dict)
         self._calls: dict[str, WaitingCall] = {}
@@ -71,7 +95,7 @@ class Floor:
         self._calls[call.call_id] = call
         place = call.place
         insort(self._places[call.home], place)
-        for station in self._rules[call.home].tier_of:
+        for station in self._rules_of(call.home).tier_of:
             heappush(self._lines[station], Entry(place, call))
 
     def leave(self, call_id: str) -> None:
@@ -82,29 +106,49 @@ class Floor:
             del places[bisect_left(places, call.place)]
 
     def free_at(self, station: str) -> Iterable[Person]:
+        self._know_free((station,))
         return self._free[station].values()
 
     def present_at(self, station: str) -> Iterable[Person]:
-        self._know_everybody()
+        self._know_present((station,))
         return self._present[station].values()
+
+    def expect(self, homes: Sequence[str]) -> None:
+        """Calls of these are about to be looked at: ask for their people at once."""
+        self._know_free(homes)
+        self._know_present(homes)
+
+    def kept_from(self, call: WaitingCall, station: str, at: datetime) -> bool:
+        """Does `station` keep whom it has free for others than this call?"""
+        rules = self._rules_of(call.home)
+        return kept_from(call, station, rules, self._conditions_of(call), at)
 
     def for_call(self, call: WaitingCall, at: datetime) -> Choice | None:
         """Who rings for a call now."""
-        rules = self._rules[call.home]
+        rules = self._rules_of(call.home)
         tiers = rules.stations
         conditions = self._conditions_of(call)
         opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), call.urgent)
         anywhere = call.urgent or call.preferred is not None
         if call.home in conditions.weak or call.home in conditions.dead or anywhere:
             opened = len(tiers)
-
-        def everybody() -> list[Person]:
-            self._know_everybody()
-            return _of(self._present, tiers)
-
+        stations: list[str] = []
         # Whoever is further away matters only where nobody nearer is free.
         for near in range(opened, len(tiers) + 1):
-            free = _of(self._free, tiers[:near])
+            if near > max(opened, FIRST_OUTER_TIER + 1) and somebody_nearer(
+                call, near - 1, self._everybody(stations), rules, at, conditions.dead
+            ):
+                # No wait at home opens a tier that is further away than the covering centres.
+                return None
+            stations = [station for tier in tiers[:near] for station in tier]
+            self._know_free(stations)
+            free = [
+                person
+                for station in stations
+                if self._free[station] and not kept_from(call, station, rules, conditions, at)
+                for person in self._free[station].values()
+            ]
+            everybody = partial(self._everybody, stations)
             choice = choose(call, free, everybody, rules, at, conditions) if free else None
             if choice is not None:
                 return choice
@@ -114,7 +158,7 @@ class Floor:
         """The first waiting call that can be given to somebody now that somebody of `station` has
         become free; by priority, then by time of coming."""
         line, tried = self._lines[station], []
-        in_vain = InVain(self._rules)
+        in_vain = InVain(self._rules_of)
         try:
             while line:
                 entry = heappop(line)
@@ -134,9 +178,8 @@ class Floor:
 
     def spares(self, station: str, share: float) -> bool:
         """Has a station more people free than this share of those there?"""
-        free = len(self._free[station])
-        self._know_everybody()
-        return free > share * len(self._present[station])
+        self._know_free((station,))
+        return len(self._free[station]) > share * self._how_many(station)
 
     def expected_wait(
         self, call: WaitingCall, handling_seconds: float, at: datetime
@@ -144,18 +187,40 @@ class Floor:
         """Seconds until home has somebody free for a call, after those who are before it there;
         None where nobody there could ever take it."""
         staffed = sum(
-            1 for _ in could_serve(call, self.present_at(call.home), self._rules[call.home], at)
+            1 for _ in could_serve(call, self.present_at(call.home), self._rules_of(call.home), at)
         )
         if not staffed:
             return None
         ahead = bisect_left(self._places[call.home], call.place)
         return (1 + ahead) * handling_seconds / staffed
 
-    def _know_everybody(self) -> None:
-        if self._load is not None:
-            load, self._load = self._load, None
-            for person in load():
+    def _everybody(self, stations: Sequence[str]) -> Iterator[Person]:
+        return chain.from_iterable(map(self.present_at, stations))
+
+    def _know_free(self, stations: Sequence[str]) -> None:
+        if self._staff is None:
+            return
+        unknown = [station for station in stations if station not in self._free_known]
+        if unknown:
+            self._free_known.update(unknown)
+            for person in self._staff.free(unknown):
+                self.put(person)
+
+    def _know_present(self, stations: Sequence[str]) -> None:
+        if self._staff is None:
+            return
+        unknown = [station for station in stations if station not in self._present_known]
+        if unknown:
+            self._present_known.update(unknown)
+            for person in self._staff.present(unknown):
                 self._present[person.counselor.station].setdefault(person.counselor.id, person)
+
+    def _how_many(self, station: str) -> int:
+        if self._staff is None:
+            return len(self._present[station])
+        if station not in self._counted:
+            self._counted[station] = self._staff.how_many(station)
+        return self._counted[station]
 
 
 class Entry(NamedTuple):
@@ -173,8 +238,8 @@ class InVain:
     them are not tried then. Only by a longer wait at home could one of them go elsewhere, ahead of
     the first: it waits until a tier opens to it instead."""
 
-    def __init__(self, rules: Mapping[str, Rules]) -> None:
-        self._rules = rules
+    def __init__(self, rules_of: RulesOf) -> None:
+        self._rules_of = rules_of
         self._alike: set[Hashable] = set()
 
     def knows(self, call: WaitingCall, at: datetime) -> bool:
@@ -185,7 +250,7 @@ class InVain:
             self._alike.add(self._key(call, at))
 
     def _key(self, call: WaitingCall, at: datetime) -> Hashable:
-        rules = self._rules[call.home]
+        rules = self._rules_of(call.home)
         waited = (at - call.enqueued_at).total_seconds()
         return (
             call.home,
@@ -198,13 +263,3 @@ class InVain:
             waited >= after(rules.relax_topic, call.topic),
             waited >= after(rules.relax_language, call.topic),
         )
-
-
-def _of(where: Mapping[str, Mapping[str, Person]], tiers: Sequence[Sequence[str]]) -> list[Person]:
-    return [
-        person
-        for tier in tiers
-        for station in tier
-        if station in where
-        for person in where[station].values()
-    ]

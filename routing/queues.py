@@ -12,9 +12,10 @@ Nothing here logs or wakes: every function returns `Changes`, to be acted on aft
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache, partial
 
 from sqlalchemy import Connection
 
@@ -44,7 +45,9 @@ from routing.router import (
     could_serve,
     explain,
 )
-from routing.rules import FIRST_OUTER_TIER, Places, Rules
+from routing.rules import FIRST_OUTER_TIER, Network, Rules
+from routing.staff import StoredStaff
+from routing.touched import touched
 
 __all__ = ["Changes", "Nobody", "Outcome", "Queues", "Reserved", "Waiting"]
 
@@ -61,7 +64,7 @@ class Queues:
     """The queue over a tree of stations. The store is the only truth: any number of these,
     in any number of processes, share one queue."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Network) -> None:
         self._places = places
         self._rules: dict[str, Rules] = {}
         self._standings = Standings()
@@ -98,7 +101,7 @@ class Queues:
         place = waiting.place_of(connection, call_id)
         if place is None:
             waiting.add(connection, call)
-            return replace(self._answer(connection, call, at, somebody_waits=True), joined=call)
+            return replace(self._answer(connection, call, at), joined=call)
         wishes = replace(place.call, topic=topic, language=language, priority=priority)
         if wishes != place.call:
             waiting.change_wishes(connection, wishes)
@@ -234,7 +237,7 @@ class Queues:
     def counselor_changed(self, connection: Connection, at: datetime) -> Changes:
         """After any change of presence or roster in the same transaction."""
         one_at_a_time(connection, MATCHING)
-        return Changes(woken=self._match(connection, at))
+        return Changes(woken=self._match(connection, at, sweep=True))
 
     def tick(self, connection: Connection, at: datetime) -> Changes:
         """What only time brings about: leases, wrap-ups and pauses that end, tiers that open.
@@ -252,7 +255,8 @@ class Queues:
             offers.forget(connection, at - OFFERS_KEPT)
             presence_log.forget(connection, at)
             self._forgot_at = at
-        return Changes(woken=self._match(connection, at), outcomes=tuple(outcomes))
+        woken = self._match(connection, at, sweep=True)
+        return Changes(woken=woken, outcomes=tuple(outcomes))
 
     def explain(self, connection: Connection, call: WaitingCall, at: datetime) -> list[Verdict]:
         """Each candidate for a call that need not be waiting, and why; changes nothing."""
@@ -260,66 +264,54 @@ class Queues:
         conditions = self._standings.now(connection, at).conditions(call.topic)
         return explain(call, people, self._rules_of(call.home), at, conditions)
 
-    def _answer(
-        self,
-        connection: Connection,
-        call: WaitingCall,
-        at: datetime,
-        somebody_waits: bool | None = None,
-    ) -> Changes:
-        matched = self._match(connection, at, somebody_waits)
+    def _answer(self, connection: Connection, call: WaitingCall, at: datetime) -> Changes:
+        matched = self._match(connection, at)
         mine = next((item for item in matched if item.call_id == call.call_id), None)
         woken = tuple(item for item in matched if item is not mine)
         if mine is not None:
             return Changes(mine, woken)
         rules = self._rules_of(call.home)
-        people = presence.present(connection, at)
-        dead = self._standings.now(connection, at).conditions(call.topic).dead
-        staffed = sum(
-            1
-            for _, person in could_serve(call, people, rules, at)
-            if call.urgent or person.counselor.station not in dead
+        known = self._standings.now(connection, at).conditions(call.topic)
+        dead = frozenset() if call.urgent else known.dead
+        stations = [station for station in rules.tier_of if station not in dead]
+        people = (
+            person
+            for station in stations
+            for person in presence.present_at(connection, [station], at)
         )
-        if not staffed:
+        if next(could_serve(call, people, rules, at), None) is None:
             waiting.delete(connection, call.call_id)
             return Changes(Nobody(), woken)
+        staffed = presence.on_duty(connection, stations, call.urgent)
         position = 1 + waiting.ahead(connection, call)
-        expected = self._expected_wait(connection, rules, position, staffed)
+        talk = offers.mean_talk_seconds(connection)
+        expected = _expected_wait(rules, talk, position, staffed)
         waited = (at - call.enqueued_at).total_seconds()
         outer = rules.open_tiers(waited, call.urgent) > FIRST_OUTER_TIER
         return Changes(Waiting(position, expected, outer), woken)
 
-    def _expected_wait(
-        self, connection: Connection, rules: Rules, position: int, staffed: int
-    ) -> int | None:
-        """Seconds until whoever stands at `position` is served by `staffed` people, none of whom is
-        free: as often as each of them ends a call."""
-        talk = offers.mean_talk_seconds(connection)
-        if talk is None:
-            return None
-        return round(position * (talk + rules.wrap_up_seconds) / staffed)
-
     def _home_wait(
-        self, connection: Connection, call: WaitingCall, everybody: Iterable[Person], at: datetime
+        self,
+        connection: Connection,
+        call: WaitingCall,
+        everybody: Iterable[Person],
+        talk: Callable[[], float | None],
+        at: datetime,
     ) -> float | None:
         rules = self._rules_of(call.home)
         staffed = sum(1 for tier, _ in could_serve(call, everybody, rules, at) if tier == 0)
         if not staffed:
             return None
         position = 1 + waiting.ahead(connection, call)
-        return self._expected_wait(connection, rules, position, staffed)
+        return _expected_wait(rules, talk(), position, staffed)
 
     def _match(
-        self, connection: Connection, at: datetime, somebody_waits: bool | None = None
+        self, connection: Connection, at: datetime, *, sweep: bool = False
     ) -> tuple[Reserved, ...]:
-        """Serve whoever can be served, in order. `somebody_waits`: where that is known."""
-        if not (somebody_waits or waiting.anybody(connection)):
-            return ()
-        free = presence.available(connection, at)
-        calls = waiting.unserved(connection) if free else []
+        """Serve whoever can be served, in order. `sweep`: whatever it is that has changed."""
 
         def home_wait(call: WaitingCall) -> float | None:
-            return self._home_wait(connection, call, floor.present_at(call.home), at)
+            return self._home_wait(connection, call, floor.present_at(call.home), talk, at)
 
         def conditions_of(call: WaitingCall) -> Conditions:
             known = by_topic.get(call.topic)
@@ -329,17 +321,13 @@ class Queues:
                 by_topic[call.topic] = known
             return known
 
-        floor = Floor(
-            {call.home for call in calls}, self._rules_of, conditions_of,
-            lambda: presence.present(connection, at),
-        )  # fmt: skip
         fallback = self._standings.now(connection, at)
         by_topic: dict[str, Conditions] = {}
-        for person in free:
-            floor.put(person)
-        in_vain = InVain(self._rules)
+        talk = cache(partial(offers.mean_talk_seconds, connection))
+        floor = Floor(self._rules_of, conditions_of, StoredStaff(connection, at))
+        in_vain = InVain(self._rules_of)
         made: list[Reserved] = []
-        for call in calls:
+        for call in touched(connection, self._places, floor, self._rules_of, at, sweep=sweep):
             if in_vain.knows(call, at):
                 continue
             while choice := floor.for_call(call, at):
@@ -468,6 +456,17 @@ class Queues:
             timedelta(seconds=self._places.setting(station, "last_counselor_returns_seconds")),
             self._places.setting(station, "last_counselor_returns"),
         )
+
+
+def _expected_wait(rules: Rules, talk: float | None, position: int, staffed: int) -> int | None:
+    """Seconds until whoever stands at `position` is served by `staffed` people, none of whom is
+    free: as often as each of them ends a call.
+
+    :param talk: seconds in the mean; None: nothing is known.
+    """
+    if talk is None:
+        return None
+    return round(position * (talk + rules.wrap_up_seconds) / staffed)
 
 
 def _reserved(parts: Sequence[Offer]) -> Reserved:

@@ -141,15 +141,15 @@ class _Stance:
 def choose(
     call: WaitingCall,
     free: Sequence[Person],
-    everybody: Callable[[], Sequence[Person]],
+    everybody: Callable[[], Iterable[Person]],
     rules: Rules,
     at: datetime,
     conditions: Conditions = CALM,
 ) -> Choice | None:
     """Who rings for `call` now; None if it waits on.
 
-    :param free: those who may be taken now. `everybody`: gives all present, busy ones included;
-        asked only where it matters.
+    :param free: those who may be taken now. `everybody`: gives all present, busy ones included,
+        nearest first; asked only where it matters, and only until somebody is found.
     """
     if call.urgent:
         return _choose_urgent(call, free, everybody, rules, at)
@@ -172,7 +172,7 @@ def choose(
     if why:
         opened = max(opened, FIRST_OUTER_TIER + 1)
     if nearest >= opened:
-        if _somebody_nearer(call, nearest, everybody(), rules, at, conditions.dead):
+        if somebody_nearer(call, nearest, everybody(), rules, at, conditions.dead):
             return None
         opened = nearest + 1
     rank = partial(_rank, call, stance=stance, rules=rules, conditions=conditions)
@@ -203,7 +203,7 @@ def _home_and_cover(
 def _choose_urgent(
     call: WaitingCall,
     free: Sequence[Person],
-    everybody: Callable[[], Sequence[Person]],
+    everybody: Callable[[], Iterable[Person]],
     rules: Rules,
     at: datetime,
 ) -> Choice | None:
@@ -220,7 +220,7 @@ def _choose_urgent(
         return None
     nearest = min(tier for tier, _ in suitable)
     if nearest >= opened:
-        if _somebody_nearer(call, nearest, everybody(), rules, at):
+        if somebody_nearer(call, nearest, everybody(), rules, at):
             return None
         opened = nearest + 1
     ranked = sorted(
@@ -266,7 +266,8 @@ def _waits_for_handler(
     until = call.enqueued_at + timedelta(seconds=rules.handler_wait_seconds)
     if call.preferred is None or at >= until:
         return False
-    handler = _handler(call, _suitable(call, everybody(), stance, rules), conditions)
+    there = next(([person] for person in everybody() if person.counselor.id == call.preferred), ())
+    handler = _handler(call, _suitable(call, there, stance, rules), conditions)
     if handler is None:
         return False
     _, person = handler
@@ -288,6 +289,18 @@ def _why_outside(
     return None
 
 
+def kept_from(
+    call: WaitingCall, station: str, rules: Rules, conditions: Conditions, at: datetime
+) -> bool:
+    """Does a centre keep whom it has free for its own callers? From no urgent call, and from nobody
+    who has waited so long that filters relax."""
+    share = rules.reserve_of.get(station)
+    if not share or call.urgent:
+        return False
+    waited = (at - call.enqueued_at).total_seconds()
+    return waited < after(rules.relax_topic, call.topic) and not conditions.spares(station, share)
+
+
 def _beyond_reserve(
     call: WaitingCall,
     suitable: list[_Placed],
@@ -295,8 +308,7 @@ def _beyond_reserve(
     conditions: Conditions,
     at: datetime,
 ) -> list[_Placed]:
-    """Without those that a centre keeps for its own callers, until the call has waited so long
-    that filters relax."""
+    """Without those who are kept from the call."""
     stations = {person.counselor.station for _, person in suitable}
     kept = _kept_back(call, stations, rules, conditions, at)
     return [pair for pair in suitable if pair[1].counselor.station not in kept]
@@ -310,14 +322,24 @@ def _kept_back(
     at: datetime,
 ) -> set[str]:
     """The centres that keep for their own callers whom they have left."""
-    waited = (at - call.enqueued_at).total_seconds()
-    if call.urgent or waited >= after(rules.relax_topic, call.topic):
-        return set()
-    return {
-        station
-        for station in stations
-        if (share := rules.reserve_of.get(station)) and not conditions.spares(station, share)
-    }
+    return {station for station in stations if kept_from(call, station, rules, conditions, at)}
+
+
+def would_suit(call: WaitingCall, free: Iterable[Person], rules: Rules, at: datetime) -> bool:
+    """Is one of these, wherever they are, right for the call as its filters stand now? An urgent
+    call's may all fall."""
+    stance = replace(_stance(call, rules, at), last_resort=call.urgent)
+    return any(next(_objections(call, person, stance), None) is None for person in free)
+
+
+def turning_points(call: WaitingCall, rules: Rules) -> set[float]:
+    """Seconds of waiting after which a tier opens to a call, a filter falls for it, or whoever
+    handles an open order of the number is waited for no more."""
+    points = {rules.opens_after(tier, call.urgent) for tier in range(1, rules.tiers)}
+    points |= {after(waits, call.topic) for waits in (rules.relax_topic, rules.relax_language)}
+    if call.preferred is not None:
+        points.add(rules.handler_wait_seconds)
+    return points
 
 
 def could_serve(
@@ -459,7 +481,7 @@ def _tier(person: Person, rules: Rules) -> int | None:
     return tier
 
 
-def _somebody_nearer(
+def somebody_nearer(
     call: WaitingCall,
     nearest: int,
     everybody: Iterable[Person],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,14 @@ class Places(Protocol):
 
     def setting(self, station_id: str, name: str) -> Any:
         """The station's own or inherited value."""
+        ...
+
+
+class Network(Places, Protocol):
+    """And what the queue needs of them."""
+
+    def served_by(self, station_id: str) -> Collection[str] | None:
+        """The stations of whose calls it may take some; None: of too many to go by."""
         ...
 
 

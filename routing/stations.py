@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +28,8 @@ from config.yaml_file import ConfigErrors, YamlFile, describe, field_names, plac
 from routing.regions import FoundRegion, Regions
 
 NATION = "100000"
+MANY = 100
+"""A province has not so many stations."""
 Tiers = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 AccessNumber = Annotated[str, StringConstraints(pattern=r"^[\d-]+$")]
 
@@ -218,6 +222,21 @@ class Stations:
         near = (*covering, *dict.fromkeys(neighbours))
         others = tuple(name for name in self._file.centres if name not in {*home, *near})
         return home, above, near, others
+
+    def served_by(self, station: str) -> frozenset[str] | None:
+        """The stations of whose calls it may take some; None: of more than MANY."""
+        return self._served_by.get(station, frozenset())
+
+    @cached_property
+    def _served_by(self) -> Mapping[str, frozenset[str] | None]:
+        homes: dict[str, set[str]] = {}
+        for home in self:
+            for station in chain.from_iterable(self.tiers(home)):
+                homes.setdefault(station, set()).add(home)
+        return {
+            station: frozenset(served) if len(served) <= MANY else None
+            for station, served in homes.items()
+        }
 
     def settings(self, station: str) -> StationSettings:
         """Raises KeyError for a station that doesn't exist."""

@@ -1,10 +1,16 @@
-"""Calls that wait: one row a call, from joining the queue until an offer has been answered."""
+"""Calls that wait: one row a call, from joining the queue until an offer has been answered.
+
+Nearly all of them can't be served now, or they wouldn't wait. So nobody reads them all where it
+can be helped: `due_at` says when time alone next brings somebody else within a call's reach, and
+the rest of the matcher's questions go by home.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from sqlalchemy import (
@@ -19,13 +25,15 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     update,
 )
 
 from config.database import Instant, metadata
-from config.statements import Row, Statement
+from config.statements import Row, Statement, among
 from routing.router import WaitingCall
 
+_UNHELD = text("offer_id IS NULL")
 waiting_calls = Table(
     "waiting_calls",
     metadata,
@@ -39,14 +47,23 @@ waiting_calls = Table(
     Column("kinds", Text, nullable=False),
     Column("excluded", Text, nullable=False),
     Column("node", Text, nullable=False),
-    Column("offer_id", Text, unique=True),
+    Column("offer_id", Text),
     # How many reservations in a row ran out unclaimed: nobody seems to serve this call.
     Column("unclaimed", Integer, nullable=False),
     # The call's place, so that the store can put calls in the order of service.
     Column("before_all", Integer, nullable=False),
     Column("place_since", Instant, nullable=False),
     Column("preferred", Text),
-    Index("waiting_calls_place", "offer_id", "before_all", "place_since"),
+    # When to look at it next though nobody has changed; `enqueued_at`: at once.
+    Column("due_at", Instant),
+    *(
+        Index(name, *columns, sqlite_where=_UNHELD, postgresql_where=_UNHELD)
+        for name, columns in (
+            ("waiting_calls_place", ("before_all", "place_since", "call_id")),
+            ("waiting_calls_home", ("home", "before_all", "place_since")),
+            ("waiting_calls_due", ("due_at",)),
+        )
+    ),
 )
 
 UNCLAIMED_LIMIT = 2
@@ -78,14 +95,14 @@ _CALL = (
     w.preferred,
 )
 _place = Statement(select(*_CALL, w.offer_id, w.unclaimed).where(w.call_id == bindparam("call")))
-_unserved = Statement(
-    select(*_CALL)
-    .where(w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT)
-    .order_by(w.before_all, w.place_since, w.call_id)
-)
-_anybody = Statement(
-    select(w.call_id).where(w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT).limit(1)
-)
+_IS_UNSERVED = (w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT)
+_waiting = select(*_CALL).where(*_IS_UNSERVED)
+_in_order = _waiting.order_by(w.before_all, w.place_since, w.call_id)
+_unserved = Statement(_in_order)
+_first = Statement(_in_order.limit(bindparam("most")))
+# Few: in order they would be found by it, among all.
+_of_homes = Statement(_waiting.where(among(w.home, "homes")))
+_due = Statement(_waiting.where(w.due_at <= bindparam("at")))
 _insert_place = Statement(waiting_calls.insert())
 _wishes = Statement(
     update(waiting_calls)
@@ -96,9 +113,19 @@ _wishes = Statement(
         priority=bindparam("new_priority"),
         before_all=bindparam("new_before_all"),
         place_since=bindparam("new_since"),
+        due_at=w.enqueued_at,
     )
 )
-_shown = Statement(update(waiting_calls).where(w.call_id == bindparam("call")).values(unclaimed=0))
+_shown = Statement(
+    update(waiting_calls)
+    .where(w.call_id == bindparam("call"))
+    .values(unclaimed=0, due_at=w.enqueued_at)
+)
+_look_at = Statement(
+    update(waiting_calls)
+    .where(w.call_id == bindparam("call"))
+    .values(due_at=bindparam("then", type_=w.due_at.type))
+)
 _hold = Statement(
     update(waiting_calls)
     .where(w.call_id == bindparam("call"), w.offer_id.is_(None))
@@ -111,6 +138,7 @@ _back = Statement(
         offer_id=None,
         excluded=bindparam("now_excluded"),
         unclaimed=w.unclaimed + bindparam("more_unclaimed"),
+        due_at=w.enqueued_at,
     )
 )
 _renamed = Statement(
@@ -124,8 +152,7 @@ _rest = Statement(
 _delete_place = Statement(waiting_calls.delete().where(w.call_id == bindparam("call")))
 _ahead = Statement(
     select(func.count()).where(
-        w.offer_id.is_(None),
-        w.unclaimed < UNCLAIMED_LIMIT,
+        *_IS_UNSERVED,
         w.home == bindparam("at_home"),
         or_(
             w.before_all < bindparam("mine"),
@@ -146,14 +173,26 @@ def place_of(connection: Connection, call_id: str) -> Place | None:
     return _to_place(row) if row is not None else None
 
 
-def anybody(connection: Connection) -> bool:
-    """Is `unserved` anybody?"""
-    return _anybody.first(connection) is not None
+def unserved(connection: Connection, most: int | None = None) -> list[WaitingCall]:
+    """Who waits with nobody held for them, first to be served first; the first `most` of them."""
+    if most is None:
+        return [_to_call(row) for row in _unserved.rows(connection)]
+    return [_to_call(row) for row in _first.rows(connection, most=most)]
 
 
-def unserved(connection: Connection) -> list[WaitingCall]:
-    """Who waits with nobody held for them, first to be served first."""
-    return [_to_call(row) for row in _unserved.rows(connection)]
+def unserved_of(connection: Connection, homes: Iterable[str]) -> list[WaitingCall]:
+    """The `unserved` of these homes, in no order."""
+    return [_to_call(row) for row in _of_homes.rows(connection, homes=homes)]
+
+
+def due(connection: Connection, at: datetime) -> list[WaitingCall]:
+    """The `unserved` whose time to be looked at has come, in no order."""
+    return [_to_call(row) for row in _due.rows(connection, at=at)]
+
+
+def look_at(connection: Connection, call_id: str, then: datetime | None) -> None:
+    """It need not be looked at before `then` unless something changes."""
+    _look_at.later(connection, call=call_id, then=then)
 
 
 def add(connection: Connection, call: WaitingCall) -> None:
@@ -174,6 +213,7 @@ def add(connection: Connection, call: WaitingCall) -> None:
         before_all=call.place.before_all,
         place_since=call.place.since,
         preferred=call.preferred,
+        due_at=call.enqueued_at,
     )
 
 

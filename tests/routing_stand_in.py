@@ -50,6 +50,9 @@ class StandIn:
     def tiers(self, station_id: str) -> Sequence[Sequence[str]]:
         return ((station_id,), (PROVINCE,), (CENTRE, *self._settings["neighbours"]), (FAR,))
 
+    def served_by(self, station_id: str) -> Sequence[str] | None:
+        return None if station_id in (PROVINCE, CENTRE, FAR) else (station_id,)
+
     def setting(self, station_id: str, name: str) -> Any:
         return self._settings[name]
 

@@ -92,7 +92,7 @@ def test_an_endless_stream_keeps_nobody_waiting_for_ever(
 ) -> None:
     """Each minute a call of a higher class comes and one counselor frees: the other is served when
     its head start is used up."""
-    floor = Floor([HOME], lambda _home: Rules.of(StandIn(), HOME))
+    floor = Floor(lambda _home: Rules.of(StandIn(), HOME))
     floor.put(person("c"))
     one = replace(call(priority=class_), call_id="one", enqueued_at=NOON)
     floor.wait(one)

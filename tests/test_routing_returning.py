@@ -44,7 +44,7 @@ def chosen(people: list[Person], conditions: Conditions = CALM, **about: Any) ->
     about = {"preferred": "handler", **about}
     free = [someone for someone in people if someone.state == State.AVAILABLE]
     choice = choose(call(**about), free, lambda: people, RULES, NOON, conditions)
-    on_the_floor = Floor([HOME], lambda _home: RULES, lambda _call: conditions)
+    on_the_floor = Floor(lambda _home: RULES, lambda _call: conditions)
     for someone in people:
         on_the_floor.put(someone)
     assert on_the_floor.for_call(call(**about), NOON) == choice

@@ -18,7 +18,7 @@ from agents.offer_results import OFFER_RESULTS
 from agents.presence import Person
 from routing.floor import Floor
 from routing.offers import TALKS_AVERAGED
-from routing.router import Choice, Conditions, WaitingCall, after, knows
+from routing.router import Choice, Conditions, WaitingCall, knows, turning_points
 from routing.rules import Rules
 from routing.simulation.clock import Clock
 from routing.simulation.desks import Desk, Desks, Habits
@@ -85,10 +85,10 @@ class _Day:
         self._clock = Clock(scenario.begins)
         self._floor: Floor
         if policy.reach == "pool":
-            [(place, rules)] = self._rules.items()
-            self._floor = Pool(place, rules)
+            [rules] = self._rules.values()
+            self._floor = Pool(rules)
         else:
-            self._floor = Floor(homes, self._rules.__getitem__, self._conditions)
+            self._floor = Floor(self._rules.__getitem__, self._conditions)
         self._desks = Desks(
             self._floor,
             self._clock,
@@ -156,11 +156,7 @@ class _Day:
 
     def _later_widenings(self, line: _Line) -> None:
         """Look again when a tier opens or a filter relaxes."""
-        rules = self._rules[line.waiting.home]
-        urgent = line.waiting.urgent
-        moments = {rules.opens_after(tier, urgent) for tier in range(1, rules.tiers)}
-        for relaxed in (rules.relax_topic, rules.relax_language):
-            moments.add(after(relaxed, line.waiting.topic))
+        moments = turning_points(line.waiting, self._rules[line.waiting.home])
         waited = self._clock.now - line.served.call.at
         for moment in sorted(moments):
             if waited < moment < line.served.call.patience:

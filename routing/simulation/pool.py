@@ -15,8 +15,8 @@ class Pool(Floor):
     """A floor of one station, with some thousand people. The router is shown, of those who know
     the same topics, only the first to have become free: the others would come after them."""
 
-    def __init__(self, station: str, rules: Rules) -> None:
-        super().__init__([station], lambda _station: rules)
+    def __init__(self, rules: Rules) -> None:
+        super().__init__(lambda _station: rules)
         self._rules_of_all = rules
         self._alike: dict[frozenset[str], dict[str, Person]] = {}
 
@@ -41,4 +41,4 @@ class Pool(Floor):
         ]
         if not first:
             return None
-        return choose(call, first, lambda: list(self.present_at(call.home)), rules, at)
+        return choose(call, first, lambda: self.present_at(call.home), rules, at)
