@@ -1,4 +1,4 @@
-"""`make bench`: measures, prints, and writes bench/RESULTS.md. Takes about six minutes.
+"""`make bench`: measures, prints, and writes bench/RESULTS.md. Takes about eight minutes.
 
 `python -m bench [queue] [webhooks] [router]` renews these sections alone; `… [sqlite] [postgresql]`
 measures these stores alone, and writes nothing.

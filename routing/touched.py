@@ -5,7 +5,7 @@ leaves who was nearer, or until time opens a tier to it or lets a filter fall. S
 what it touches: these calls are found by index, however many others wait.
 
 A standing, the mean talk or somebody leaving elsewhere may open centres to a call, too. That is
-found by the sweep, which looks at each call that anybody free suits.
+found by the sweep, which looks at each call that any counselor free suits, and at urgent ones.
 """
 
 from __future__ import annotations
@@ -48,14 +48,15 @@ def touched(
             freed[station].add(who)
         else:
             left.add(station)
-    due = sorted(waiting.due(connection, at), key=_place)
+    due = waiting.due(connection, at)
     for call in due:
         waiting.look_at(connection, call.call_id, _next_look(call, rules_of(call.home), at))
     homes = {home for station in left for home in places.served_by(station) or (station,)}
-    near = _of_homes(connection, homes)
+    near = waiting.unserved_of(connection, homes) if homes else []
+    urgent = waiting.urgent(connection) if sweep else []
     suited = _suited(connection, places, floor, rules_of, at, None if sweep else freed)
     seen = set()
-    for call in merge(due, near, suited, key=_place):
+    for call in merge(sorted([*due, *near, *urgent], key=_place), suited, key=_place):
         if call.call_id not in seen:
             seen.add(call.call_id)
             yield call
@@ -112,7 +113,7 @@ def _served_by(
             break
         homes.update(served)
     else:
-        yield _of_homes(connection, homes)
+        yield sorted(waiting.unserved_of(connection, homes) if homes else (), key=_place)
         return
     first = waiting.unserved(connection, FIRST)
     yield first
@@ -121,10 +122,6 @@ def _served_by(
         others = [call for call in waiting.unserved(connection) if call.call_id not in known]
         for number in range(0, len(others), AT_ONCE):
             yield others[number : number + AT_ONCE]
-
-
-def _of_homes(connection: Connection, homes: Collection[str]) -> list[WaitingCall]:
-    return sorted(waiting.unserved_of(connection, homes), key=_place) if homes else []
 
 
 def _place(call: WaitingCall) -> Place:

@@ -102,6 +102,7 @@ _unserved = Statement(_in_order)
 _first = Statement(_in_order.limit(bindparam("most")))
 # Few: in order they would be found by it, among all.
 _of_homes = Statement(_waiting.where(among(w.home, "homes")))
+_urgent = Statement(_waiting.where(w.before_all < 0))
 _due = Statement(_waiting.where(w.due_at <= bindparam("at")))
 _insert_place = Statement(waiting_calls.insert())
 _wishes = Statement(
@@ -183,6 +184,11 @@ def unserved(connection: Connection, most: int | None = None) -> list[WaitingCal
 def unserved_of(connection: Connection, homes: Iterable[str]) -> list[WaitingCall]:
     """The `unserved` of these homes, in no order."""
     return [_to_call(row) for row in _of_homes.rows(connection, homes=homes)]
+
+
+def urgent(connection: Connection) -> list[WaitingCall]:
+    """The `unserved` who go before all ordinary calls, in no order."""
+    return [_to_call(row) for row in _urgent.rows(connection)]
 
 
 def due(connection: Connection, at: datetime) -> list[WaitingCall]:
