@@ -66,7 +66,7 @@ def due(
         return []
     day = at.astimezone(PEOPLE_TIME).date()
     found: dict[str, Probe] = {}
-    for person in sorted(presence.available(connection, at), key=_idle_since):
+    for person in sorted(presence.available(connection, due_at, at), key=_idle_since):
         counselor, station = person.counselor, person.counselor.station
         if station in found or counselor.role is not Role.COUNSELOR or not reaches(person):
             continue
