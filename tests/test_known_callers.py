@@ -389,3 +389,21 @@ def test_not_where_the_caller_asked_for_somebody_else(tmp_path: Path) -> None:
     assert house.order(ringing.order_no)["handler"] == "counselor:gz-huang"
     assert house.order(again.order_no)["offers"][0]["counselors"] == ["gz-lin"]
     house.store.close()
+
+
+def test_a_stations_own_number_is_nobodys_earlier_contact(tmp_path: Path) -> None:
+    """A line that passes calls on may show its own number, whoever calls."""
+    stations = tmp_path / "stations"
+    stations.mkdir()
+    for name in ("regions.yaml", "stations.yaml", "topics.yaml"):
+        shutil.copy(CONFIG / name, stations / name)
+    file = stations / "stations.yaml"
+    trunk = '  "440100": {access_numbers: ["020-83330000"]}\n  "110000": {'
+    file.write_text(file.read_text(encoding="utf-8").replace('  "110000": {', trunk, 1), "utf-8")
+    house = House(tmp_path / "data", stations_directory=stations)
+    for call_id in ("a", "b"):
+        pending = house.offered(call_id, 0, caller="02083330000")
+        house.engine.hung_up(call_id, at(1))
+        kinds = [event["kind"] for event in house.order(pending.order_no)["events"]]
+        assert kinds == ["offered", "ended"]
+    house.store.close()
