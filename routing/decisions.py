@@ -187,6 +187,8 @@ class _Replay:
         """When something changed for the call, and what, in a few words."""
         stay = self._stay
         found: dict[datetime, list[str]] = defaultdict(list)
+        if stay.is_callback:
+            return {stay.began: ["the callback waits"]}
         found[stay.began].append("queued")
         for at, words in stay.wishes_changed():
             found[at].append(words)
@@ -212,6 +214,8 @@ class _Replay:
             no_more = f"{stay.call.preferred} is waited for no more"
             opens.append((rules.handler_wait_seconds, False, no_more))
         found: dict[datetime, list[str]] = defaultdict(list)
+        if stay.is_callback:
+            return found
         for waited, urgent, words in opens:
             at = stay.call.enqueued_at + timedelta(seconds=waited)
             if stay.began < at < stay.until and stay.call_at(at).urgent is urgent:

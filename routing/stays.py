@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from agents.offer_results import OFFER_RESULTS
+from routing.callbacks import waits_as
 from routing.router import WaitingCall
 from workorders.order import order_events
 
@@ -21,7 +22,8 @@ _TOLD = tuple(
     for field in fields(WaitingCall)
     if field.name not in ("call_id", "order_no", "node", "excluded")
 )
-_LEAVES = frozenset({"queue_left", "queued", "ended", "failed"})
+_BEGINS = frozenset({"queued", "callback_waits"})
+_LEAVES = _BEGINS | {"queue_left", "callback_agreed", "callback_connected", "ended", "failed"}
 
 
 class Told(NamedTuple):
@@ -36,12 +38,14 @@ class Told(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Stay:
     """One time in the queue, from `began`. `call`: as it came. `events`: what happened in it, and
-    its end. `until`: when it waited no more, for it was answered or left."""
+    its end. `until`: when it waited no more, for it was answered or left. `is_callback`: the
+    caller has hung up; the place rests between two tries."""
 
     began: datetime
     call: WaitingCall
     events: Sequence[Told]
     until: datetime
+    is_callback: bool = False
 
     def call_at(self, at: datetime) -> WaitingCall:
         """With what was wished by then, and who had failed it."""
@@ -57,6 +61,8 @@ class Stay:
                 meaning = OFFER_RESULTS.get(event.data["result"])
                 if meaning is not None and not meaning.again:
                     failed.add(event.data["counselor"])
+            elif event.kind == "callback_not_answered":
+                failed.clear()
         return replace(self.call, **wishes, excluded=frozenset(failed))
 
     def wishes_changed(self) -> Iterator[tuple[datetime, str]]:
@@ -116,14 +122,20 @@ def stays_of(connection: Connection, order_no: str, call_id: str, now: datetime)
         Told(kind, at, actor, json.loads(data))
         for kind, at, actor, data in connection.execute(query)
     ]
-    found = []
+    found: list[Stay] = []
     for number, event in enumerate(events):
-        if event.kind == "queued":
+        if event.kind in _BEGINS:
             rest = events[number + 1 :]
             left = next((n for n, later in enumerate(rest) if later.kind in _LEAVES), len(rest))
-            call = _call(order_no, call_id, event)
             until = rest[left].at if rest[left:] else now
-            found.append(_stay(event.at, call, rest[: left + 1], until))
+            if event.kind == "queued":
+                call = _call(order_no, call_id, event)
+                found.append(_stay(event.at, call, rest[: left + 1], until))
+            elif found:
+                kept = found[-1].call_at(event.at)
+                call = replace(kept, call_id=waits_as(call_id), excluded=frozenset())
+                stay = _stay(event.at, call, rest[: left + 1], until)
+                found.append(replace(stay, is_callback=True))
     return found
 
 

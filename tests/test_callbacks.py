@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from agents import presence, roster
 from callflows.events import DigitsCollected, Event, HoldEnded
@@ -23,7 +23,9 @@ from ivr.callbacks import Attempt, Try
 from ivr.pending import OfferedCall, Pending
 from ivr.placed_calls import Result
 from routing import callbacks, waiting
+from routing.decisions import story_of
 from workorders import number_flags
+from workorders.order import orders
 from workorders.personal import caller_hash
 from workorders.verify import verify
 from workorders.views import View, order_view
@@ -123,6 +125,18 @@ class Line:
     def kinds(self, order_no: str) -> list[str]:
         return [event["kind"] for event in self.order(order_no)["events"]]
 
+    def explained(self) -> list[tuple[str, ...]]:
+        """Whoever was taken for any order is whom its decisions, made once more, would take."""
+        found: list[tuple[str, ...]] = []
+        queued = select(orders.c.order_no).where(orders.c.t_queue.is_not(None))
+        store, stations = self.assembly.store, self.assembly.stations
+        for order_no in store.read(lambda c: list(c.execute(queued).scalars())):
+            story = store.read(lambda c, of=order_no: story_of(c, stations, of, self.at))  # type: ignore[misc]
+            taken = [decision for decision in story.decisions if decision.taken]
+            assert [decision for decision in taken if not decision.agrees] == []
+            found += [decision.taken for decision in taken]
+        return found
+
     def row(self, order_no: str) -> callbacks.Callback | None:
         return self.assembly.store.read(lambda c: callbacks.of_order(c, order_no))
 
@@ -136,6 +150,7 @@ class Line:
 def line(tmp_path: Path, store_url: str) -> Iterator[Line]:
     line = Line(tmp_path, store_url)
     yield line
+    line.explained()
     assembly = line.assembly
     assert verify(assembly.store, assembly.log.keys, assembly.settings.seal_file) == []
     assembly.store.close()
@@ -167,6 +182,7 @@ def test_from_key_8_to_the_talk_one_order_tells_it_all(line: Line) -> None:
         "offer_made", "callback_tried", "callback_connected", "answered", "ended",
     ]  # fmt: skip
     assert line.row(order_no) is None
+    assert line.explained() == [("gz-chen",)]
 
 
 def test_the_place_is_kept_among_those_on_the_line(line: Line) -> None:
