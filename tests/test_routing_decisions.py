@@ -28,14 +28,19 @@ from callflows.verbs import Dial, Gather, Hangup, Hold, Record
 from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
 from ivr.pending import OfferedCall, Pending
+from routing import standings
 from routing.decisions import Story, story_of
 from routing.offers import offers
+from routing.standing import Standing, State
+from routing.strength import Counts, Figures, strength
 from workorders.order import orders
 
 BEGAN = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)
 CALLERS = [f"1357000123{n}" for n in range(5)]
 KEYS = ("1", "1", "1", "2", "2", "", "0", "5", "*")
 LATER_KEYS = ("", "", "", "", "9", "8", "*", "5")
+STATIONS = ("440100", "440000", "centre-wuhan")
+SEEN = strength(Figures(Counts(answered=1, abandoned=9), Counts(answered=50), 0.9), 10)
 RESULTS = ("answered", "answered", "answered", "no_answer", "declined", "unreachable", "busy")
 
 
@@ -72,9 +77,8 @@ class BusyHour:
         for _ in range(steps):
             self.at += timedelta(milliseconds=self.random.randint(1, 2500))
             self.controller.tick(self.at)
-            self.random.choice(
-                [self.somebody_calls, self.somebody_comes_or_goes, *[self.a_call_goes_on] * 6]
-            )()
+            does = (self.somebody_calls, self.somebody_comes_or_goes, self.a_station_turns)
+            self.random.choice([*does, *[self.a_call_goes_on] * 6])()
         for call_id in list(self.calls):
             self.at += timedelta(milliseconds=1)
             self.controller.hung_up(call_id, self.at)
@@ -100,6 +104,22 @@ class BusyHour:
 
         with suppress(RosterError):
             self.controller.counselors_changed(change, self.at)
+
+    def a_station_turns(self) -> None:
+        """Strong, weak, dead or probing for a topic, whatever it was."""
+        place = self.random.choice(STATIONS), self.random.choice(["law", "psychology"])
+        state = self.random.choice([State.STRONG, State.STRONG, *State])
+
+        def work(connection: Connection) -> None:
+            before = standings.one(connection, place).state
+            change = standings.write_down(
+                connection, place, self.at, before, state, "as it pleases", SEEN
+            )
+            turned = Standing(state, self.at, change_id=change.id)
+            standings.save(connection, {place: turned})
+
+        self.assembly.store.write(work)
+        self.at += timedelta(seconds=2)  # until every matcher has seen it
 
     def a_call_goes_on(self) -> None:
         if not self.calls:
