@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.offer_results import Alert
@@ -21,6 +22,20 @@ class Reserved:
     tier: int
     reason: str
     ring_seconds: int
+
+    @classmethod
+    def of(cls, parts: Sequence[Offer]) -> Reserved:
+        """What the parts of one offer hold."""
+        first = parts[0]
+        return cls(
+            first.call_id,
+            first.offer_id,
+            tuple(part.counselor_id for part in parts),
+            tuple(part.station for part in parts),
+            first.tier,
+            first.reason,
+            first.ring_seconds,
+        )
 
     @property
     def outer_tier(self) -> bool:

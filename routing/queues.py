@@ -11,16 +11,13 @@ Nothing here logs or wakes: every function returns `Changes`, to be acted on aft
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache, partial
 
 from sqlalchemy import Connection
 
 from agents import presence, presence_log
-from agents.counselor import State
 from agents.offer_results import (
     NODE_WINDOW,
     OFFER_RESULTS,
@@ -30,24 +27,14 @@ from agents.offer_results import (
     apply_urgent_miss,
     node_is_failing,
 )
-from agents.presence import Person
 from config.database import MATCHING, one_at_a_time
 from routing import offers, waiting
 from routing.changes import Changes, Nobody, Outcome, Reserved, Waiting
-from routing.fallback import Standings
-from routing.floor import Floor, InVain
+from routing.expected_wait import expected_wait
+from routing.matcher import Matcher
 from routing.offers import Offer
-from routing.router import (
-    Choice,
-    Conditions,
-    Verdict,
-    WaitingCall,
-    could_serve,
-    explain,
-)
-from routing.rules import FIRST_OUTER_TIER, Network, Rules
-from routing.staff import StoredStaff
-from routing.touched import touched
+from routing.router import Verdict, WaitingCall, could_serve, explain
+from routing.rules import FIRST_OUTER_TIER, Network
 
 __all__ = ["Changes", "Nobody", "Outcome", "Queues", "Reserved", "Waiting"]
 
@@ -66,8 +53,7 @@ class Queues:
 
     def __init__(self, places: Network) -> None:
         self._places = places
-        self._rules: dict[str, Rules] = {}
-        self._standings = Standings()
+        self._matcher = Matcher(places)
         self._forgot_at: datetime | None = None
 
     def join(
@@ -121,7 +107,7 @@ class Queues:
             waiting.shown(connection, call_id)
         if place.offer_id is not None:
             parts = offers.parts_of(connection, place.offer_id)
-            return Changes(_reserved(parts))
+            return Changes(Reserved.of(parts))
         return self._answer(connection, place.call, at)
 
     def take(self, connection: Connection, call_id: str, at: datetime) -> Changes:
@@ -137,25 +123,25 @@ class Queues:
         one_at_a_time(connection, MATCHING)
         self._let_go(connection, offers.of_call(connection, call_id), at)
         waiting.delete(connection, call_id)
-        return Changes(woken=self._match(connection, at))
+        return Changes(woken=self._matcher.match(connection, at))
 
     def keep(self, connection: Connection, call_id: str, new_id: str, at: datetime) -> Changes:
         """The place is kept for another call, which rests; who was held for this one is free."""
         self._to_rest(connection, call_id, at)
         waiting.rename(connection, call_id, new_id)
-        return Changes(woken=self._match(connection, at))
+        return Changes(woken=self._matcher.match(connection, at))
 
     def rest(self, connection: Connection, call_id: str, at: datetime) -> Changes:
         """Nobody is held for the call until it is `shown`; nothing is held against anybody."""
         self._to_rest(connection, call_id, at)
-        return Changes(woken=self._match(connection, at))
+        return Changes(woken=self._matcher.match(connection, at))
 
     def show(self, connection: Connection, call_ids: Iterable[str], at: datetime) -> Changes:
         """These wait again."""
         one_at_a_time(connection, MATCHING)
         for call_id in call_ids:
             waiting.shown(connection, call_id)
-        return Changes(woken=self._match(connection, at))
+        return Changes(woken=self._matcher.match(connection, at))
 
     def hold_longer(self, connection: Connection, offer_id: str, until: datetime) -> None:
         """Whoever rings under this offer is held until then."""
@@ -189,7 +175,7 @@ class Queues:
                     offers.answered(connection, part, at)
             elif part.answered_at is None:
                 outcomes.append(self._release(connection, part, "not_first", at))
-        woken = self._match(connection, at) if outcomes else ()
+        woken = self._matcher.match(connection, at) if outcomes else ()
         return Changes(woken=woken, outcomes=tuple(outcomes))
 
     def offer_ended(
@@ -218,7 +204,7 @@ class Queues:
         else:
             outcomes = self._let_go(connection, parts, at)
         waiting.delete(connection, call_id)
-        woken = self._match(connection, at)
+        woken = self._matcher.match(connection, at)
         return Changes(woken=woken, outcomes=tuple(outcomes), rung=rung, left=True)
 
     def call_ended(self, connection: Connection, call_id: str, at: datetime) -> Changes:
@@ -231,13 +217,13 @@ class Queues:
             else:
                 outcomes.append(self._release(connection, part, "abandoned", at))
         waiting.delete(connection, call_id)
-        woken = self._match(connection, at)
+        woken = self._matcher.match(connection, at)
         return Changes(woken=woken, outcomes=tuple(outcomes))
 
     def counselor_changed(self, connection: Connection, at: datetime) -> Changes:
         """After any change of presence or roster in the same transaction."""
         one_at_a_time(connection, MATCHING)
-        return Changes(woken=self._match(connection, at, sweep=True))
+        return Changes(woken=self._matcher.match(connection, at, sweep=True))
 
     def tick(self, connection: Connection, at: datetime) -> Changes:
         """What only time brings about: leases, wrap-ups and pauses that end, tiers that open.
@@ -255,23 +241,23 @@ class Queues:
             offers.forget(connection, at - OFFERS_KEPT)
             presence_log.forget(connection, at)
             self._forgot_at = at
-        woken = self._match(connection, at, sweep=True)
+        woken = self._matcher.match(connection, at, sweep=True)
         return Changes(woken=woken, outcomes=tuple(outcomes))
 
     def explain(self, connection: Connection, call: WaitingCall, at: datetime) -> list[Verdict]:
         """Each candidate for a call that need not be waiting, and why; changes nothing."""
         people = presence.present(connection, at)
-        conditions = self._standings.now(connection, at).conditions(call.topic)
-        return explain(call, people, self._rules_of(call.home), at, conditions)
+        conditions = self._matcher.standings(connection, at).conditions(call.topic)
+        return explain(call, people, self._matcher.rules_of(call.home), at, conditions)
 
     def _answer(self, connection: Connection, call: WaitingCall, at: datetime) -> Changes:
-        matched = self._match(connection, at)
+        matched = self._matcher.match(connection, at)
         mine = next((item for item in matched if item.call_id == call.call_id), None)
         woken = tuple(item for item in matched if item is not mine)
         if mine is not None:
             return Changes(mine, woken)
-        rules = self._rules_of(call.home)
-        known = self._standings.now(connection, at).conditions(call.topic)
+        rules = self._matcher.rules_of(call.home)
+        known = self._matcher.standings(connection, at).conditions(call.topic)
         dead = frozenset() if call.urgent else known.dead
         stations = [station for station in rules.tier_of if station not in dead]
         people = (
@@ -282,102 +268,11 @@ class Queues:
         if next(could_serve(call, people, rules, at), None) is None:
             waiting.delete(connection, call.call_id)
             return Changes(Nobody(), woken)
-        staffed = presence.on_duty(connection, stations, call.urgent)
-        position = 1 + waiting.ahead(connection, call)
-        talk = offers.mean_talk_seconds(connection)
-        expected = _expected_wait(rules, talk, position, staffed)
+        expected = expected_wait(connection, call, rules, stations)
+        position = 1 + waiting.ahead_at_home(connection, call)
         waited = (at - call.enqueued_at).total_seconds()
         outer = rules.open_tiers(waited, call.urgent) > FIRST_OUTER_TIER
         return Changes(Waiting(position, expected, outer), woken)
-
-    def _home_wait(
-        self,
-        connection: Connection,
-        call: WaitingCall,
-        everybody: Iterable[Person],
-        talk: Callable[[], float | None],
-        at: datetime,
-    ) -> float | None:
-        rules = self._rules_of(call.home)
-        staffed = sum(1 for tier, _ in could_serve(call, everybody, rules, at) if tier == 0)
-        if not staffed:
-            return None
-        position = 1 + waiting.ahead(connection, call)
-        return _expected_wait(rules, talk(), position, staffed)
-
-    def _match(
-        self, connection: Connection, at: datetime, *, sweep: bool = False
-    ) -> tuple[Reserved, ...]:
-        """Serve whoever can be served, in order. `sweep`: whatever it is that has changed."""
-
-        def home_wait(call: WaitingCall) -> float | None:
-            return self._home_wait(connection, call, floor.present_at(call.home), talk, at)
-
-        def conditions_of(call: WaitingCall) -> Conditions:
-            known = by_topic.get(call.topic)
-            if known is None:
-                standing = fallback.conditions(call.topic)
-                known = replace(standing, home_wait=home_wait, spares=floor.spares)
-                by_topic[call.topic] = known
-            return known
-
-        fallback = self._standings.now(connection, at)
-        by_topic: dict[str, Conditions] = {}
-        talk = cache(partial(offers.mean_talk_seconds, connection))
-        floor = Floor(self._rules_of, conditions_of, StoredStaff(connection, at))
-        in_vain = InVain(self._rules_of)
-        made: list[Reserved] = []
-        for call in touched(connection, self._places, floor, self._rules_of, at, sweep=sweep):
-            if in_vain.knows(call, at):
-                continue
-            while choice := floor.for_call(call, at):
-                taken = tuple(
-                    person
-                    for person in choice.people
-                    if presence.reserve(connection, person.counselor.id, call.call_id, at)
-                )
-                for person in choice.people:
-                    floor.put(person._replace(state=State.RESERVED))
-                if taken:
-                    choice = replace(choice, people=taken)
-                    rules = self._rules_of(call.home)
-                    change = fallback.change_behind(call, choice)
-                    made.append(self._make_offer(connection, call, choice, rules, change, at))
-                    break
-            else:
-                in_vain.note(call, at)
-        return tuple(made)
-
-    def _make_offer(
-        self,
-        connection: Connection,
-        call: WaitingCall,
-        choice: Choice,
-        rules: Rules,
-        change: int | None,
-        at: datetime,
-    ) -> Reserved:
-        offer_id = secrets.token_hex(8)
-        parts = [
-            Offer(
-                offer_id,
-                person.counselor.id,
-                call.call_id,
-                person.counselor.station,
-                call.node,
-                choice.tier,
-                choice.reason,
-                choice.ring_seconds,
-                len(choice.people) > 1 or call.urgent,
-                at,
-                None,
-                standing_change=change,
-            )
-            for person in choice.people
-        ]
-        offers.add(connection, parts, at + timedelta(seconds=rules.lease_seconds))
-        waiting.hold(connection, call.call_id, offer_id)
-        return _reserved(parts)
 
     def _offer_failed(
         self, connection: Connection, parts: Sequence[Offer], result: str, at: datetime
@@ -411,7 +306,7 @@ class Queues:
             if not OFFER_RESULTS[result].again:
                 excluded |= {part.counselor_id for part in parts}
             waiting.back_to_queue(connection, first.call_id, first.offer_id, excluded, 0)
-        woken = self._match(connection, at)
+        woken = self._matcher.match(connection, at)
         return Changes(None, woken, tuple(outcomes), tuple(alerts))
 
     def _end_talk(
@@ -443,11 +338,6 @@ class Queues:
         offers.end(connection, part, result, at)
         return Outcome(part.counselor_id, part.station, result)
 
-    def _rules_of(self, station: str) -> Rules:
-        if station not in self._rules:
-            self._rules[station] = Rules.of(self._places, station)
-        return self._rules[station]
-
     def _wrap_up(self, station: str) -> timedelta:
         return timedelta(seconds=self._places.setting(station, "wrap_up_seconds"))
 
@@ -456,30 +346,6 @@ class Queues:
             timedelta(seconds=self._places.setting(station, "last_counselor_returns_seconds")),
             self._places.setting(station, "last_counselor_returns"),
         )
-
-
-def _expected_wait(rules: Rules, talk: float | None, position: int, staffed: int) -> int | None:
-    """Seconds until whoever stands at `position` is served by `staffed` people, none of whom is
-    free: as often as each of them ends a call.
-
-    :param talk: seconds in the mean; None: nothing is known.
-    """
-    if talk is None:
-        return None
-    return round(position * (talk + rules.wrap_up_seconds) / staffed)
-
-
-def _reserved(parts: Sequence[Offer]) -> Reserved:
-    first = parts[0]
-    return Reserved(
-        first.call_id,
-        first.offer_id,
-        tuple(part.counselor_id for part in parts),
-        tuple(part.station for part in parts),
-        first.tier,
-        first.reason,
-        first.ring_seconds,
-    )
 
 
 def _who_answered(parts: Sequence[Offer]) -> str | None:

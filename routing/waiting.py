@@ -151,22 +151,19 @@ _rest = Statement(
     .values(unclaimed=UNCLAIMED_LIMIT, excluded="[]")
 )
 _delete_place = Statement(waiting_calls.delete().where(w.call_id == bindparam("call")))
-_ahead = Statement(
-    select(func.count()).where(
-        *_IS_UNSERVED,
-        w.home == bindparam("at_home"),
+_before = or_(
+    w.before_all < bindparam("mine"),
+    and_(
+        w.before_all == bindparam("mine"),
         or_(
-            w.before_all < bindparam("mine"),
-            and_(
-                w.before_all == bindparam("mine"),
-                or_(
-                    w.place_since < bindparam("since"),
-                    and_(w.place_since == bindparam("since"), w.call_id < bindparam("call")),
-                ),
-            ),
+            w.place_since < bindparam("since"),
+            and_(w.place_since == bindparam("since"), w.call_id < bindparam("call")),
         ),
-    )
+    ),
 )
+_ahead = select(func.count()).where(*_IS_UNSERVED, _before)
+_ahead_anywhere = Statement(_ahead)
+_ahead_at_home = Statement(_ahead.where(w.home == bindparam("at_home")))
 
 
 def place_of(connection: Connection, call_id: str) -> Place | None:
@@ -272,16 +269,18 @@ def delete(connection: Connection, call_id: str) -> None:
     _delete_place.later(connection, call=call_id)
 
 
-def ahead(connection: Connection, call: WaitingCall) -> int:
+def ahead_at_home(connection: Connection, call: WaitingCall) -> int:
     """How many of the same station will be served before."""
-    found = _ahead.scalar(
-        connection,
-        at_home=call.home,
-        mine=call.place.before_all,
-        since=call.place.since,
-        call=call.call_id,
-    )
-    return int(found)
+    return int(_ahead_at_home.scalar(connection, at_home=call.home, **_place_of(call)))
+
+
+def ahead_anywhere(connection: Connection, call: WaitingCall) -> int:
+    """How many of all who wait come before."""
+    return int(_ahead_anywhere.scalar(connection, **_place_of(call)))
+
+
+def _place_of(call: WaitingCall) -> dict[str, object]:
+    return {"mine": call.place.before_all, "since": call.place.since, "call": call.call_id}
 
 
 def _to_place(row: Row) -> Place:

@@ -1,0 +1,115 @@
+"""The matcher: whoever waits is given whoever is free, in the transaction of what has changed."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cache, partial
+
+from sqlalchemy import Connection
+
+from agents import presence
+from agents.counselor import State
+from routing import offers, waiting
+from routing.changes import Reserved
+from routing.expected_wait import wait_at_home
+from routing.fallback import Fallback, Standings
+from routing.floor import Floor, InVain
+from routing.offers import Offer
+from routing.router import Choice, Conditions, WaitingCall
+from routing.rules import Network, Rules
+from routing.staff import StoredStaff
+from routing.touched import touched
+
+
+class Matcher:
+    """Over a tree of stations. Its caller holds `one_at_a_time(connection, MATCHING)`."""
+
+    def __init__(self, places: Network) -> None:
+        self._places = places
+        self._rules: dict[str, Rules] = {}
+        self._standings = Standings()
+
+    def rules_of(self, station: str) -> Rules:
+        if station not in self._rules:
+            self._rules[station] = Rules.of(self._places, station)
+        return self._rules[station]
+
+    def standings(self, connection: Connection, at: datetime) -> Fallback:
+        """What is gone by now."""
+        return self._standings.now(connection, at)
+
+    def match(
+        self, connection: Connection, at: datetime, *, sweep: bool = False
+    ) -> tuple[Reserved, ...]:
+        """Serve whoever can be served, in order. `sweep`: whatever it is that has changed."""
+
+        def home_wait(call: WaitingCall) -> float | None:
+            people = floor.present_at(call.home)
+            return wait_at_home(connection, call, people, self.rules_of(call.home), talk, at)
+
+        def conditions_of(call: WaitingCall) -> Conditions:
+            known = by_topic.get(call.topic)
+            if known is None:
+                standing = fallback.conditions(call.topic)
+                known = replace(standing, home_wait=home_wait, spares=floor.spares)
+                by_topic[call.topic] = known
+            return known
+
+        fallback = self.standings(connection, at)
+        by_topic: dict[str, Conditions] = {}
+        talk = cache(partial(offers.mean_talk_seconds, connection))
+        floor = Floor(self.rules_of, conditions_of, StoredStaff(connection, at))
+        in_vain = InVain(self.rules_of)
+        made: list[Reserved] = []
+        for call in touched(connection, self._places, floor, self.rules_of, at, sweep=sweep):
+            if in_vain.knows(call, at):
+                continue
+            while choice := floor.for_call(call, at):
+                taken = tuple(
+                    person
+                    for person in choice.people
+                    if presence.reserve(connection, person.counselor.id, call.call_id, at)
+                )
+                for person in choice.people:
+                    floor.put(person._replace(state=State.RESERVED))
+                if taken:
+                    choice = replace(choice, people=taken)
+                    change = fallback.change_behind(call, choice)
+                    made.append(self._make_offer(connection, call, choice, change, at))
+                    break
+            else:
+                in_vain.note(call, at)
+        return tuple(made)
+
+    def _make_offer(
+        self,
+        connection: Connection,
+        call: WaitingCall,
+        choice: Choice,
+        change: int | None,
+        at: datetime,
+    ) -> Reserved:
+        offer_id = secrets.token_hex(8)
+        parts = [
+            Offer(
+                offer_id,
+                person.counselor.id,
+                call.call_id,
+                person.counselor.station,
+                call.node,
+                choice.tier,
+                choice.reason,
+                choice.ring_seconds,
+                len(choice.people) > 1 or call.urgent,
+                at,
+                None,
+                standing_change=change,
+            )
+            for person in choice.people
+        ]
+        lease = timedelta(seconds=self.rules_of(call.home).lease_seconds)
+        offers.add(connection, parts, at + lease)
+        waiting.hold(connection, call.call_id, offer_id)
+        return Reserved.of(parts)
