@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
 from agents import presence, roster
-from callflows.events import DigitsCollected, Event, HoldEnded
+from callflows.events import DigitsCollected, Event, HoldEnded, ReservationNoticed
 from callflows.verbs import Dial, Gather, Hold
 from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
@@ -229,6 +229,20 @@ def test_three_tries_spaced_then_a_task_for_the_station(line: Line) -> None:
     assert (order["handler"], order["closed_at"]) == ("station:440100", None)
     assert line.kinds(order_no).count("callback_tried") == 3
     assert line.row(order_no) is None
+
+
+def test_a_counselor_whom_nobody_met_is_given_the_next_caller_at_once(line: Line) -> None:
+    line.agrees("a")
+    line.free()
+    attempt = line.attempt("a")
+    assert line.accepted(attempt) is not None
+    line.pass_time(5)
+    waiting_on = line.waits("b", "13570000002")
+    line.pass_time(25)
+    line.ended(attempt, Result.NO_ANSWER)
+    assert line.state() == "reserved"
+    ringing = line.on(waiting_on, ReservationNoticed(line.at))
+    assert isinstance(ringing.verbs[-1], Dial)
 
 
 def test_no_attempt_rings_twice(line: Line) -> None:
