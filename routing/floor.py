@@ -129,12 +129,9 @@ class Floor:
         tiers = rules.stations
         conditions = self._conditions_of(call)
         opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), call.urgent)
-        anywhere = call.urgent or call.preferred is not None
-        if call.home in conditions.weak or call.home in conditions.dead or anywhere:
-            opened = len(tiers)
         stations: list[str] = []
-        # Whoever is further away matters only where nobody nearer is free.
-        for near in range(opened, len(tiers) + 1):
+        # Whoever is further away matters only where nobody nearer is free who comes first.
+        for near in range(_nearest(call, rules, conditions, at, opened), len(tiers) + 1):
             if near > max(opened, FIRST_OUTER_TIER + 1) and somebody_nearer(
                 call, near - 1, self._everybody(stations), rules, at, conditions.dead
             ):
@@ -150,7 +147,7 @@ class Floor:
             ]
             everybody = partial(self._everybody, stations)
             choice = choose(call, free, everybody, rules, at, conditions) if free else None
-            if choice is not None:
+            if choice is not None and (near >= opened or _strong(choice, conditions)):
                 return choice
         return None
 
@@ -221,6 +218,27 @@ class Floor:
         if station not in self._counted:
             self._counted[station] = self._staff.how_many(station)
         return self._counted[station]
+
+
+def _nearest(
+    call: WaitingCall, rules: Rules, conditions: Conditions, at: datetime, opened: int
+) -> int:
+    """How many tiers to look at first: more than home only where somebody further away may come
+    before somebody near."""
+    covered = call.home in conditions.weak or call.home in conditions.dead
+    waited = (at - call.enqueued_at).total_seconds()
+    relaxed = min(after(rules.relax_topic, call.topic), after(rules.relax_language, call.topic))
+    anywhere = call.urgent or call.preferred is not None
+    if anywhere or (covered and waited >= relaxed):
+        return rules.tiers
+    if covered:
+        return min(FIRST_OUTER_TIER + 1, rules.tiers)
+    return opened if waited >= relaxed else 1
+
+
+def _strong(choice: Choice, conditions: Conditions) -> bool:
+    """Rings somebody of a station that isn't weak: nobody further away comes before them."""
+    return any(person.counselor.station not in conditions.weak for person in choice.people)
 
 
 class Entry(NamedTuple):

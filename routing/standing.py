@@ -1,25 +1,26 @@
 """A station's standing for a topic: strong, weak, dead or probing. Pure: one transition table.
 
     strong -> weak -> probing -> strong
-    strong | weak -> dead -> probing -> strong
+              weak -> dead -> probing
     probing -> back to where it came from
 
-Down by the figures of both windows (`routing.strength`), up by what happened since: so many calls
-and synthetic probes answered in a row, whatever the week was like. So that it never flaps:
+Down by the figures of both windows (`routing.strength`), up by what happened since: so many
+synthetic probes in a row accepted, and calls that rang there alone answered. Where several rang at
+once, who was quicker says nothing. So that it never flaps:
 
-* Weak needs the index and the calls themselves under the lower threshold. A week's mean moves
-  slowly, so whoever lies well above it isn't found under it by chance.
-* Dead needs `dead_calls` callers in a row unanswered, and with the offers that rang in vain more
-  misses than the station's own week makes likely (BY_CHANCE); where nobody is there to ring, the
-  callers alone.
-* Back: `accepted` calls or probes in a row are answered. A station whose week before was not
-  strong owes more: as many as it answered by chance less often than BY_CHANCE. One that never
-  answered, or nearly always, has no such chance.
+* Weak needs the index and the calls themselves under the lower threshold: a week's mean moves
+  slowly, so whoever lies well above it isn't found under it by chance. Or `weak_calls` callers in
+  a row unanswered, and more than the station's own week makes likely (BY_CHANCE); where nobody is
+  there, fewer after a while.
+* Dead is found at leisure, for a weak station is covered: nobody was answered for A_DAY, by misses
+  too many for one that answers SELDOM.
+* Back: `accepted` in a row are answered. A station whose week before was not strong, or of whom
+  little is known, owes more: as many as it answered by chance less often than BY_CHANCE.
 * After each time that probing failed, twice as many.
 * Each state but probing, which any miss ends, lasts its dwell.
 
-Nothing here rings anybody. Dead stations are rung by synthetic probes alone, probing ones also by
-callers for whom the covering centre rings at the same time: no child is a probe.
+Nothing here rings anybody. Dead stations are rung by synthetic probes alone, weak and probing ones
+also by callers for whom a covering place rings at the same time: no child is a probe.
 """
 
 from __future__ import annotations
@@ -31,29 +32,34 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from routing.strength import (
+    NATION_RATE,
     Figures,
     People,
-    Strength,
     Trial,
-    answers_beyond_chance,
-    misses_beyond_chance,
+    in_a_row_beyond_chance,
     strength,
+    week_before,
 )
 
 LONGEST_OVERRIDE = timedelta(days=7)
 DOUBLINGS = 4
 FEW = 2
 """Calls missed that condemn nobody, whoever isn't there."""
+SELDOM = 0.25
+"""A weak station that may still answer this share is not dead."""
+A_DAY = timedelta(days=1)
+EVEN = 0.5
+"""Of a station that is not strong and not known, the share it may be expected to answer."""
 
 
 class State(StrEnum):
     STRONG = "strong"
     WEAK = "weak"
-    """It answers too few: its callers are covered, and it still takes those it can."""
+    """It answers too few: who covers it rings beside it, and it still takes those it can."""
     DEAD = "dead"
     """Nobody answers 空号: only synthetic probes ring it."""
     PROBING = "probing"
-    """It answered its probes: callers ring it again while their covering centre rings too."""
+    """It answered its probes, and is covered until it holds."""
 
 
 class Settings(Protocol):
@@ -74,8 +80,8 @@ class Thresholds:
     prior_calls: float
     service_level_seconds: int
     short_abandon_seconds: int
-    dead_calls: int
-    dead_after: timedelta
+    weak_calls: int
+    absent_after: timedelta
     dwell: Mapping[State, timedelta]
     probe_again: timedelta
     probe_first: timedelta
@@ -98,8 +104,8 @@ class Thresholds:
             prior_calls=setting("strength_prior_calls"),
             service_level_seconds=setting("service_level_seconds"),
             short_abandon_seconds=setting("short_abandon_seconds"),
-            dead_calls=setting("dead_after_calls"),
-            dead_after=timedelta(seconds=setting("dead_after_seconds")),
+            weak_calls=setting("weak_after_calls"),
+            absent_after=timedelta(seconds=setting("absent_after_seconds")),
             dwell={State(name): timedelta(seconds=least) for name, least in dwell},
             probe_again=again,
             probe_first=first,
@@ -116,19 +122,24 @@ def trial_of_call(
     answered: bool,
     at_home: bool,
     excused: bool,
+    rung: bool,
     here: bool,
+    together: bool,
 ) -> Trial:
     """What a call says of its home station.
 
     :param waited: seconds in the queue. `at_home`: answered there. `excused`: nobody there is to
-        blame for a call that wasn't. `here`: somebody there was free or talking.
+        blame for a call that wasn't. `rung`: somebody there was, alone and in vain. `here`: others
+        there were free or talking. `together`: answered where several rang at once.
     """
+    if answered and together:
+        return Trial.SAYS_NOTHING
     if answered and at_home:
         return Trial.ANSWERED if waited <= thresholds.service_level_seconds else Trial.LATE
     if excused:
         return Trial.SAYS_NOTHING
     if answered:
-        return Trial.SAYS_NOTHING if here else Trial.ELSEWHERE
+        return Trial.SAYS_NOTHING if here and not rung else Trial.ELSEWHERE
     return Trial.SAYS_NOTHING if waited < thresholds.short_abandon_seconds else Trial.ABANDONED
 
 
@@ -160,6 +171,11 @@ class Run(NamedTuple):
     @property
     def missed(self) -> int:
         return self.calls + self.offers
+
+    @property
+    def apart(self) -> int:
+        """Misses that don't hang together: a caller whose offer rang in vain was missed once."""
+        return max(self.calls, self.offers)
 
 
 NOTHING = Run()
@@ -224,7 +240,7 @@ class Standing:
 
 class _Moment(NamedTuple):
     standing: Standing
-    strength: Strength
+    figures: Figures
     thresholds: Thresholds
     at: datetime
 
@@ -247,8 +263,10 @@ def advance(
     """
     standing = _after(standing, happened)
     empty = figures.people.planned > 0 and figures.people.there == 0
-    standing = replace(standing, empty_since=(standing.empty_since or at) if empty else None)
-    moment = _Moment(standing, strength(figures, thresholds.prior_calls), thresholds, at)
+    empty_since = (standing.empty_since or at) if empty else None
+    if empty_since != standing.empty_since:
+        standing = replace(standing, empty_since=empty_since)
+    moment = _Moment(standing, figures, thresholds, at)
     for rule, state in TRANSITIONS[standing.state]:
         cause = rule(moment)
         if cause is not None:
@@ -266,11 +284,11 @@ def probe_due(standing: Standing, people: People, thresholds: Thresholds) -> dat
     if standing.state is State.STRONG or standing.since is None or not people.logged_in:
         return None
     last = standing.probed_at or standing.since
-    if standing.state is State.WEAK:
-        # It is alive: its own calls tell more.
-        wait = thresholds.probe_longest
-    elif standing.probed_at is not None and not standing.run.probes:
+    if standing.probed_at is not None and not standing.run.probes:
         wait = thresholds.probe_again
+    elif standing.state is State.WEAK:
+        # It is alive, and covered: its people aren't asked more often than they must.
+        wait = thresholds.probe_longest
     else:
         doubled = thresholds.probe_first * 2 ** min(max(0, standing.run.probes - 1), DOUBLINGS)
         wait = min(doubled, thresholds.probe_longest)
@@ -286,6 +304,8 @@ def _after(standing: Standing, happened: Iterable[Happened]) -> Standing:
         run = run.then(trial)
         if trial in (Trial.ACCEPTED, Trial.REFUSED):
             probed_at = at
+    if (run, probed_at) == (standing.run, standing.probed_at):
+        return standing
     return replace(standing, run=run, probed_at=probed_at)
 
 
@@ -295,19 +315,17 @@ def _changed(moment: _Moment, to: State, cause: str) -> Standing:
     if to is State.STRONG:
         return replace(changed, run=NOTHING, owed=0, probed_at=None, relapses=0)
     if standing.state is State.STRONG:
-        changed = replace(changed, owed=_owed(moment, to))
+        changed = replace(changed, owed=_owed(moment))
     relapses = standing.relapses + (to is not State.PROBING and standing.state is State.PROBING)
     return replace(changed, run=standing.run._replace(answered=0), relapses=relapses)
 
 
-def _owed(moment: _Moment, to: State) -> int:
-    slow, thresholds = moment.strength.figures.slow, moment.thresholds
-    before = slow.trials - moment.standing.run.missed
-    week = (slow.good + slow.late) / before if before >= thresholds.dead_calls else 0.0
-    if to is State.WEAK:
-        # It answers now and then, however few calls its week had.
-        week = max(week, thresholds.down)
-    return answers_beyond_chance(week) if 0 < week < thresholds.up else 0
+def _owed(moment: _Moment) -> int:
+    """Nothing by a station whose week before was strong; by others as many as their week's share
+    makes by chance less often than BY_CHANCE. Where little is known, it is EVEN."""
+    figures, thresholds = moment.figures, moment.thresholds
+    week = week_before(figures.slow, moment.standing.run.missed, EVEN, thresholds.prior_calls)
+    return in_a_row_beyond_chance(week) if week < thresholds.up else 0
 
 
 def _dwelt(moment: _Moment) -> bool:
@@ -317,33 +335,38 @@ def _dwelt(moment: _Moment) -> bool:
 
 def _nobody_answers(moment: _Moment) -> str | None:
     standing, thresholds = moment.standing, moment.thresholds
-    run, people = standing.run, moment.strength.figures.people
+    run, people = standing.run, moment.figures.people
     if people.talking:
         return None
-    empty = moment.at - (standing.empty_since or moment.at)
-    if run.calls > FEW and empty >= thresholds.dead_after:
-        return f"nobody there of {people.planned} planned, {run.calls} calls unanswered"
-    if run.calls < thresholds.dead_calls:
-        return None
+    enough = run.calls >= thresholds.weak_calls
     if not people.there:
-        return f"nobody there, {run.calls} calls in a row unanswered"
-    # A strong station's run is held against the week before it; a weak one has had its chance.
-    aside = run.missed if standing.state is State.STRONG else 0
-    slow = moment.strength.figures.slow
-    if run.missed >= misses_beyond_chance(slow, aside, thresholds.prior_calls):
+        empty = moment.at - (standing.empty_since or moment.at)
+        if enough or (run.calls > FEW and empty >= thresholds.absent_after):
+            return f"nobody there of {people.planned} planned, {run.calls} calls unanswered"
+        return None
+    week = week_before(moment.figures.slow, run.missed, NATION_RATE, thresholds.prior_calls)
+    if enough and run.apart >= in_a_row_beyond_chance(1 - week):
         return f"{run.calls} calls and {run.offers} offers in a row unanswered"
     return None
 
 
+def _answered_nobody(moment: _Moment) -> str | None:
+    run, since = moment.standing.run, moment.standing.since
+    if since is None or moment.at - since < A_DAY:
+        return None
+    if run.apart + run.probes < in_a_row_beyond_chance(1 - SELDOM):
+        return None
+    return f"{run.calls} calls and {run.probes} probes in a row unanswered"
+
+
 def _answers_too_few(moment: _Moment) -> str | None:
-    thresholds, found = moment.thresholds, moment.strength
-    fast, slow = found.figures.fast, found.figures.slow
-    seen = fast if fast.trials >= thresholds.dead_calls else slow
-    enough = seen.trials >= thresholds.dead_calls
-    few = enough and seen.good < thresholds.down * seen.trials
-    if few and found.index < thresholds.down:
-        return f"index {found.index:.2f} is under {thresholds.down:g}"
-    return None
+    thresholds, figures = moment.thresholds, moment.figures
+    enough = figures.fast.trials >= thresholds.weak_calls
+    seen = figures.fast if enough else figures.slow
+    if seen.trials < thresholds.weak_calls or seen.good >= thresholds.down * seen.trials:
+        return None
+    index = strength(figures, thresholds.prior_calls).index
+    return f"index {index:.2f} is under {thresholds.down:g}" if index < thresholds.down else None
 
 
 def _first_dwelt(rule: Rule) -> Rule:
@@ -374,11 +397,11 @@ def _misses_again(moment: _Moment) -> str | None:
 
 TRANSITIONS: Mapping[State, tuple[tuple[Rule, State | None], ...]] = {
     State.STRONG: (
-        (_first_dwelt(_nobody_answers), State.DEAD),
+        (_first_dwelt(_nobody_answers), State.WEAK),
         (_first_dwelt(_answers_too_few), State.WEAK),
     ),
     State.WEAK: (
-        (_nobody_answers, State.DEAD),
+        (_answered_nobody, State.DEAD),
         (_first_dwelt(_answers_again), State.PROBING),
     ),
     State.DEAD: ((_first_dwelt(_answers_again), State.PROBING),),

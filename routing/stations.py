@@ -106,8 +106,8 @@ class StationSettings(BaseModel):
     short_abandon_seconds: NonNegativeInt
     strength_thresholds: Annotated[tuple[Share, Share], AfterValidator(_down_under_up)]
     strength_prior_calls: PositiveInt
-    dead_after_calls: Annotated[int, Field(ge=5)]
-    dead_after_seconds: PositiveInt
+    weak_after_calls: Annotated[int, Field(ge=5)]
+    absent_after_seconds: PositiveInt
     standing_seconds: StandingSeconds
     probe_seconds: Annotated[
         tuple[ProbeSeconds, ProbeSeconds, ProbeSeconds], AfterValidator(_each_wait_is_longer)

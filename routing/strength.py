@@ -14,6 +14,8 @@ window shrunk toward that week, less the share of people and phones that are not
 
     index = shrunk(x_fast, n_fast, week * staffed * reachable, m)
 
+Whoever is paused for not answering is logged in all the same: each miss counts once, as an offer.
+
 Beside its own callers count each offer that rang in vain (RONA) and each caller of another station
 that it answered.
 
@@ -25,8 +27,9 @@ calls missed at night leave a good station at (0 + 10 * 0.85) / 12 = 0.71, above
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -49,7 +52,7 @@ class Trial(StrEnum):
     ABANDONED = "abandoned"
     """Left unanswered, later than a short abandon."""
     ELSEWHERE = "elsewhere"
-    """Answered by another station, while nobody at this one was free or talking."""
+    """Answered by another station: nobody at this one was free or talking, or was rung in vain."""
     HELPED = "helped"
     """Another station's caller, answered by this one's counselor."""
     IN_VAIN = "in_vain"
@@ -62,7 +65,8 @@ class Trial(StrEnum):
     """A synthetic probe that nobody accepted."""
     SAYS_NOTHING = "says_nothing"
     """Seen, and no sign either way: a short abandon, a closed station, a call kept from it, or
-    passed on while its people talked. Load is no weakness: the router's overflow is for that."""
+    passed on while its people talked (load is no weakness: the router's overflow is for that), or
+    rung at several places at once: who was quicker there says little of either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,10 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, name) + getattr(other, name) for name in COUNTED))
+
+    def and_one(self, trial: Trial) -> Counts:
+        """With one more of a trial that is COUNTED."""
+        return replace(self, **{trial.value: getattr(self, trial.value) + 1})
 
     @property
     def offered(self) -> int:
@@ -164,7 +172,7 @@ class Strength:
 
     `answered`, `abandoned`: of the fast window's calls, and `rona`: of its offers; None where
     there were none. `week`: the slow window's share answered, shrunk toward `parent`. `staffed`:
-    there of planned. `reachable`: phones of those rung.
+    logged in of planned. `reachable`: phones of those rung.
     """
 
     index: float
@@ -206,7 +214,7 @@ def strength(figures: Figures, prior_calls: float) -> Strength:
     """:param prior_calls: m of the formula above, over 0."""
     fast, slow, people = figures.fast, figures.slow, figures.people
     week = shrunk(slow.good, slow.trials, figures.parent_rate, prior_calls)
-    staffed = min(1.0, people.there / people.planned) if people.planned else 1.0
+    staffed = min(1.0, people.logged_in / people.planned) if people.planned else 1.0
     reachable = 1 - fast.unreachable / fast.offers if fast.offers else 1.0
     return Strength(
         index=shrunk(fast.good, fast.trials, week * staffed * reachable, prior_calls),
@@ -226,38 +234,37 @@ def parent_rates(
 ) -> Callable[[str], float]:
     """For one topic: a function from a station to the rate its parent answers, that of all
     stations under it. `slow`: the slow window by station."""
-    below: dict[str, Counts] = {}
+    good: Counter[str] = Counter()
+    trials: Counter[str] = Counter()
     for station, counts in slow.items():
         above: str | None = station
         while above is not None:
-            below[above] = below.get(above, Counts()) + counts
+            good[above] += counts.good
+            trials[above] += counts.trials
             above = parent_of(above)
     rates: dict[str | None, float] = {None: NATION_RATE}
 
     def rate(station: str | None) -> float:
         if station not in rates:
-            counts = below.get(station or "", Counts())
-            expected = rate(parent_of(station or ""))
-            rates[station] = shrunk(counts.good, counts.trials, expected, prior_calls)
+            below = station or ""
+            expected = rate(parent_of(below))
+            rates[station] = shrunk(good[below], trials[below], expected, prior_calls)
         return rates[station]
 
     return lambda station: rate(parent_of(station))
 
 
-def misses_beyond_chance(slow: Counts, missed: int, prior_calls: float) -> float:
-    """How many calls and offers in a row a station of this week would miss by chance less often
-    than BY_CHANCE. Its week is judged kindly: without the `missed` in question, and as if
-    `prior_calls` had been answered before it."""
+def week_before(slow: Counts, missed: int, expected: float, prior_calls: float) -> float:
+    """The share of its calls and offers that a station took, however late, in the slow window
+    without the `missed` at its end; shrunk toward `expected`."""
     alive = slow.good + slow.late
-    before = max(alive, slow.trials - missed)
-    missing = 1 - shrunk(alive, before, 1.0, prior_calls)
-    return math.log(BY_CHANCE) / math.log(missing) if missing > 0 else 0.0
+    return shrunk(alive, max(alive, slow.trials - missed), expected, prior_calls)
 
 
-def answers_beyond_chance(rate: float) -> int:
-    """How many calls in a row a station of this rate would answer by chance less often than
-    BY_CHANCE. `rate` between 0 and 1."""
-    return math.ceil(math.log(BY_CHANCE) / math.log(rate))
+def in_a_row_beyond_chance(rate: float) -> int:
+    """How many in a row come out alike by chance less often than BY_CHANCE, if one does with the
+    probability `rate`, under 1."""
+    return math.ceil(math.log(BY_CHANCE) / math.log(rate)) if rate > 0 else 1
 
 
 def _share(part: int, whole: int) -> float | None:

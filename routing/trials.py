@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -82,11 +83,30 @@ class Judged(NamedTuple):
     trial: Trial
 
 
+_OF_RESULT = {
+    "no_answer": Trial.IN_VAIN,
+    "declined": Trial.IN_VAIN,
+    "busy": Trial.IN_VAIN,
+    "unreachable": Trial.UNREACHABLE,
+}
+"""Congestion, a lease that ran out, a caller who left: no fault of the station's."""
+
 _offer_id = o.offer_id + "/" + o.counselor_id
+_answered_together = select(o.call_id).where(
+    o.made_at > bindparam("since"),
+    o.together,
+    or_(o.answered_at.is_not(None), o.result == "answered"),
+)
+_rung_in_vain = select(o.call_id, o.station).where(
+    o.made_at > bindparam("since"),
+    ~o.together,
+    or_(*(o.result == result for result in _OF_RESULT)),
+)
 _calls = Statement(
     select(
         c.order_no, c.station_home, c.station_answering, c.topic, c.priority,
-        c.t_queue, c.t_answer, c.t_end, c.outcome,
+        c.t_queue, c.t_answer, c.t_end, c.outcome, c.call_id.in_(_answered_together),
+        tuple_(c.call_id, c.station_home).in_(_rung_in_vain),
     ).where(
         c.t_offer > bindparam("since"),
         c.t_queue.is_not(None),
@@ -201,11 +221,14 @@ def begin_anew(connection: Connection, place: Place) -> None:
 def _of_call(
     row: Row, staff: Mapping[Place, People], thresholds_of: Callable[[str], Thresholds]
 ) -> Judged:
-    order_no, home, answering, topic, priority, queued, answered, ended, outcome = row
+    (
+        order_no, home, answering, topic, priority, queued, answered, ended, outcome,
+        together, rung,
+    ) = row  # fmt: skip
     topic = topic or UNKNOWN_TOPIC
     at = answered or ended
     people = staff.get((home, topic), People())
-    # Urgent calls ring everywhere at once: they tell who answers, never who doesn't.
+    # Urgent calls go to whoever is free: they tell who answers, never who doesn't.
     urgent = (priority or 0) >= SILENT_CONFIRMED
     trial = trial_of_call(
         thresholds_of(home),
@@ -213,29 +236,22 @@ def _of_call(
         answered=answered is not None,
         at_home=answering == home,
         excused=people.closed or urgent or outcome == "failed",
+        rung=bool(rung),
         here=bool(people.free or people.talking),
+        together=bool(together),
     )
     return Judged(order_no, home, topic, at, trial)
 
 
 def _of_offer(row: Row) -> Judged:
     offer_id, station, home, topic, answered, ended, result, together = row
-    if answered or result == "answered":
-        trial = Trial.SAYS_NOTHING if station == home else Trial.HELPED
-    elif together:
+    if together:
         trial = Trial.SAYS_NOTHING
+    elif answered or result == "answered":
+        trial = Trial.SAYS_NOTHING if station == home else Trial.HELPED
     else:
         trial = _OF_RESULT.get(result, Trial.SAYS_NOTHING)
     return Judged(offer_id, station, topic or UNKNOWN_TOPIC, answered or ended, trial)
-
-
-_OF_RESULT = {
-    "no_answer": Trial.IN_VAIN,
-    "declined": Trial.IN_VAIN,
-    "busy": Trial.IN_VAIN,
-    "unreachable": Trial.UNREACHABLE,
-}
-"""Congestion, a lease that ran out, a caller who left: no fault of the station's."""
 
 
 def _add_to_days(connection: Connection, found: Iterable[Judged]) -> None:

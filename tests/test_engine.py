@@ -132,4 +132,4 @@ def test_a_station_that_nobody_answers_is_told_to_the_operator_once(engine: Engi
         engine._reassess()
         engine._reassess()
     told = [line for line in lines if line["event"] == "standing_changed"]
-    assert [(line["station"], line["after"]) for line in told] == [("450000", "dead")]
+    assert [(line["station"], line["after"]) for line in told] == [("450000", "weak")]

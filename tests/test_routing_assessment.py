@@ -136,6 +136,11 @@ def day(store: Store, log: Log) -> Day:
         ({"offered_to": "chen", "together": True}, Counts(abandoned=1)),
         ({"home": "440300", "answering": HOME, "offered_to": "chen", "result": "answered"},
          Counts(helped=1)),
+        # Who was quicker says little of either.
+        ({"answering": HOME, "offered_to": "chen", "result": "answered", "together": True},
+         Counts()),
+        ({"home": "440300", "answering": HOME, "offered_to": "chen", "result": "answered",
+          "together": True}, Counts()),
     ],
 )  # fmt: skip
 def test_what_a_call_says_of_a_station(day: Day, call: dict[str, Any], expected: Counts) -> None:
@@ -178,7 +183,7 @@ def test_an_outcome_that_comes_late_still_counts(day: Day) -> None:
     assert day.counted() == Counts(answered=1)
 
 
-def test_a_station_that_stops_answering_is_dead_after_five_calls_and_a_probe_brings_it_back(
+def test_a_station_that_stops_answering_is_weak_after_five_calls_and_a_probe_brings_it_back(
     day: Day,
 ) -> None:
     day.staff(counselor("chen"))
@@ -191,10 +196,10 @@ def test_a_station_that_stops_answering_is_dead_after_five_calls_and_a_probe_bri
         assert day.look() == []
     day.call(answering=CENTRE, offered_to="chen")
     [found] = day.look()
-    assert (found.station, found.topic, found.to_state) == (HOME, "law", State.DEAD)
-    assert found.cause == "nobody there, 5 calls in a row unanswered"
+    assert (found.station, found.topic, found.to_state) == (HOME, "law", State.WEAK)
+    assert found.cause == "nobody there of 0 planned, 5 calls unanswered"
     assert found.figures["fast"]["elsewhere"] == 5
-    assert day.in_force() is State.DEAD
+    assert day.in_force() is State.WEAK
 
     states = []
     thresholds = day.assessment.thresholds(HOME)
@@ -210,7 +215,7 @@ def test_a_station_that_stops_answering_is_dead_after_five_calls_and_a_probe_bri
     assert day.counted() == Counts()
 
     told = day.store.read(lambda c: standings.changes(c, HOME, 10))
-    assert [change.to_state for change in told] == [State.STRONG, State.PROBING, State.DEAD]
+    assert [change.to_state for change in told] == [State.STRONG, State.PROBING, State.WEAK]
     assert day.store.read(lambda c: standings.changes(c, CENTRE, 10)) == []
 
 
@@ -228,27 +233,27 @@ def test_nobody_there_who_was_planned(day: Day) -> None:
     for _ in range(3):
         day.call()
     assert day.look(planned=("chen",)) == []
-    day.at += timedelta(minutes=10)
+    day.at += timedelta(hours=2)
     [change] = day.look(planned=("chen",))
-    assert change.to_state is State.DEAD
+    assert change.to_state is State.WEAK
     assert change.cause == "nobody there of 1 planned, 3 calls unanswered"
 
 
 def test_a_managers_word_wins_until_its_end_and_both_are_recorded(day: Day) -> None:
-    word = Override(State.WEAK, "moving house", "li", day.at + timedelta(hours=1))
+    word = Override(State.DEAD, "moving house", "li", day.at + timedelta(hours=1))
     look = day.see()
     change = day.store.write(lambda c: day.assessment.override(c, *LAW, word, look))
     assert change.cause.startswith("li, until ")
     assert change.cause.endswith(": moving house")
-    assert day.in_force() is State.WEAK
+    assert day.in_force() is State.DEAD
     for _ in range(5):
         day.call(answering=CENTRE)
         assert day.look() == []
-    assert day.in_force() is State.WEAK
-    day.at = word.until
     assert day.in_force() is State.DEAD
+    day.at = word.until
+    assert day.in_force() is State.WEAK
     [ended] = day.look()
-    assert (ended.from_state, ended.to_state) == (State.WEAK, State.DEAD)
+    assert (ended.from_state, ended.to_state) == (State.DEAD, State.WEAK)
     assert ended.cause == "the override ended"
 
 

@@ -158,7 +158,7 @@ def test_the_shipped_stations_are_sound() -> None:
         ),
         ("ring_seconds: 15", "ring_second: 15", "unknown key (did you mean ring_seconds?)"),
         ("ring_seconds: 15", "ring_seconds: soon", "ring_seconds: Input should be a valid integer"),
-        ("[0, 0, 10, 20]", "[0, 30, 10, 20]", "no wider tier before a narrower one"),
+        ("[0, 0, 0, 0]", "[0, 30, 10, 20]", "no wider tier before a narrower one"),
         ("strategy: longest_idle", "strategy: nobody", "strategy: Input should be 'longest_idle'"),
         (
             'covers: ["320000"',
@@ -188,9 +188,9 @@ def test_the_shipped_stations_are_sound() -> None:
         ("name: 全国12355", "name: 12355", 'write it in quotes: "12355"'),
         ("    wrap_up_seconds: 30\n", "", "wrap_up_seconds: missing"),
         (
-            "strength_thresholds: [0.5, 0.8]",
-            "strength_thresholds: [0.8, 0.5]",
-            "strength_thresholds: weak under 0.8 and strong from 0.5: write the lower first",
+            "strength_thresholds: [0.3, 0.8]",
+            "strength_thresholds: [0.8, 0.3]",
+            "strength_thresholds: weak under 0.8 and strong from 0.3: write the lower first",
         ),
         (
             "probe_seconds: [60, 120,",
@@ -221,7 +221,7 @@ def test_a_circle_in_the_tree_is_one_line(directory: Path) -> None:
 
 
 def test_thresholds_the_wrong_way_round_are_told_once(directory: Path) -> None:
-    spoil(directory, "strength_thresholds: [0.5, 0.8]", "strength_thresholds: [0.8, 0.5]")
+    spoil(directory, "strength_thresholds: [0.3, 0.8]", "strength_thresholds: [0.8, 0.3]")
     assert len(check(directory)) == 1
 
 

@@ -14,11 +14,11 @@ from routing.strength import (
     Figures,
     People,
     Trial,
-    answers_beyond_chance,
-    misses_beyond_chance,
+    in_a_row_beyond_chance,
     parent_rates,
     shrunk,
     strength,
+    week_before,
 )
 
 GOOD_WEEK = Counts(answered=90, elsewhere=10)
@@ -39,8 +39,8 @@ def test_five_calls_missed_by_a_station_of_which_nothing_is_known_count() -> Non
 def test_who_is_not_there_is_not_expected_to_answer() -> None:
     people = People(roster=4, planned=4, logged_in=2, absent=1)
     found = strength(Figures(Counts(), GOOD_WEEK, 0.9, people), 10)
-    assert found.staffed == 0.25
-    assert found.index == found.week * 0.25
+    assert found.staffed == 0.5
+    assert found.index == found.week * 0.5
 
 
 def test_phones_that_cannot_be_reached_weigh_on_the_index() -> None:
@@ -94,8 +94,12 @@ def test_trials_are_counted_by_name_and_probes_left_out() -> None:
 
 
 def test_how_long_a_run_is_no_chance() -> None:
-    assert misses_beyond_chance(Counts(), 0, 10) <= 5
-    assert misses_beyond_chance(Counts(answered=900, elsewhere=100), 0, 10) <= 5
-    assert 8 < misses_beyond_chance(Counts(answered=700, elsewhere=300), 0, 10) < 9
-    assert misses_beyond_chance(Counts(elsewhere=5), 5, 10) <= 5
-    assert 0.8 ** answers_beyond_chance(0.8) <= 3e-5
+    assert [in_a_row_beyond_chance(rate) for rate in (0, 0.1, 0.5, 0.8)] == [1, 5, 16, 47]
+    assert 0.8**47 < 3e-5 < 0.8**46
+
+
+def test_a_week_is_judged_without_what_was_missed_at_its_end() -> None:
+    assert week_before(Counts(), 0, 0.9, 10) == 0.9
+    assert week_before(Counts(elsewhere=5), 5, 0.9, 10) == 0.9
+    assert week_before(Counts(answered=900, late=50, elsewhere=55), 5, 0.5, 10) > 0.94
+    assert week_before(Counts(answered=1, elsewhere=39), 0, 0.5, 10) == 0.12

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 import pytest
 
+from bench.simulation import dying_stations
 from config.yaml_file import ConfigErrors
 from routing.router import CRISIS
 from routing.simulation.command_line import POLICIES, PROFILE, SHIPPED
@@ -18,7 +21,7 @@ from routing.simulation.profile import Profile
 from routing.simulation.scenario import Scenario
 from routing.simulation.staff import draw_scenario
 from routing.simulation.trial import play_watched
-from routing.simulation.watch import Watch
+from routing.simulation.watch import EndedCall, Watch
 from routing.stations import Stations
 from tests.simulated_days import (
     ALONE,
@@ -149,6 +152,55 @@ def test_a_dead_home_is_found_and_its_callers_are_covered(
     late = [served for served in found.served if served.call.number > 20]
     assert [(served.station, served.offers) for served in late] == [(CENTRE, 1)] * len(late)
     assert found.changes[0].why
+
+
+class WeakHome(Watch):
+    """Takes HOME for weak, and hears what is said of it."""
+
+    def __init__(self) -> None:
+        self.heard: list[EndedCall] = []
+
+    def weak(self, topic: str) -> frozenset[str]:
+        return frozenset({HOME})
+
+    def call_ended(self, call: EndedCall) -> None:
+        self.heard.append(call)
+
+
+@pytest.mark.parametrize(("answers", "station"), [(0.0, CENTRE), (1.0, HOME)])
+def test_a_weak_home_rings_beside_its_centre_and_the_first_to_answer_has_the_call(
+    stations: Stations, tmp_path: Path, answers: float, station: str
+) -> None:
+    """Nobody waits for home, and not answering is held against nobody: the next call rings there
+    again."""
+    day = scenario(
+        [incoming(1, 10.0), incoming(2, 300.0)], [seat("a", answers=answers), seat("b", CENTRE)]
+    )
+    watch = WeakHome()
+    found = play(day, policy(stations, tmp_path), watch).served
+    assert [(served.station, served.waited) for served in found] == [
+        (station, pytest.approx(4.0)),
+        (station, pytest.approx(4.0)),
+    ]
+    assert all("home and centre" in served.reason for served in found)
+    assert all(call.together for call in watch.heard)
+
+
+@pytest.mark.long
+def test_a_station_that_dies_is_covered_within_five_calls_and_is_back_in_a_quarter_of_an_hour(
+    stations: Stations,
+) -> None:
+    """On the national day, from 10:00 to 14:00."""
+    ours = Policy.load(POLICIES / "ours.yaml", stations)
+    profile = Profile.load(PROFILE, stations)
+    found = dying_stations(ours, profile, partial(draw_scenario, profile, wrap_up_seconds=30), 101)
+    seen = [death for death in found if death.found is not None]
+    assert len(seen) > 30
+    assert all(death.calls < 5 for death in found if death.found is None)
+    assert median(death.before for death in seen) <= 6
+    assert all(death.back is not None for death in seen)
+    strong_again = sorted(death.back for death in seen if death.back is not None)
+    assert strong_again[len(strong_again) * 9 // 10] <= 15 * 60
 
 
 def test_weak_stations_change_nobody_else(stations: Stations) -> None:

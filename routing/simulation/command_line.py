@@ -27,7 +27,7 @@ from routing.stations import NATION, Stations
 PROFILE = CONFIG / "national_profile.yaml"
 POLICIES = CONFIG / "policies"
 A_MONDAY = date(2026, 6, 8)
-SHIPPED = ("local_only", "overflow_30", "app_queue", "ours", "proposed", "pool")
+SHIPPED = ("local_only", "overflow_30", "app_queue", "ours", "pool")
 
 
 class Context(Protocol):

@@ -61,13 +61,15 @@ class Played:
 
 @dataclass(slots=True, eq=False)
 class _Line:
-    """A call under way. `rung`: whose telephones ring. `over`: answered or gone."""
+    """A call under way. `rung`: whose telephones ring. `over`: answered or gone. `widens`: will be
+    looked at when a tier opens. `missed_at_home`: was rung there, alone and in vain."""
 
     served: Served
     waiting: WaitingCall
     rung: tuple[Desk, ...] = ()
     over: bool = False
     widens: bool = False
+    missed_at_home: bool = False
 
 
 def play(scenario: Scenario, policy: Policy, watch: Watch) -> Played:
@@ -199,9 +201,11 @@ class _Day:
             return
         call = line.served.call
         line.rung = ()
-        self._tell_offer(line, winner, answered=True)
+        together = len(offer) > 1
+        if not together:
+            self._tell_offer(line, winner, answered=True)
         self._desks.answer(winner)
-        self._end(line, winner.seat.counselor.station)
+        self._end(line, winner.seat.counselor.station, together)
         self._clock.after(call.talk, partial(self._hang_up, winner, call.talk))
         for desk in offer:
             if desk is not winner:
@@ -223,6 +227,7 @@ class _Day:
             line.waiting = replace(line.waiting, excluded=excluded)
         for desk in offer:
             if blamed:
+                line.missed_at_home |= desk.station == line.waiting.home
                 self._tell_offer(line, desk, answered=False)
                 self._desks.miss(desk)
         self._try(line)
@@ -240,7 +245,7 @@ class _Day:
         for desk in rung:
             self._desks.release(desk)
 
-    def _end(self, line: _Line, station: str | None) -> None:
+    def _end(self, line: _Line, station: str | None, together: bool = False) -> None:
         line.over = True
         served = line.served
         served.station = station
@@ -258,7 +263,9 @@ class _Day:
                 waiting.topic,
                 station,
                 served.waited,
+                line.missed_at_home,
                 here,
+                together,
                 waiting.urgent,
                 self._clock.at,
             )

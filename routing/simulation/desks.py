@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
@@ -75,7 +75,7 @@ class Desks:
     def __getitem__(self, person: Person) -> Desk:
         return self._desks[person.counselor.id]
 
-    def of(self, station: str) -> Iterable[Desk]:
+    def of(self, station: str) -> Collection[Desk]:
         """Whoever is at work there."""
         return self._colleagues.get(station, {}).values()
 

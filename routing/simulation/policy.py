@@ -41,6 +41,7 @@ class Policy:
 
     def __init__(self, policy_id: str, file: _PolicyFile, stations: Stations) -> None:
         self.id = policy_id
+        self._file = file
         self.name = file.name
         self.reach = file.reach
         self.strength = file.strength
@@ -63,6 +64,11 @@ class Policy:
             ) from None
         settings = {name: getattr(checked, name) for name in file.settings}
         return cls(path.stem, file.model_copy(update={"settings": settings}), stations)
+
+    def changed(self, policy_id: str, **settings: Any) -> Policy:
+        """The same policy with other settings, which aren't checked."""
+        file = self._file.model_copy(update={"settings": {**self._settings, **settings}})
+        return Policy(policy_id, file, self._stations)
 
     def home_of(self, station: str) -> str:
         """Where a call of `station`, or somebody who works there, is for this policy."""

@@ -10,7 +10,7 @@ slowly, is made anew every PARENTS_EVERY. Callers of a probing station are cover
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -34,7 +34,7 @@ from routing.strength import FAST, NATION_RATE, Counts, Figures, People, Trial, 
 
 PARENTS_EVERY = timedelta(minutes=15)
 ROUNDS_EVERY = timedelta(minutes=1)
-WORKING = frozenset({At.ON_CALL, At.WRAP_UP, At.RESERVED, At.RINGING})
+TALKING = frozenset({At.ON_CALL, At.WRAP_UP})
 
 Key = tuple[str, str]
 """A station and a topic."""
@@ -87,21 +87,24 @@ class StationWatch(Watch):
             answered=call.answering is not None,
             at_home=call.answering == call.home,
             excused=call.urgent or self._closed(call.home, call.topic, call.at),
+            rung=call.rung,
             here=call.here,
+            together=call.together,
         )
         self._note(call.home, call.topic, trial, call.at)
 
     def assess(self, seconds: float, at: datetime, desks_of: DesksOf) -> Sequence[StateChange]:
         self._refresh_parents(at)
         changes = []
+        today = at.date()
         to_look_at, self._to_look_at = self._to_look_at, set()
         if self._rounds_at is None or at >= self._rounds_at + ROUNDS_EVERY:
             self._rounds_at = at
-            to_look_at |= self._not_strong
+            # Where nobody is at work nothing happens, either.
+            to_look_at |= {key for key in self._not_strong if desks_of(key[0])}
         for key in sorted(to_look_at):
             station, topic = key
             watched = self._watched[key]
-            today = at.date()
             desks = [
                 desk for desk in desks_of(station) if knows(desk.person.counselor, topic, today)
             ]
@@ -145,12 +148,14 @@ class StationWatch(Watch):
         return self._in_state.get(topic, _NONE).get(State.DEAD, frozenset())
 
     def _note(self, station: str, topic: str, trial: Trial, at: datetime) -> None:
+        if trial is Trial.SAYS_NOTHING:
+            return
         key = station, topic
         watched = self._watched.setdefault(key, _Watched())
         happened = Happened(at, trial)
         watched.fresh.append(happened)
         watched.fast.append(happened)
-        watched.slow += Counts.of([trial])
+        watched.slow = watched.slow.and_one(trial)
         self._to_look_at.add(key)
 
     def _probe(
@@ -158,14 +163,14 @@ class StationWatch(Watch):
         key: Key,
         watched: _Watched,
         people: People,
-        desks: Iterable[Desk],
+        desks: Collection[Desk],
         at: datetime,
     ) -> None:
         due = probe_due(watched.standing, people, self._thresholds_of(key[0]))
         if due is None or due > at:
             return
         free = [desk for desk in desks if desk.person.state == At.AVAILABLE]
-        if not free and people.talking:
+        if not free and any(desk.person.state != At.PAUSED for desk in desks):
             return
         random = Random(f"{self._scenario.seed} probe {key} {at}")
         accepted = any(random.random() < desk.seat.answers for desk in free[:1])
@@ -181,7 +186,7 @@ class StationWatch(Watch):
             logged_in=len(desks),
             absent=sum(desk.person.absent for desk in desks),
             free=states.count(At.AVAILABLE),
-            talking=sum(state in WORKING for state in states),
+            talking=sum(state in TALKING for state in states),
             arrived_at=max(since, default=None),
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from routing.simulation.desks import Desk
 
 ASSESS_SECONDS = 15.0
 
-DesksOf = Callable[[str], Iterable[Desk]]
+DesksOf = Callable[[str], Collection[Desk]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,16 @@ class StateChange:
 
 class EndedCall(NamedTuple):
     """A call of `home`, over after `waited` seconds. `answering`: which station answered; None:
-    abandoned. `here`: somebody of its home who knows the topic is free or talking."""
+    abandoned. `rung`: its home was, in vain. `here`: somebody of its home who knows the topic is
+    free or talking. `together`: answered where several rang at once."""
 
     home: str
     topic: str
     answering: str | None
     waited: float
+    rung: bool
     here: bool
+    together: bool
     urgent: bool
     at: datetime
 
