@@ -44,6 +44,8 @@ SILENT_CONFIRMED = 3
 CRISIS = 4
 SHORTEST_RING = 5
 """Seconds: less than one ring and a hand on the phone is no offer."""
+WEAK_RING = 10
+"""Seconds: a caller loses no more to a weak station whose telephones ring alone."""
 UNKNOWN_TOPIC = "unknown"
 OTHER = "other"
 """In settings by topic: every topic not named."""
@@ -185,7 +187,9 @@ def choose(
     reason = _reason(call, tier, person, stance, rules)
     if why and person.counselor.station != call.home:
         reason = f"{reason}, {why}"
-    return Choice((person,), tier, reason, rules.ring_seconds)
+    alone = person.counselor.station in conditions.weak
+    ring = min(rules.ring_seconds, WEAK_RING) if alone else rules.ring_seconds
+    return Choice((person,), tier, reason, ring)
 
 
 def _home_and_cover(

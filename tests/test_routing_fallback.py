@@ -120,6 +120,16 @@ def test_a_weak_home_and_its_cover_ring_at_once(
     assert why in reason
 
 
+@pytest.mark.parametrize(("people", "seconds"), [([AT_HOME], 10), ([AT_HOME, IN_CENTRE], 15)])
+def test_a_weak_home_that_rings_alone_rings_for_a_short_time(
+    people: list[Person], seconds: int
+) -> None:
+    rules = Rules.of(StandIn(), HOME)
+    choice = choose(call(), people, lambda: people, rules, NOON, WEAK_HOME)
+    assert choice is not None
+    assert choice.ring_seconds == seconds
+
+
 @pytest.mark.parametrize("priority", [SILENT_CONFIRMED, CRISIS])
 def test_no_weakness_keeps_an_urgent_call_from_anybody(priority: int) -> None:
     dead = Conditions(dead=frozenset({HOME, CENTRE, PROVINCE, FAR}))
