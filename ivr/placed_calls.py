@@ -62,6 +62,10 @@ class Result(StrEnum):
     """We ended it: somebody else needed whom it rang."""
 
 
+IN_VAIN = (Result.NOT_ACCEPTED, Result.NO_ANSWER, Result.BUSY, Result.UNREACHABLE)
+"""It rang, and nobody accepted."""
+
+
 class AlreadyRinging(Exception):
     """The destination has a live attempt: wait until it is over."""
 
@@ -142,6 +146,15 @@ _live = Statement(
 _live_at = Statement(select(p.id).where(p.ended_at.is_(None), p.destination == bindparam("hashed")))
 _live_for = Statement(
     select(func.count()).where(p.ended_at.is_(None), p.id.like(bindparam("beginning")))
+)
+_in_vain = Statement(
+    select(p.counselor_id)
+    .distinct()
+    .where(
+        p.id.like(bindparam("beginning")),
+        p.ended_at > bindparam("since"),
+        or_(*(p.result == result.value for result in IN_VAIN)),
+    )
 )
 _forget = Statement(placed_calls.delete().where(p.ended_at < bindparam("before")))
 _placed = Statement(
@@ -227,6 +240,12 @@ def live(connection: Connection, carrier: str) -> list[PlacedCall]:
 def live_for(connection: Connection, purpose: str, beginning: str) -> int:
     """How many for a purpose aren't over whose reference is `beginning`, a hyphen and more."""
     return int(_live_for.scalar(connection, beginning=f"{purpose}:{beginning}-%"))
+
+
+def rung_in_vain(connection: Connection, purpose: str, since: datetime) -> set[str]:
+    """Counselors who have not accepted a call for a purpose that ended since then."""
+    rows = _in_vain.rows(connection, beginning=f"{purpose}:%", since=since)
+    return {who for (who,) in rows}
 
 
 def forget(connection: Connection, before: datetime) -> None:

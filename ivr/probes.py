@@ -23,7 +23,7 @@ from ivr.attempts import Attempts
 from ivr.placed_calls import AlreadyRinging, PlacedCall, Result, attempt_id
 from ivr.placing import CannotRing, Placing, Wanted
 from routing import probing, trials
-from routing.probing import Probe
+from routing.probing import SPARED, Probe
 from routing.standing import Thresholds
 
 log = structlog.get_logger()
@@ -66,7 +66,12 @@ class Probes:
         at = self._now()
 
         def look(connection: Connection) -> list[Probe]:
-            return probing.due(connection, planned, self._thresholds_of, self._reaches, at)
+            spared = placed_calls.rung_in_vain(connection, PURPOSE, at - SPARED)
+
+            def may_ask(person: Person) -> bool:
+                return person.counselor.id not in spared and self._placing.reaches(person.counselor)
+
+            return probing.due(connection, planned, self._thresholds_of, may_ask, at)
 
         for probe in self._store.read(look):
             tried = self._tried.get(probe.station)
@@ -111,9 +116,6 @@ class Probes:
             log.error("probe_not_placed", station=probe.station, reason=str(error))
         else:
             log.info("probe_begun", id=call, station=probe.station, topics=probe.topics)
-
-    def _reaches(self, person: Person) -> bool:
-        return self._placing.reaches(person.counselor)
 
 
 def over(connection: Connection, call: PlacedCall, at: datetime) -> None:

@@ -9,7 +9,7 @@ taken for a probe, and probes give way.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -22,6 +22,9 @@ from routing.attendance import people
 from routing.router import knows
 from routing.standing import Standing, State, Thresholds, probe_due
 
+SPARED = timedelta(minutes=30)
+"""So long whoever didn't accept a probe isn't asked again: a test is no call for help, and a
+station's telephones ring for tests seldom."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -37,13 +40,13 @@ def due(
     connection: Connection,
     planned: Collection[str],
     thresholds_of: Callable[[str], Thresholds],
-    reaches: Callable[[Person], bool],
+    may_ask: Callable[[Person], bool],
     at: datetime,
 ) -> list[Probe]:
     """One a station at the most; changes nothing.
 
-    :param planned: ids of the counselors on duty by the plan of shifts. `reaches`: can somebody be
-        rung from here?
+    :param planned: ids of the counselors on duty by the plan of shifts. `may_ask`: can somebody be
+        rung from here, and aren't they SPARED?
     """
     in_question = {
         place: standing
@@ -68,7 +71,7 @@ def due(
     found: dict[str, Probe] = {}
     for person in sorted(presence.available(connection, due_at, at), key=_idle_since):
         counselor, station = person.counselor, person.counselor.station
-        if station in found or counselor.role is not Role.COUNSELOR or not reaches(person):
+        if station in found or counselor.role is not Role.COUNSELOR or not may_ask(person):
             continue
         known = {topic for topic in topics_of.get(station, ()) if knows(counselor, topic, day)}
         if known & due_at.get(station, set()):

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from agents.counselor import State as At
+from routing.probing import SPARED
 from routing.router import UNKNOWN_TOPIC, knows
 from routing.simulation.desks import Desk
 from routing.simulation.policy import Policy
@@ -48,6 +49,8 @@ class _Watched:
     fast: deque[Happened] = field(default_factory=deque)
     slow: Counts = field(default_factory=Counts)
     fresh: list[Happened] = field(default_factory=list)
+    refused: dict[str, datetime] = field(default_factory=dict)
+    """By counselor, when a probe was last not accepted."""
 
 
 class StationWatch(Watch):
@@ -169,11 +172,21 @@ class StationWatch(Watch):
         due = probe_due(watched.standing, people, self._thresholds_of(key[0]))
         if due is None or due > at:
             return
-        free = [desk for desk in desks if desk.person.state == At.AVAILABLE]
-        if not free and any(desk.person.state != At.PAUSED for desk in desks):
+        asked = next(
+            (
+                desk
+                for desk in desks
+                if desk.person.state == At.AVAILABLE
+                and watched.refused.get(desk.id, at - SPARED) <= at - SPARED
+            ),
+            None,
+        )
+        if asked is None:
             return
         random = Random(f"{self._scenario.seed} probe {key} {at}")
-        accepted = any(random.random() < desk.seat.answers for desk in free[:1])
+        accepted = random.random() < asked.seat.answers
+        if not accepted:
+            watched.refused[asked.id] = at
         watched.fresh.append(Happened(at, Trial.ACCEPTED if accepted else Trial.REFUSED))
 
     def _people(self, station: str, topic: str, seconds: float, desks: Sequence[Desk]) -> People:
