@@ -8,6 +8,7 @@ where they have changed, or something wasn't recorded, it may choose otherwise, 
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ whoever left before it looked was offered to nobody."""
 SEEN_WITHIN = timedelta(seconds=2)
 """A change of a station's standing is told with the time of the look that found it; by then it is
 committed, and known to every matcher."""
-_AT_HOME = re.compile(r"\b(\d+) s at home\b")
+_AT_HOME = re.compile(r"\b(?:(\d+) s|nobody) at home\b")
 """In the reason of an offer: the wait at home that was expected then."""
 
 
@@ -288,7 +289,7 @@ def _rules(places: Places, stay: Stay) -> Rules:
 def _conditions(stood: Sequence[Change], there: Sequence[Person], reason: str | None) -> Conditions:
     """As they were; the wait at home is the one that the offer names."""
     at_home = _AT_HOME.search(reason or "")
-    seconds = float(at_home[1]) if at_home is not None else None
+    seconds = float(at_home[1] or math.inf) if at_home is not None else None
 
     def spares(station: str, share: float) -> bool:
         present = [person for person in there if person.counselor.station == station]

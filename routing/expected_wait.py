@@ -8,6 +8,7 @@ by whichever line is shorter.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from sqlalchemy import Connection
 from agents import presence
 from agents.presence import Person
 from routing import offers, waiting
+from routing.floor import wait_in_line
 from routing.router import WaitingCall, could_serve
 from routing.rules import Rules
 
@@ -35,12 +37,12 @@ def expected_wait(
         (presence.on_duty(connection, [call.home], call.urgent), waiting.ahead_at_home),
         (presence.on_duty(connection, elsewhere, call.urgent), waiting.ahead_anywhere),
     )
-    waits = [
-        _seconds(rules, talk, ahead(connection, call), staffed)
+    handling = talk + rules.wrap_up_seconds
+    wait = min(
+        wait_in_line(ahead(connection, call) if staffed else 0, staffed, handling)
         for staffed, ahead in lines
-        if staffed
-    ]
-    return round(min(waits)) if waits else None
+    )
+    return round(wait) if math.isfinite(wait) else None
 
 
 def wait_at_home(
@@ -51,19 +53,16 @@ def wait_at_home(
     talk: Callable[[], float | None],
     at: datetime,
 ) -> float | None:
-    """Seconds until home serves it, as the router decides by; None where nothing is known, or
-    nobody there ever will.
+    """Seconds until home serves it, as the router decides by: endless where nobody there ever will,
+    None where nothing is known.
 
     :param people: all present at home. `talk`: gives the mean talk in seconds.
     """
-    staffed = sum(1 for tier, _ in could_serve(call, people, rules, at) if tier == 0)
+    staffed = sum(1 for _ in could_serve(call, people, rules, at))
     if not staffed:
-        return None
+        return math.inf
     seconds = talk()
     if seconds is None:
         return None
-    return round(_seconds(rules, seconds, waiting.ahead_at_home(connection, call), staffed))
-
-
-def _seconds(rules: Rules, talk: float, ahead: int, staffed: int) -> float:
-    return (1 + ahead) * (talk + rules.wrap_up_seconds) / staffed
+    ahead = waiting.ahead_at_home(connection, call)
+    return round(wait_in_line(ahead, staffed, seconds + rules.wrap_up_seconds))

@@ -7,6 +7,7 @@ memory; a match in the store asks for the people of a station where it comes to 
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -29,6 +30,7 @@ from routing.router import (
     could_serve,
     kept_from,
     somebody_nearer,
+    why_outside,
 )
 from routing.rules import FIRST_OUTER_TIER, Rules
 
@@ -132,10 +134,13 @@ class Floor:
         stations: list[str] = []
         # Whoever is further away matters only where nobody nearer is free who comes first.
         for near in range(_nearest(call, rules, conditions, at, opened), len(tiers) + 1):
-            if near > max(opened, FIRST_OUTER_TIER + 1) and somebody_nearer(
-                call, near - 1, self._everybody(stations), rules, at, conditions.dead
+            if (
+                near > opened
+                and why_outside(call, True, rules, conditions) is None
+                and somebody_nearer(
+                    call, near - 1, self._everybody(stations), rules, at, conditions.dead
+                )
             ):
-                # No wait at home opens a tier that is further away than the covering centres.
                 return None
             stations = [station for tier in tiers[:near] for station in tier]
             self._know_free(stations)
@@ -178,18 +183,13 @@ class Floor:
         self._know_free((station,))
         return len(self._free[station]) > share * self._how_many(station)
 
-    def expected_wait(
-        self, call: WaitingCall, handling_seconds: float, at: datetime
-    ) -> float | None:
-        """Seconds until home has somebody free for a call, after those who are before it there;
-        None where nobody there could ever take it."""
+    def expected_wait(self, call: WaitingCall, handling_seconds: float, at: datetime) -> float:
+        """Seconds until home has somebody free for a call, after those who are before it there."""
         staffed = sum(
             1 for _ in could_serve(call, self.present_at(call.home), self._rules_of(call.home), at)
         )
-        if not staffed:
-            return None
         ahead = bisect_left(self._places[call.home], call.place)
-        return (1 + ahead) * handling_seconds / staffed
+        return wait_in_line(ahead, staffed, handling_seconds)
 
     def _everybody(self, stations: Sequence[str]) -> Iterator[Person]:
         return chain.from_iterable(map(self.present_at, stations))
@@ -218,6 +218,12 @@ class Floor:
         if station not in self._counted:
             self._counted[station] = self._staff.how_many(station)
         return self._counted[station]
+
+
+def wait_in_line(ahead: int, staffed: int, handling_seconds: float) -> float:
+    """Seconds until whoever has `ahead` before them is served by `staffed` people, none of whom is
+    free: as often as each of them ends a call. Endless where there is nobody."""
+    return (1 + ahead) * handling_seconds / staffed if staffed else math.inf
 
 
 def _nearest(

@@ -7,12 +7,13 @@ several places at once. Where the filters leave an urgent call nobody in the ope
 such as have been rung for it in vain, all filters but the physical one (a phone its carrier
 reaches) are dropped: no filter removes the last human.
 
-A tier opens after its wait, or at once when nobody on duty in the open ones could ever serve. The
-covering centres open at once to whoever would wait too long at home, and to whoever's home is weak
-or dead. Weak, home and who covers it ring at once, and the first to answer has the call: nobody
-waits for a telephone that may not be answered, and home still serves those it can. Dead, nobody
-rings there. A weak place elsewhere is asked after all others, a dead one not at all, and a centre
-keeps a share of its people for its own callers. None of this keeps an urgent call from anybody.
+A tier opens after its wait, or at once when nobody on duty in the open ones could ever serve. All
+open at once to whoever would wait too long at home, and to whoever's home is weak or dead; nearer
+ones are taken first. Weak, home and who covers it ring at once, and the first to answer has the
+call: nobody waits for a telephone that may not be answered, and home still serves those it can.
+Where nobody is free to cover, home rings alone, and for a short time. Dead, nobody rings there. A
+weak place elsewhere is asked after all others, a dead one not at all, and a centre keeps a share of
+its people for its own callers. None of this keeps an urgent call from anybody.
 
 Where the covering centres are full or weak, home's neighbours are asked in their order, then any
 centre. A call waits in one line and is taken by whoever of these is free first, so no other centre
@@ -27,6 +28,7 @@ Nobody else is kept waiting by it: only this call is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -102,7 +104,8 @@ def _no_more(_station: str, _share: float) -> bool:
 class Conditions:
     """What is known of the stations at this moment, for a call's topic. `weak`, `dead`: station
     ids; a probing one is weak for this. `home_wait`: seconds that a call may expect to wait at
-    home, None where nothing is known; asked only where home has nobody free. `spares`: has a
+    home, endless where nobody there could take it, None where nothing is known; asked only where
+    home has nobody free. `spares`: has a
     station more people free than this share of those there?"""
 
     weak: frozenset[str] = frozenset()
@@ -170,9 +173,9 @@ def choose(
         return None
     opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), False)
     nearest = min(tier for tier, _ in suitable)
-    why = _why_outside(call, nearest >= opened, rules, conditions)
+    why = why_outside(call, nearest >= opened, rules, conditions)
     if why:
-        opened = max(opened, FIRST_OUTER_TIER + 1)
+        opened = rules.tiers
     if nearest >= opened:
         if somebody_nearer(call, nearest, everybody(), rules, at, conditions.dead):
             return None
@@ -278,10 +281,10 @@ def _waits_for_handler(
     return person.state in HELD or (person.until is not None and person.until <= until)
 
 
-def _why_outside(
+def why_outside(
     call: WaitingCall, nobody_near: bool, rules: Rules, conditions: Conditions
 ) -> str | None:
-    """Why the covering centres are open at once; None: they aren't."""
+    """Why every tier is open to a call at once; None: it isn't."""
     if call.home in conditions.dead:
         return "home dead"
     if call.home in conditions.weak:
@@ -289,7 +292,7 @@ def _why_outside(
     if nobody_near:
         wait = conditions.home_wait(call)
         if wait is not None and wait > rules.overflow_seconds:
-            return f"{wait:.0f} s at home"
+            return f"{wait:.0f} s at home" if math.isfinite(wait) else "nobody at home"
     return None
 
 
@@ -375,8 +378,8 @@ def explain(
     waits = not call.urgent and _waits_for_handler(
         call, lambda: everybody, stance, rules, at, conditions
     )
-    if not call.urgent and _why_outside(call, False, rules, conditions):
-        opened = max(opened, FIRST_OUTER_TIER + 1)
+    if not call.urgent and why_outside(call, False, rules, conditions):
+        opened = rules.tiers
     handled = not call.urgent and any(one.counselor.id == call.preferred for one in chosen)
     if choice is not None and not handled:
         opened = max(opened, choice.tier + 1)

@@ -96,7 +96,7 @@ def test_each_decision_and_what_came_of_it(house: House) -> None:
     assert why["gz-lin"][-1] == "topic: law"
     assert why["gd-he"][-1] == "paused (meal)"
     assert why["wh-zhou"][-1] == "logged out"
-    assert why["wh-tang"][-1] == "behind the chosen by longest_idle"
+    assert why["wh-tang"][-1] == "tier any opens after 20 s"
     assert "Waited 15 s" in second
     assert "result: gz-huang answered" in second
     why = {row[0]: row[1:] for row in rows(second)}

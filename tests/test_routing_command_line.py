@@ -51,7 +51,7 @@ def test_each_candidate_is_explained(house: SimpleNamespace) -> None:
     assert reasons["gz-lin"] == "topic: law"
     assert reasons["gd-liang"] == "supervisor: urgent calls only; topic: law"
     assert reasons["gd-duty"].startswith("duty_phone: urgent calls only")
-    assert reasons["wh-tang"] == "behind the chosen by longest_idle"
+    assert reasons["wh-tang"] == "tier any opens after 20 s"
 
 
 def test_whose_telephone_registers_at_another_asterisk_is_not_chosen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -32,6 +33,8 @@ FAR_AWAY = person(counselor("far", FAR), idle=1)
 WEAK_HOME = Conditions(weak=frozenset({HOME}))
 DEAD_HOME = Conditions(dead=frozenset({HOME}))
 FULL_HOME = Conditions(home_wait=lambda _call: 40.0)
+NOBODY_HOME = Conditions(home_wait=lambda _call: math.inf)
+IN_PROVINCE_BUSY = person(counselor("busy-province", PROVINCE), State.ON_CALL)
 NEARLY_FREE_HOME = Conditions(home_wait=lambda _call: 14.0)
 
 
@@ -60,7 +63,7 @@ def chosen(
     ("conditions", "people", "waited", "who", "why"),
     [
         pytest.param(WEAK_HOME, [BUSY_HOME, IN_CENTRE], 0, "centre", "home weak", id="weak"),
-        pytest.param(WEAK_HOME, [AT_HOME, FAR_AWAY], 0, "home", "home, ", id="weak, none else"),
+        pytest.param(WEAK_HOME, [AT_HOME], 0, "home", "home, ", id="weak, none else"),
         pytest.param(DEAD_HOME, [AT_HOME, IN_CENTRE], 0, "centre", "home dead", id="dead"),
         pytest.param(DEAD_HOME, [AT_HOME], 99, None, "", id="dead: home unrung"),
         pytest.param(FULL_HOME, [BUSY_HOME, IN_CENTRE], 0, "centre", "40 s at home", id="full"),
@@ -68,7 +71,11 @@ def chosen(
         pytest.param(NEARLY_FREE_HOME, [BUSY_HOME, IN_CENTRE], 0, None, "", id="soon free"),
         pytest.param(NEARLY_FREE_HOME, [BUSY_HOME, IN_CENTRE], 10, "centre", "centre, ",
                      id="soon free, but not after all"),
-        pytest.param(FULL_HOME, [BUSY_HOME, FAR_AWAY], 0, None, "", id="far opens later"),
+        pytest.param(FULL_HOME, [BUSY_HOME, FAR_AWAY], 0, "far", "any, longest_idle, 40 s at home",
+                     id="any centre where the covering one is full"),
+        pytest.param(NEARLY_FREE_HOME, [BUSY_HOME, FAR_AWAY], 19, None, "", id="any opens later"),
+        pytest.param(NOBODY_HOME, [IN_PROVINCE_BUSY, IN_CENTRE], 0, "centre",
+                     "centre, longest_idle, nobody at home", id="nobody at home"),
         pytest.param(Conditions(weak=frozenset({CENTRE})), [BUSY_HOME, IN_CENTRE, FAR_AWAY], 20,
                      "far", "any, ", id="weak centre after the others"),
         pytest.param(Conditions(weak=frozenset({CENTRE})), [BUSY_HOME, IN_CENTRE], 20,
@@ -100,8 +107,8 @@ WEAK_HOME_AND_CENTRE = Conditions(weak=frozenset({HOME, CENTRE}))
                      "home and centre, longest_idle, home weak", id="the covering centre"),
         pytest.param(WEAK_HOME, [AT_HOME, IN_PROVINCE, IN_CENTRE], 0, ["home", "province"],
                      "home and province", id="whoever is nearest"),
-        pytest.param(WEAK_HOME, [AT_HOME, FAR_AWAY], 20, ["home", "far"],
-                     "home and any", id="any, once it is open"),
+        pytest.param(WEAK_HOME, [AT_HOME, FAR_AWAY], 0, ["home", "far"],
+                     "home and any", id="any"),
         pytest.param(WEAK_HOME, [person("less", idle=1), AT_HOME, IN_CENTRE], 0,
                      ["home", "centre"], "", id="one of each"),
         pytest.param(WEAK_HOME, [LAWYER_IN_CENTRE, person(counselor("p", topics=["psychology"]))],
@@ -168,7 +175,7 @@ def other(name: str, station: str, **about: Any) -> Person:
                      [BUSY_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "second", "neighbour, ",
                      id="first neighbour weak"),
         pytest.param(replace(FULL_HOME, dead=frozenset({"450000", "430000"})),
-                     [BUSY_HOME, BUSY_CENTRE, *ELSEWHERE], 19, None, "", id="neighbours dead"),
+                     [BUSY_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "far", "any, ", id="neighbours dead"),
         pytest.param(WEAK_HOME, [AT_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "home first",
                      "home and neighbour, ", id="home weak: a neighbour covers it"),
         pytest.param(DEAD_HOME, [AT_HOME, BUSY_CENTRE, *ELSEWHERE], 0, "first", "home dead",

@@ -158,7 +158,7 @@ def test_the_shipped_stations_are_sound() -> None:
         ),
         ("ring_seconds: 15", "ring_second: 15", "unknown key (did you mean ring_seconds?)"),
         ("ring_seconds: 15", "ring_seconds: soon", "ring_seconds: Input should be a valid integer"),
-        ("[0, 0, 0, 0]", "[0, 30, 10, 20]", "no wider tier before a narrower one"),
+        ("[0, 0, 10, 20]", "[0, 30, 10, 20]", "no wider tier before a narrower one"),
         ("strategy: longest_idle", "strategy: nobody", "strategy: Input should be 'longest_idle'"),
         (
             'covers: ["320000"',

@@ -196,7 +196,7 @@ def test_a_station_that_dies_is_covered_within_five_calls_and_is_back_in_a_quart
     found = dying_stations(ours, profile, partial(draw_scenario, profile, wrap_up_seconds=30), 101)
     seen = [death for death in found if death.found is not None]
     assert len(seen) > 30
-    assert all(death.calls < 5 for death in found if death.found is None)
+    assert all(death.calls <= 5 for death in found if death.found is None)
     assert median(death.before for death in seen) <= 6
     assert all(death.back is not None for death in seen)
     strong_again = sorted(death.back for death in seen if death.back is not None)
