@@ -64,7 +64,7 @@ class Floor:
         staff: Staff | None = None,
     ) -> None:
         self._rules_of = rules_of
-        self._conditions_of = conditions_of
+        self.conditions_of = conditions_of
         self._staff = staff
         self._free_known: set[str] = set()
         self._present_known: set[str] = set()
@@ -123,13 +123,13 @@ class Floor:
     def kept_from(self, call: WaitingCall, station: str, at: datetime) -> bool:
         """Does `station` keep whom it has free for others than this call?"""
         rules = self._rules_of(call.home)
-        return kept_from(call, station, rules, self._conditions_of(call), at)
+        return kept_from(call, station, rules, self.conditions_of(call), at)
 
     def for_call(self, call: WaitingCall, at: datetime) -> Choice | None:
         """Who rings for a call now."""
         rules = self._rules_of(call.home)
         tiers = rules.stations
-        conditions = self._conditions_of(call)
+        conditions = self.conditions_of(call)
         opened = rules.open_tiers((at - call.enqueued_at).total_seconds(), call.urgent)
         stations: list[str] = []
         # Whoever is further away matters only where nobody nearer is free who comes first.

@@ -40,10 +40,8 @@ class Matcher:
         """What is gone by now."""
         return self._standings.now(connection, at)
 
-    def match(
-        self, connection: Connection, at: datetime, *, sweep: bool = False
-    ) -> tuple[Reserved, ...]:
-        """Serve whoever can be served, in order. `sweep`: whatever it is that has changed."""
+    def floor(self, connection: Connection, at: datetime) -> Floor:
+        """The people of this moment, and what is gone by."""
 
         def home_wait(call: WaitingCall) -> float | None:
             people = floor.present_at(call.home)
@@ -61,6 +59,13 @@ class Matcher:
         by_topic: dict[str, Conditions] = {}
         talk = cache(partial(offers.mean_talk_seconds, connection))
         floor = Floor(self.rules_of, conditions_of, StoredStaff(connection, at))
+        return floor
+
+    def match(
+        self, connection: Connection, at: datetime, *, sweep: bool = False
+    ) -> tuple[Reserved, ...]:
+        """Serve whoever can be served, in order. `sweep`: whatever it is that has changed."""
+        fallback, floor = self.standings(connection, at), self.floor(connection, at)
         in_vain = InVain(self.rules_of)
         made: list[Reserved] = []
         for call in touched(connection, self._places, floor, self.rules_of, at, sweep=sweep):

@@ -247,7 +247,7 @@ class Queues:
     def explain(self, connection: Connection, call: WaitingCall, at: datetime) -> list[Verdict]:
         """Each candidate for a call that need not be waiting, and why; changes nothing."""
         people = presence.present(connection, at)
-        conditions = self._matcher.standings(connection, at).conditions(call.topic)
+        conditions = self._matcher.floor(connection, at).conditions_of(call)
         return explain(call, people, self._matcher.rules_of(call.home), at, conditions)
 
     def _answer(self, connection: Connection, call: WaitingCall, at: datetime) -> Changes:

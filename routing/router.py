@@ -214,6 +214,7 @@ def _choose_urgent(
     rules: Rules,
     at: datetime,
 ) -> Choice | None:
+    crisis = call.priority >= CRISIS
     stance = _stance(call, rules, at)
     suitable = _suitable(call, free, stance, rules)
     waited = (at - call.enqueued_at).total_seconds()
@@ -234,16 +235,25 @@ def _choose_urgent(
         (pair for pair in suitable if pair[0] < opened),
         key=lambda pair: _rank(call, pair, stance, rules),
     )
-    chosen = ranked[: rules.crisis_places if call.priority >= CRISIS else 1]
+    chosen = _with_a_supervisor(ranked, rules.crisis_places) if crisis else ranked[:1]
     tier, person = chosen[0]
     ring = rules.ring_seconds
     wider = [tier for tier, _ in suitable if tier >= opened]
-    if wider and len(chosen) < rules.crisis_places and call.priority >= CRISIS:
+    if wider and len(chosen) < rules.crisis_places and crisis:
         # Ring again with the wider tier as soon as it opens.
         until_wider = round(rules.opens_after(min(wider), True) - waited)
         ring = min(ring, max(SHORTEST_RING, until_wider))
     people = tuple(person for _, person in chosen)
     return Choice(people, tier, _reason(call, tier, person, stance, rules), ring)
+
+
+def _with_a_supervisor(ranked: Sequence[_Placed], places: int) -> Sequence[_Placed]:
+    """The first ones, of whom the last place is a supervisor's where none of them is one."""
+    first, others = ranked[:places], ranked[places:]
+    if any(person.counselor.role is Role.SUPERVISOR for _, person in first):
+        return first
+    supervisors = [pair for pair in others if pair[1].counselor.role is Role.SUPERVISOR]
+    return [*first[: max(1, places - 1)], supervisors[0]] if supervisors else first
 
 
 def _handler(

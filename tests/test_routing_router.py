@@ -130,6 +130,14 @@ DUTY = person(counselor("duty", PROVINCE, role=Role.DUTY_PHONE, topics=[]))
 EXPIRED = person(counselor("expired", until=date(2020, 1, 1)))
 
 
+def test_a_crisis_rings_a_supervisor_beside_any_number_of_counselors() -> None:
+    people = [SUPERVISOR, *(person(f"c{n}", idle=n) for n in range(20))]
+    choice = choose(call(priority=CRISIS), people, lambda: people, RULES, NOON)
+    assert choice is not None
+    assert len(choice.people) == RULES.crisis_places
+    assert choice.people[-1] is SUPERVISOR
+
+
 @pytest.mark.parametrize(
     ("a_call", "people", "expected"),
     [
