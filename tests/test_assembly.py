@@ -67,7 +67,8 @@ def test_when_a_shift_is_over_its_orders_are_the_duty_leads(tmp_path: Path) -> N
     open_one = write(lambda c: answered(c, "1", "gz-chen", station_answering="440100"))
     away = write(lambda c: answered(c, "2", "gz-chen", station_answering="centre-guangdong"))
     closed = write(lambda c: answered(c, "3", "gz-chen"))
-    write(lambda c: log.append(c, closed, "closed", evening, "x", {}, closed_at=evening))
+    for kind in ("answered_directly", "closed"):
+        write(lambda c, k=kind: log.append(c, closed, k, evening, "x", {}))
     others = write(lambda c: answered(c, "4", "gz-huang"))
 
     assert assembly.release_handlers(shifts, evening) == 0

@@ -232,10 +232,12 @@ def test_form_refuses_values_that_are_no_codes(store: Store, log: Log) -> None:
             lambda c: log.fill_in(c, order_no, AT, "counselor:1", {"risk": "R9", "groups": ["?"]})
         )
     assert "groups" in str(raised.value)
-    form = {"risk": "R3", "risk_at": AT, "groups": ["留守"], "causes": ["L2.1"], "age": "12–13"}
+    form = {"sex": "女", "groups": ["留守"], "causes": ["L2.1"], "age": "12–13"}
     store.write(lambda c: log.fill_in(c, order_no, AT, "counselor:1", form))
     view = view_of(store, log, order_no)
-    assert (view["risk"], view["groups"], view["causes"]) == ("R3", ["留守"], ["L2.1"])
+    assert (view["sex"], view["groups"], view["causes"]) == ("女", ["留守"], ["L2.1"])
+    with pytest.raises(ValueError, match="'risk' is not set by a 'form_filled' event"):
+        store.write(lambda c: log.fill_in(c, order_no, AT, "counselor:1", {"risk": "R1"}))
 
 
 def test_keys_are_private_and_never_replaced(tmp_path: Path) -> None:
@@ -262,21 +264,29 @@ COLUMNS = st.fixed_dictionaries(
         "priority": st.integers(0, 4),
         "station_home": st.sampled_from(["440100", "440000", None]),
         "station_answering": st.sampled_from(["530100"]),
-        "risk_at": MOMENTS,
         "causes": st.lists(st.text(max_size=3), max_size=2),
-        "reports": st.lists(st.fixed_dictionaries({"target": st.text(max_size=3), "at": MOMENTS})),
         "notice_given": st.booleans(),
     },
 )
+OF_ITS_LIFE = st.fixed_dictionaries(
+    {},
+    optional={
+        "risk_at": MOMENTS,
+        "station_lead": st.sampled_from(["530100", None]),
+        "reports": st.lists(st.fixed_dictionaries({"target": st.text(max_size=3), "at": MOMENTS})),
+    },
+)
+ACTORS = st.sampled_from(["counselor:1", "counselor:2", "engine"])
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(
             ["queued", "offer_made", "answered", "handover_accepted", "handler_released", "ended"]
         ),
         MOMENTS,
-        st.sampled_from(["counselor:1", "counselor:2", "engine"]),
+        ACTORS,
         COLUMNS,
-    ),
+    )
+    | st.tuples(st.just("risk_assessed"), MOMENTS, ACTORS, OF_ITS_LIFE),
     max_size=8,
 )
 

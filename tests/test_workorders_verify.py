@@ -52,7 +52,7 @@ def fill(store: Store, log: Log, seal_file: Path) -> None:
     def answers(connection: Connection) -> None:
         for order_no in (FIRST, SECOND, THIRD):
             log.append(connection, order_no, "answered", AT, "counselor:7", {})
-            log.fill_in(connection, order_no, AT, "counselor:7", {"summary": "欠薪", "risk": "R1"})
+            log.fill_in(connection, order_no, AT, "counselor:7", {"summary": "欠薪", "sex": "女"})
             log.close(connection, order_no, AT + timedelta(minutes=9), "answered", "caller")
 
     def later(connection: Connection) -> None:
@@ -114,7 +114,7 @@ def test_untouched(store: Store, log: Log, tmp_path: Path) -> None:
                 f"DELETE FROM order_events WHERE order_no = '{FIRST}' AND seq > 4",
                 (
                     "UPDATE orders SET events = 4, sealed = 4, t_end = NULL, outcome = NULL,"
-                    " hung_up_by = NULL, risk = NULL, head = (SELECT mac FROM order_events e"
+                    " hung_up_by = NULL, sex = NULL, head = (SELECT mac FROM order_events e"
                     f" WHERE e.order_no = '{FIRST}' AND seq = 4) WHERE order_no = '{FIRST}'"
                 ),
             ],

@@ -8,6 +8,7 @@ from sqlalchemy import DDL, Table, event
 from sqlalchemy.schema import ExecutableDDLElement
 
 from agents.presence_log import presence_changes
+from workorders.notes import order_notes
 from workorders.number_flags import number_flags
 from workorders.order import order_events, order_numbers, orders
 from workorders.personal import order_secrets
@@ -54,6 +55,7 @@ forbid(number_flags, "UPDATE")
 forbid(presence_changes, "UPDATE")
 for _table in (orders, order_numbers, order_secrets):
     forbid(_table, "DELETE")
+forbid(order_notes, "UPDATE")
 _sqlite(
     orders,
     "CREATE TRIGGER orders_first_responder BEFORE UPDATE OF first_responder ON orders"

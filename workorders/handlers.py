@@ -13,14 +13,20 @@ from sqlalchemy import Connection, bindparam, select
 
 from config.database import one_at_a_time
 from workorders.log import Log
-from workorders.order import orders
+from workorders.order import orders, station_in_charge
 
 RELEASING = 15
 AT_ONCE = 50
 """One transaction keeps callers' turns waiting: the rest of somebody's many orders follow."""
 
 _handled = (
-    select(orders.c.order_no, orders.c.handler, orders.c.station_answering, orders.c.station_home)
+    select(
+        orders.c.order_no,
+        orders.c.handler,
+        orders.c.station_lead,
+        orders.c.station_answering,
+        orders.c.station_home,
+    )
     .where(
         orders.c.handler.in_(bindparam("handlers", expanding=True)), orders.c.closed_at.is_(None)
     )
@@ -53,7 +59,7 @@ def release(
     handlers = [f"counselor:{who}" for who in counselors]
     found = connection.execute(_handled, {"handlers": handlers}).all()
     for order in found:
-        lead = duty_lead(order.station_answering or order.station_home or "")
+        lead = duty_lead(station_in_charge(order._mapping) or "")
         data = {"from": order.handler, "duty_lead": f"counselor:{lead}" if lead else None}
         log.append(connection, order.order_no, "handler_released", at, "system", data)
     return len(found)

@@ -3,8 +3,8 @@
 Each event is marked with an HMAC-SHA256 over its content and the mark of the one before, with a
 key that isn't in the database. Kinds are past tense (`offered queued offer_made answered ended`);
 those that `order.changes` knows also change the order's row by rule. `data` is for operators and
-never holds personal data: that goes through `opening` and `fill_in`, encrypted, and leaves
-only keyed digests here.
+never holds personal data: that goes through `opening`, `fill_in` and an entry's `notes`,
+encrypted, and leaves only keyed digests here.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from config.statements import Statement
+from workorders import notes
 from workorders.canonical import NO_MARK, SHANGHAI, canonical, instant
 from workorders.keys import Keys
 from workorders.order import (
@@ -31,7 +32,15 @@ from workorders.order import (
     order_numbers,
     orders,
 )
-from workorders.personal import PERSONAL_FIELDS, OrderKey, caller_hash, order_secrets
+from workorders.order_rules import order_rules
+from workorders.personal import (
+    PERSONAL_FIELDS,
+    OrderKey,
+    caller_hash,
+    order_drafts,
+    order_secrets,
+    sealed_fields,
+)
 from workorders.unified_fields import unified_fields
 
 
@@ -45,7 +54,8 @@ class OrderForgotten(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event to append; `columns` are the order's columns that it sets."""
+    """An event to append; `columns` are the order's columns that it sets, `personal` the personal
+    fields (an empty one is erased), `notes` what else somebody wrote in words of their own."""
 
     kind: str
     at: datetime
@@ -53,6 +63,8 @@ class Entry:
     data: Mapping[str, Any]
     columns: Mapping[str, Any] = field(default_factory=dict)
     closes: bool = False
+    notes: Mapping[str, str] = field(default_factory=dict)
+    personal: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def closing(
@@ -81,12 +93,14 @@ class Opening:
 class Log:
     """Writes the log. Every function takes the connection of a running `Store.write`.
 
-    Opening it raises ConfigErrors where the unified fields' codes are wrong.
+    Opening it raises ConfigErrors where the unified fields' codes, or the rules of the orders'
+    life, are wrong.
     """
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        self._fields = unified_fields()
+        self.fields = unified_fields()
+        self.rules = order_rules()
 
     def opening(
         self,
@@ -143,7 +157,8 @@ class Log:
         """Append an event; `columns` are the order's columns it sets, beside those that follow
         from its kind (times, first responder, handler: see `order.changes`).
 
-        Raises OrderUnknown, or ValueError for a column that this event may not set.
+        Raises OrderUnknown, or ValueError for a column that this event may not set and for an event
+        that the order's state doesn't allow.
         """
         self.append_all(connection, order_no, [Entry(kind, at, actor, data, columns)])
 
@@ -156,10 +171,11 @@ class Log:
     ) -> int:
         """Append several events at once, as `append` does, first opening the order where that is
         still to be done; how many were appended. An entry that closes the order is left out where
-        it is closed already."""
+        it is closed already. Raises as `append` does, and OrderForgotten for notes."""
         row, seq, before = opening.head if opening else self._head(connection, order_no)
         events: list[dict[str, Any]] = []
         changed: dict[str, Any] = {}
+        noted: list[tuple[int, Mapping[str, str]]] = []
         for entry in entries:
             check_columns(entry.kind, entry.columns)
             if "set" in entry.data:
@@ -168,12 +184,16 @@ class Log:
                 continue
             seq += 1
             columns = _plain(entry.columns)
-            stored = {**entry.data, "set": columns} if columns else entry.data
             kind, at, actor = entry.kind, entry.at, entry.actor
+            after = changes(row, kind, at, actor, columns)
+            stored = {**entry.data, "set": columns} if columns else entry.data
+            if entry.notes or entry.personal:
+                stored = {**stored, **self._seal(connection, order_no, seq, entry)}
+            if entry.notes:
+                noted.append((seq, entry.notes))
             event = _event(self.keys, order_no, seq, before, kind, at, actor, stored)
             before = event["mac"]
             events.append(event)
-            after = changes(row, kind, at, actor, columns)
             row.update(after)
             changed.update(after)
         if opening is not None:
@@ -192,6 +212,8 @@ class Log:
                 set_head=before,
                 **{f"set_{name}": value for name, value in changed.items()},
             )
+        for place, words in noted:
+            notes.write(connection, self.order_key(connection, order_no), order_no, place, words)
         return len(events)
 
     def close(
@@ -216,28 +238,13 @@ class Log:
         """Record what a form says: plain columns and personal fields alike. Personal fields are
         text; an empty one is erased. Raises ValueError for a value that isn't one of the unified
         codes, OrderForgotten for personal fields of an order whose data were deleted."""
-        wrong = self._fields.problems(fields)
+        wrong = self.fields.problems(fields)
         if wrong:
             raise ValueError("; ".join(wrong))
         personal = {name: fields[name] for name in PERSONAL_FIELDS if name in fields}
         columns = {name: value for name, value in fields.items() if name not in personal}
-        data: dict[str, Any] = {}
-        if personal:
-            key = self._key(connection, order_no)
-            sealed: dict[str, bytes | None] = {
-                name: key.encrypt(name, value) if value else None
-                for name, value in personal.items()
-            }
-            if "caller_id" in personal:
-                number = personal["caller_id"]
-                sealed["caller_hash"] = caller_hash(self.keys, number) if number else None
-            connection.execute(
-                update(order_secrets).where(order_secrets.c.order_no == order_no).values(sealed)
-            )
-            data["digests"] = {
-                name: key.digest(name, value) if value else None for name, value in personal.items()
-            }
-        self.append(connection, order_no, "form_filled", at, actor, data, **columns)
+        filled = Entry("form_filled", at, actor, {}, columns, personal=personal)
+        self.append_all(connection, order_no, [filled])
 
     def assess_risk(
         self, connection: Connection, order_no: str, at: datetime, actor: str, level: str
@@ -271,6 +278,8 @@ class Log:
             .where(order_secrets.c.order_no == order_no)
             .values({**_NO_SECRETS, "wrapped_key": None})
         )
+        notes.forget(connection, order_no)
+        connection.execute(delete(order_drafts).where(order_drafts.c.order_no == order_no))
 
     def _head(self, connection: Connection, order_no: str) -> tuple[dict[str, Any], int, bytes]:
         """What the rules look at, how many events there are, and the mark of the last."""
@@ -280,7 +289,27 @@ class Log:
         events, mark_of_last, *values = head
         return dict(zip(RULES_LOOK_AT, values, strict=True)), events, mark_of_last
 
-    def _key(self, connection: Connection, order_no: str) -> OrderKey:
+    def _seal(
+        self, connection: Connection, order_no: str, seq: int, entry: Entry
+    ) -> dict[str, Any]:
+        """Keep an entry's personal fields; what its event says of these and of its notes."""
+        key = self.order_key(connection, order_no)
+        told: dict[str, Any] = {}
+        if entry.personal:
+            kept = sealed_fields(self.keys, key, entry.personal)
+            connection.execute(
+                update(order_secrets).where(order_secrets.c.order_no == order_no).values(kept)
+            )
+            told["digests"] = {
+                name: key.digest(name, value) if value else None
+                for name, value in entry.personal.items()
+            }
+        if entry.notes:
+            told["notes"] = notes.digests(key, seq, entry.notes)
+        return told
+
+    def order_key(self, connection: Connection, order_no: str) -> OrderKey:
+        """Raises OrderUnknown, OrderForgotten."""
         wrapped = connection.execute(
             select(order_secrets.c.wrapped_key).where(order_secrets.c.order_no == order_no)
         ).one_or_none()

@@ -6,7 +6,9 @@ turns an event into new values, so a row can be derived again from the events at
 Laws held here: the first responder 首问责任人 never changes; an order never lacks a handler
 承办人: the home station until somebody answers, then whoever answered first, and from then on it
 changes only by a handover that the new handler accepted (`handover_accepted`, whose actor it is)
-or back to the station's duty lead when a shift ends (`handler_released`, `workorders.handlers`).
+or back to the duty lead of the station in charge (`handler_released`, `workorders.handlers`). Its
+state follows from `life_cycle`: an event out of place is refused, whoever appends it. What has a
+life of its own (referrals, deadlines …) is written by events of that life alone.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    RowMapping,
     String,
     Table,
     select,
@@ -34,8 +37,15 @@ from sqlalchemy import (
 )
 
 from config.database import Instant, metadata
+from workorders.life_cycle import KINDS, State
+from workorders.life_cycle import after as state_after
+
+Row = Mapping[str, Any] | RowMapping
 
 _LIST = JSON(none_as_null=True)
+
+UNDECIDED = "state = 'received' AND deadlines IS NULL AND t_answer IS NOT NULL"
+"""Somebody answered and said nothing yet, nor was reminded to."""
 
 order_numbers = Table(
     "order_numbers",
@@ -105,6 +115,14 @@ MATTER = (
     Column("satisfaction", Integer),
     Column("closed_by", String),
     Column("closed_at", Instant),
+    Column("state", String, nullable=False),
+    # When somebody is to be reminded next: the earliest of `deadlines`.
+    Column("next_due", Instant),
+    Column("appointments", _LIST),
+    Column("dispatches", _LIST),
+    Column("assessments", _LIST),
+    Column("handovers", _LIST),
+    Column("lowering", _LIST),
 )
 
 orders = Table(
@@ -132,6 +150,18 @@ orders = Table(
         sqlite_where=text("closed_at IS NULL"),
         postgresql_where=text("closed_at IS NULL"),
     ),
+    Index(
+        "orders_next_due",
+        "next_due",
+        sqlite_where=text("next_due IS NOT NULL"),
+        postgresql_where=text("next_due IS NOT NULL"),
+    ),
+    Index(
+        "orders_undecided",
+        "t_answer",
+        sqlite_where=text(UNDECIDED),
+        postgresql_where=text(UNDECIDED),
+    ),
 )
 
 order_events = Table(
@@ -158,10 +188,15 @@ _TIME_OF = {
     "failed": "t_end",
 }
 _GIVEN_AT_OPEN = frozenset({"call_id", "channel", "access_number", "id_trust"})
-_BY_RULE = frozenset({"t_offer", "handler", *_TIME_OF.values()})
+_BY_RULE = frozenset({"t_offer", "handler", "state", "closed_at", "closed_by", *_TIME_OF.values()})
+_OF_ITS_LIFE = frozenset({
+    "risk", "risk_by", "risk_at", "station_lead", "stations_assisting", "outcomes", "referrals",
+    "reports", "deadlines", "followups", "next_due", "appointments", "dispatches", "assessments",
+    "handovers", "lowering",
+})  # fmt: skip
 
 RULES_LOOK_AT = (
-    "first_responder", "handler", "station_home", "station_answering",
+    "first_responder", "handler", "station_home", "station_answering", "station_lead", "state",
     "t_queue", "t_ring", "t_answer", "t_end",
 )  # fmt: skip
 
@@ -176,13 +211,15 @@ def check_columns(kind: str, columns: Iterable[str]) -> None:
             raise ValueError(f"{name!r} is not set by a {kind!r} event")
         if name == "first_responder" and kind != "answered":
             raise ValueError("first_responder is set only by answering")
+        if name in _OF_ITS_LIFE and (kind not in KINDS or kind == "form_filled"):
+            raise ValueError(f"{name!r} is not set by a {kind!r} event, only by the order's life")
 
 
 def changes(
-    before: Mapping[str, Any], kind: str, at: datetime, actor: str, columns: Mapping[str, Any]
+    before: Row, kind: str, at: datetime, actor: str, columns: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The values an event gives to the order's row. `before` holds at least RULES_LOOK_AT, or
-    nothing for the first event."""
+    nothing for the first event. Raises OutOfPlace for an event that its state doesn't allow."""
     after = {
         name: datetime.fromisoformat(value)
         if name in INSTANTS and isinstance(value, str)
@@ -191,12 +228,19 @@ def changes(
         if name != "first_responder"
     }
     if kind == "offered":
-        after.update(t_offer=at, notice_given=False)
+        after.update(t_offer=at, notice_given=False, state=State.RECEIVED.value)
     moment = _TIME_OF.get(kind)
     if moment is not None and before.get(moment) is None:
         after[moment] = at
     if kind == "notice_given":
         after["notice_given"] = True
+    if kind in KINDS:
+        state = state_after(State(before["state"]), kind)
+        if state != before["state"]:
+            after["state"] = state.value
+        if kind in ("closed", "reopened"):
+            closed = kind == "closed"
+            after.update(closed_at=at if closed else None, closed_by=actor if closed else None)
 
     answered_by = before.get("first_responder")
     if kind == "answered" and answered_by is None:
@@ -206,7 +250,7 @@ def changes(
     elif kind == "handover_accepted":
         after["handler"] = actor
     elif kind == "handler_released":
-        after["handler"] = _station(before.get("station_answering") or before.get("station_home"))
+        after["handler"] = _station(station_in_charge(before))
     elif kind == "offered" or (
         "station_home" in after
         and answered_by is None
@@ -233,6 +277,13 @@ def rebuild(connection: Connection, order_no: str) -> None:
     )
     row = derive((e.kind, e.at, e.actor, e.data) for e in events)
     connection.execute(update(orders).where(orders.c.order_no == order_no).values(row))
+
+
+def station_in_charge(row: Row) -> str | None:
+    """主办: the station that accepted a cross-region order, else the one that answered, else the
+    caller's own."""
+    station: str | None = row["station_lead"] or row["station_answering"] or row["station_home"]
+    return station
 
 
 def _station(station_id: str | None) -> str:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table
 
-from config.database import metadata
+from config.database import Instant, metadata
 from workorders.keys import Keys
 
 PERSONAL_FIELDS = ("caller_id", "safe_contact", "subject_ref", "risk_evidence", "summary")
@@ -31,6 +32,17 @@ order_secrets = Table(
     *(Column(name, LargeBinary) for name in PERSONAL_FIELDS),
     Index("order_secrets_caller_hash", "caller_hash"),
 )
+
+order_drafts = Table(
+    "order_drafts",
+    metadata,
+    Column("order_no", String, ForeignKey("orders.order_no"), primary_key=True),
+    Column("author", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Column("form", LargeBinary, nullable=False),
+)
+"""Forms not yet saved; see `workorders.drafts`."""
 
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
@@ -74,6 +86,19 @@ class OrderKey:
 def caller_hash(keys: Keys, number: str) -> bytes:
     """By which the orders of a number (E.164) are found without storing it in clear."""
     return hmac.digest(keys.number, number.encode(), hashlib.sha256)
+
+
+def sealed_fields(
+    keys: Keys, key: OrderKey, fields: Mapping[str, str | None]
+) -> dict[str, bytes | None]:
+    """Columns of `order_secrets` for personal fields; an empty one is erased."""
+    sealed: dict[str, bytes | None] = {
+        name: key.encrypt(name, value) if value else None for name, value in fields.items()
+    }
+    if "caller_id" in fields:
+        number = fields["caller_id"]
+        sealed["caller_hash"] = caller_hash(keys, number) if number else None
+    return sealed
 
 
 def masked(number: str) -> str:

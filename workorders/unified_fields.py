@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 import config
 from config.yaml_file import YamlFile
@@ -23,7 +23,9 @@ class Cause(BaseModel):
 
 
 class UnifiedFields(BaseModel):
-    """`choices` and `several`: the values a field may have, one or many of them."""
+    """`choices` and `several`: the values a field may have, one or many of them.
+    `dispatch_targets`: each with the outcome that a dispatch to it is. `follow_up_results`:
+    each with whether it was a follow-up, so that nobody needs to try again."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,8 +33,19 @@ class UnifiedFields(BaseModel):
     choices: dict[str, list[str]]
     several: dict[str, list[str]]
     referral_targets: list[str]
+    report_targets: list[str]
+    report_channels: list[str]
+    dispatch_targets: dict[str, str]
+    follow_up_results: dict[str, bool]
     risk_names: dict[str, str]
     causes: dict[str, dict[str, Cause]]
+
+    @model_validator(mode="after")
+    def _dispatches_have_outcomes(self) -> UnifiedFields:
+        for target, outcome in self.dispatch_targets.items():
+            if outcome not in self.several["outcomes"]:
+                raise ValueError(f"dispatch_targets: {target}: {outcome} is no outcome")
+        return self
 
     @cached_property
     def cause_names(self) -> dict[str, str]:

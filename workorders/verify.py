@@ -1,9 +1,9 @@
 """Is the log as it was written? Every finding names the order and what happened to it.
 
 What is checked: each event's mark and place; each order's row against its events; personal
-fields against their digests; numbers given without an order; the chain of seals in the store and
-in the exported file; each order's sealed head. What cannot be found: events cut off the end of an
-order, or orders deleted, since the last exported seal.
+fields and notes against their digests; numbers given without an order; the chain of seals in the
+store and in the exported file; each order's sealed head. What cannot be found: events cut off the
+end of an order, or orders deleted, since the last exported seal.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from config.database import Store
 from workorders.canonical import NO_MARK, canonical
 from workorders.keys import Keys
 from workorders.log import mark
+from workorders.notes import wrong_notes
 from workorders.order import FIELDS, derive, order_events, order_numbers, orders
 from workorders.personal import (
     PERSONAL_FIELDS,
@@ -79,6 +80,8 @@ def _findings(connection: Connection, keys: Keys, seal_file: Path, size: int) ->
                 yield Finding(order_no, what)
         except (TypeError, ValueError, AttributeError) as error:
             yield Finding(order_no, f"the order cannot be read: {error}")
+    for order_no, what in wrong_notes(connection, keys):
+        yield Finding(order_no, what)
     for order_no, gone in sealed.items():
         yield Finding(
             order_no, f"the order was deleted; seal {gone.seal_no} knows {gone.events} events"

@@ -1,0 +1,53 @@
+"""Follow-ups 跟踪反馈: tasks with a date. Where the risk asks for one, its clock runs anyway; a
+planned one says when, and with whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from workorders.life import Case, NotPossible
+from workorders.risk import BY_RISK
+
+
+def plan_follow_up(case: Case, when: datetime, whom: str, contact: str = "") -> int:
+    """A follow-up is to be done by `when`; its number in the order.
+
+    :param whom: a code of caller_role. `contact`: how they are reached safely; personal.
+    """
+    case.must_allow_contact(whom)
+    if when <= case.at:
+        raise NotPossible("follow-up: its time is past")
+    every = case.items("followups")
+    number = len(every) + 1
+    every.append({"no": number, "when": when, "whom": whom, "done": None, "result": None})
+    case.start("follow_up", number, due=when)
+    case.record(
+        "follow_up_planned", {"follow_up": number}, notes={"contact": contact}, followups=every
+    )
+    return number
+
+
+def follow_up(case: Case, number: int | None, whom: str, result: str, report: str = "") -> None:
+    """It was done: the planned one of that `number`, or one that nobody had planned. The risk's
+    own clock is met by a result that is one.
+
+    :param result: one of `follow_up_results`, which say what meets it. `report`: what was
+        said; personal.
+    """
+    case.must_allow_contact(whom)
+    meets = case.log.fields.follow_up_results
+    case.must_be_code("follow-up", result, meets)
+    every = case.items("followups")
+    if number is None:
+        number = len(every) + 1
+        entry = {"no": number, "when": case.at, "done": None}
+        every.append(entry)
+    else:
+        every, entry = case.item("followups", number)
+    if entry["done"] is not None:
+        raise NotPossible(f"follow-up {number}: it is done")
+    entry.update(whom=whom, done=case.at, result=result)
+    case.end("follow_up", number)
+    if meets[result]:
+        case.end("follow_up", BY_RISK)
+    case.record("followed_up", {"follow_up": number}, notes={"report": report}, followups=every)

@@ -1,0 +1,195 @@
+"""An order as it is changed by people: read, judged, and told in one event.
+
+Every change is an event of the order's chain with its actor. What isn't possible raises
+NotPossible (or OutOfPlace, OutOfTurn): one line that says what is missing, and nothing was changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from workorders.deadlines import Deadline, Due, kept, next_due, of_no_decision
+from workorders.life_cycle import DECISIONS, State, after
+from workorders.log import Entry, Log, OrderUnknown
+from workorders.order import Row, orders
+from workorders.order_rules import Clock
+
+GUARDIAN = "监护人"
+
+
+class NotPossible(ValueError):
+    """Says in one line what is missing or wrong; nothing was changed."""
+
+
+class Case:
+    """One order, held until the transaction ends. `row` is as after the last event.
+
+    :param actor: who does it, `counselor:7` or `system`.
+    """
+
+    def __init__(
+        self, connection: Connection, log: Log, order_no: str, at: datetime, actor: str
+    ) -> None:
+        """Raises OrderUnknown."""
+        self.connection = connection
+        self.log = log
+        self.order_no = order_no
+        self.at = at
+        self.actor = actor
+        self.row: Row = self._read()
+        self.deadlines = kept(self.row)
+
+    @property
+    def state(self) -> State:
+        return State(self.row["state"])
+
+    @property
+    def risk(self) -> str | None:
+        risk: str | None = self.row["risk"]
+        return risk
+
+    def must_allow(self, kind: str) -> None:
+        """Raises OutOfPlace where the order's state doesn't allow such an event."""
+        after(self.state, kind)
+
+    def record(
+        self,
+        kind: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        notes: Mapping[str, str | None] | None = None,
+        personal: Mapping[str, str] | None = None,
+        **columns: Any,
+    ) -> None:
+        """Append the event, with the deadlines as they are now. Empty notes are left out.
+        `personal` and `columns` as in `Log`."""
+        self.must_allow(kind)
+        if kind in DECISIONS:
+            self.end("decision")
+        if self.deadlines != kept(self.row):
+            columns["deadlines"] = [each.row() for each in self.deadlines]
+            columns["next_due"] = next_due(self.deadlines)
+        words = {name: text for name, text in (notes or {}).items() if text}
+        self.log.append_all(
+            self.connection,
+            self.order_no,
+            [
+                Entry(
+                    kind,
+                    self.at,
+                    self.actor,
+                    data or {},
+                    columns,
+                    notes=words,
+                    personal=personal or {},
+                )
+            ],
+        )
+        self.row = self._read()
+
+    def start(
+        self,
+        clock: Clock,
+        of: int | str | None = None,
+        *,
+        due: datetime | None = None,
+    ) -> datetime:
+        """A clock runs from now on, until `due` or as configured for the risk. Does it run
+        already, the earlier end holds. Gives the end."""
+        end = due or self.log.rules.deadlines.period(clock, self.risk).after(self.at)
+        new = Deadline.starting(self.log.rules.deadlines, clock, self.at, end, of)
+        running = self.running(clock, of)
+        if running is not None and running.due <= new.due:
+            return running.due
+        self.end(clock, of)
+        self.deadlines = (*self.deadlines, new)
+        return new.due
+
+    def meet(self, clock: Clock) -> None:
+        """What every clock of this kind waits for has come, whatever started it."""
+        for each in self.deadlines:
+            if each.clock == clock:
+                self.end(clock, each.of)
+
+    def end(self, clock: Clock, of: int | str | None = None) -> None:
+        """What one clock waits for has come, or is waited for no more."""
+        self.deadlines = tuple(
+            each.ended(self.at) if each.runs and (each.clock, each.of) == (clock, of) else each
+            for each in self.deadlines
+        )
+
+    def running(self, clock: Clock, of: int | str | None = None) -> Deadline | None:
+        for each in self.deadlines:
+            if each.runs and (each.clock, each.of) == (clock, of):
+                return each
+        return None
+
+    def items(self, column: str) -> list[dict[str, Any]]:
+        """A copy of one of the order's lists."""
+        return [dict(each) for each in self.row[column] or ()]
+
+    def item(self, column: str, number: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """A copy of a list, and in it the entry of that number. Raises NotPossible."""
+        every = self.items(column)
+        for each in every:
+            if each["no"] == number:
+                return every, each
+        raise NotPossible(f"{column}: there is no number {number}")
+
+    def outcomes(self, *, adding: str | None = None, without: str | None = None) -> list[str]:
+        found = [each for each in self.row["outcomes"] or () if each != without]
+        return [*found, adding] if adding is not None and adding not in found else found
+
+    def must_be_code(self, what: str, value: str, codes: Any) -> None:
+        """Raises NotPossible for a value that isn't one of the codes."""
+        if value not in codes:
+            raise NotPossible(f"{what}: {value!r} is not one of {' '.join(codes)}")
+
+    def must_allow_contact(self, whom: str) -> None:
+        """Raises NotPossible for contact with guardians where one of them is suspected."""
+        self.must_be_code("contact", whom, self.log.fields.choices["caller_role"])
+        if whom == GUARDIAN and self.row["guardian_suspected"] == "是":
+            raise NotPossible("a guardian is suspected: guardians are not to be contacted")
+
+    def _read(self) -> Row:
+        row = self.connection.execute(
+            select(orders).where(orders.c.order_no == self.order_no).with_for_update()
+        ).one_or_none()
+        if row is None:
+            raise OrderUnknown(self.order_no)
+        return row._mapping
+
+
+def must_say(what: str, text: str) -> str:
+    """Raises NotPossible where somebody gave no reason."""
+    if not text.strip():
+        raise NotPossible(f"{what} is missing")
+    return text
+
+
+def tell(
+    connection: Connection, log: Log, due: Due, at: datetime, parent: Callable[[str], str | None]
+) -> bool:
+    """Write that somebody was told of a deadline; False where that is no longer due.
+
+    :param parent: the station above another.
+    """
+    case = Case(connection, log, due.order_no, at, "system")
+    rules = log.rules.deadlines
+    found = case.running(due.deadline.clock, due.deadline.of)
+    if found is None and due.deadline.clock == "decision" and case.row["deadlines"] is None:
+        found = of_no_decision(rules, case.row)
+        case.deadlines = (found,)
+    if case.state is State.CLOSED or found is None or found.level_due(at) != due.level:
+        return False
+    told = found.after_telling(rules, case.risk, due.level, at)
+    case.deadlines = tuple(told if each is found else each for each in case.deadlines)
+    data = {"clock": found.clock, "of": found.of, "due": found.due, "to": due.told_to(parent)}
+    if due.level:
+        data["level"] = due.level
+    case.record("escalated" if due.level else "reminded", data)
+    return True
