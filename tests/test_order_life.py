@@ -40,7 +40,7 @@ def test_answered_directly_and_closed(desk: Desk) -> None:
         desk.does(closing.close)
     desk.does(decisions.answer_directly, "已答复")
     assert desk.view["state"] == "handling"
-    with pytest.raises(NotPossible, match="caller_role is not filled in.*risk is not filled in"):
+    with pytest.raises(NotPossible, match=r"caller_role is not filled in.*risk is not filled in"):
         desk.does(closing.close)
     desk.fills_in(**FORM)
     desk.does(risk.assess, "R1")

@@ -16,7 +16,9 @@ from sqlalchemy import Connection, text
 
 from config.database import Store
 from tests.orders import open_order
+from workorders import reports, risk, sent_out
 from workorders.command_line import workorders
+from workorders.life import Case
 from workorders.log import Log
 from workorders.seals import seal_minute
 
@@ -77,6 +79,46 @@ def test_show_unknown(command: Command) -> None:
     result = command("show", "20261124-999999")
     assert result.exit_code == 1
     assert "there is no order 20261124-999999" in result.output
+
+
+def test_show_tells_the_orders_life(command: Command, store: Store, log: Log) -> None:
+    def work(connection: Connection) -> None:
+        case = Case(connection, log, ORDER, AT, "counselor:1")
+        risk.assess(case, "R3", "证据")
+        sent_out.refer(case, "公安", "案情")
+        reports.report(case, "民政", "电话", AT, "某科", "12号")
+
+    store.write(work)
+    told = command("show", ORDER).output
+    assert "状态 办理中" in told
+    assert "转介 1 公安 已发出 2026-11-24 00:30" in told
+    assert "报告 1 民政 电话 12号" in told
+    assert "等待 转介签收 1 至 2026-11-24 00:45 逾期" in told
+    assert "等待 强制报告" not in told
+    assert "案情" not in told
+
+
+def test_tasks_by_station(command: Command, store: Store, log: Log) -> None:
+    def work(connection: Connection) -> None:
+        risk.assess(Case(connection, log, ORDER, AT, "counselor:1"), "R3")
+        log.append(connection, "20261125-000002", "answered", AT, "counselor:1", {})
+
+    store.write(work)
+    told = [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in command("tasks").output.splitlines()
+        if "20261" in line
+    ]
+    assert [line[0] for line in told] == ["440100"] * 4
+    assert [line[2:] for line in told] == [
+        ["强制报告", ORDER, "R3", "station:440100"],
+        ["督导", ORDER, "R3", "station:440100"],
+        ["跟踪反馈", ORDER, "R3", "station:440100"],
+        ["处置", "20261125-000002", "", "counselor:1"],
+    ]
+    assert told[0][1] == "2026-11-24 01:30 逾期"
+    assert "强制报告" not in command("tasks", "--station", "530100").output
+    assert "跟踪反馈" not in command("tasks", "--until", "2026-11-24T01:30").output
 
 
 def test_verify(command: Command, store: Store) -> None:

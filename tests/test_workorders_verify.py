@@ -16,10 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DatabaseError
 
 from config.database import Store
 from config.tables import load_tables
 from tests.orders import open_order
+from workorders.decisions import answer_directly
+from workorders.life import Case
 from workorders.log import Log
 from workorders.seals import SealFileDiffers, seal_minute
 from workorders.verify import verify
@@ -231,6 +234,7 @@ def sealed_log(tmp_path_factory: pytest.TempPathFactory, log: Log) -> Path:
     store = Store(f"sqlite:///{folder / 'store.db'}")
     store.create_all()
     fill(store, log, folder / "seals.jsonl")
+    store.write(lambda c: answer_directly(Case(c, log, THIRD, AT, "counselor:7"), "已答复"))
     store.close()
     return folder
 
@@ -243,6 +247,7 @@ PLACES = st.one_of(
     rows("order_events", "order_no, seq"),
     rows("orders", "order_no"),
     rows("order_secrets", "order_no"),
+    rows("order_notes", "order_no, seq"),
     rows("seals", "seal_no"),
 )
 VALUES = st.one_of(st.none(), st.integers(-5, 9), st.text(max_size=5), st.binary(max_size=40))
@@ -290,3 +295,36 @@ def tamper(
     changed = raw.execute(f"SELECT * FROM {table}").fetchall() != before
     raw.close()
     return str(chosen[0]) if changed else None
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("DELETE FROM order_notes WHERE name = 'reply'", "the note reply of event 7 was deleted"),
+        (
+            "UPDATE order_notes SET name = 'answer'",
+            "the note answer of event 7 is not the one that was recorded",
+        ),
+        (
+            (
+                "UPDATE order_notes SET text = (SELECT summary FROM order_secrets"
+                f" WHERE order_no = '{FIRST}')"
+            ),
+            "the note reply of event 7 is not the one that was recorded",
+        ),
+        (
+            "UPDATE order_secrets SET wrapped_key = NULL",
+            "notes of event 7 are there although they were deleted",
+        ),
+    ],
+)
+def test_tampering_with_notes_is_named(
+    store: Store, log: Log, tmp_path: Path, statement: str, told: str
+) -> None:
+    fill(store, log, tmp_path / "seals.jsonl")
+    store.write(lambda c: answer_directly(Case(c, log, FIRST, AT, "counselor:7"), "已答复"))
+    assert verify(store, log.keys, tmp_path / "seals.jsonl") == []
+    with pytest.raises(DatabaseError):
+        store.write(lambda c: c.execute(text("UPDATE order_notes SET name = 'answer'")))
+    unguarded(store, statement)
+    assert f"{FIRST}: {told}" in map(str, verify(store, log.keys, tmp_path / "seals.jsonl"))

@@ -18,9 +18,12 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from agents import roster
+from config.instants import When
 from workorders.canonical import SHANGHAI
+from workorders.deadlines import running
 from workorders.export import write_csv, write_json_lines
 from workorders.handlers import station_of
+from workorders.life_view import TOLD_HERE, clock_name, life_lines, minute
 from workorders.log import OrderUnknown
 from workorders.verify import verify
 from workorders.views import all_orders, order_view, orders_of
@@ -69,8 +72,11 @@ def show(order_no: str, as_json: bool) -> None:
         click.echo(json.dumps(view, ensure_ascii=False, indent=2))
         return
     for name, value in view.items():
-        if name not in TOLD_BY_EVENTS and value not in (None, []):
+        if name not in (*TOLD_BY_EVENTS, *TOLD_HERE) and value not in (None, []):
             click.echo(f"{name:18} {value}")
+    click.echo("")
+    for line in life_lines(view, datetime.now(UTC)):
+        click.echo(line)
     click.echo("")
     for event in view["events"]:
         told = json.dumps(event["data"], ensure_ascii=False) if event["data"] else ""
@@ -100,6 +106,32 @@ def assess(order_no: str, risk: str, by: str) -> None:
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{order_no}: {risk}")
+
+
+@workorders.command("tasks")
+@click.option("--station", help="Only what this station waits for, or is waited for.")
+@click.option("--until", type=When(), help="Only what is due by then; a time of Shanghai.")
+def tasks(station: str | None, until: datetime | None) -> None:
+    """What is waited for, by station, the most urgent first."""
+    now = datetime.now(UTC)
+    found = [
+        each
+        for each in _house().store.read(lambda connection: list(running(connection)))
+        if station in (None, each.station) and (until is None or each.deadline.due <= until)
+    ]
+    found.sort(key=lambda each: (each.station or "", each.deadline.due))
+    table = Table("station", "due", "task", "order_no", "risk", "handler")
+    for each in found:
+        late = " 逾期" if each.deadline.due <= now else ""
+        table.add_row(
+            each.station or "",
+            minute(each.deadline.due) + late,
+            clock_name(each.deadline),
+            each.order_no,
+            each.risk or "",
+            each.handler,
+        )
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 @workorders.command("verify")

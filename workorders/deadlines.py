@@ -147,12 +147,16 @@ def due(connection: Connection, at: datetime) -> list[Due]:
 
 
 def running(connection: Connection) -> Iterator[Due]:
-    """Every deadline that runs, told or not; `level` is the one last told."""
+    """Every deadline that runs, told or not; `level` is the one last told. An order that was
+    answered and not decided on is among them."""
     open_ = orders.c.closed_at.is_(None) & orders.c.deadlines.is_not(None)
     for row in connection.execute(_LOOKED_AT.where(open_).order_by(orders.c.order_no)):
         for each in kept(row._mapping):
             if each.runs:
                 yield waiting(row._mapping, each, each.told or REMINDER)
+    for row in connection.execute(_LOOKED_AT.where(text(UNDECIDED)).order_by(orders.c.t_answer)):
+        undecided = of_no_decision(order_rules().deadlines, row._mapping)
+        yield waiting(row._mapping, undecided, REMINDER)
 
 
 def of_no_decision(rules: Deadlines, row: Row) -> Deadline:

@@ -9,8 +9,6 @@ encrypted, and leaves only keyed digests here.
 
 from __future__ import annotations
 
-import hmac
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +19,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from config.statements import Statement
 from workorders import notes
-from workorders.canonical import NO_MARK, SHANGHAI, canonical, instant
+from workorders.canonical import NO_MARK, SHANGHAI
+from workorders.chain import chained, plain
 from workorders.keys import Keys
 from workorders.order import (
     FIELDS,
@@ -127,7 +126,7 @@ class Log:
             "id_trust": id_trust,
         }
         check_columns("offered", columns)
-        columns = _plain(columns)
+        columns = plain(columns)
         number = _TAKE_NUMBER[connection.dialect.name].scalar(connection, call_id=call_id)
         if number is None:
             return str(_ORDER_OF_CALL.scalar(connection, call_id=call_id)), None
@@ -139,7 +138,7 @@ class Log:
             secrets["caller_hash"] = caller_hash(self.keys, caller_id)
             secrets["caller_id"] = key.encrypt("caller_id", caller_id)
             data["digests"] = {"caller_id": key.digest("caller_id", caller_id)}
-        event = _event(self.keys, order_no, 1, NO_MARK, "offered", at, "system", data)
+        event = chained(self.keys, order_no, 1, NO_MARK, "offered", at, "system", data)
         row = dict.fromkeys(FIELDS)
         row.update(changes({}, "offered", at, "system", columns))
         return order_no, Opening(row, _NO_SECRETS | secrets, event)
@@ -183,7 +182,7 @@ class Log:
             if entry.closes and row["t_end"] is not None:
                 continue
             seq += 1
-            columns = _plain(entry.columns)
+            columns = plain(entry.columns)
             kind, at, actor = entry.kind, entry.at, entry.actor
             after = changes(row, kind, at, actor, columns)
             stored = {**entry.data, "set": columns} if columns else entry.data
@@ -191,7 +190,7 @@ class Log:
                 stored = {**stored, **self._seal(connection, order_no, seq, entry)}
             if entry.notes:
                 noted.append((seq, entry.notes))
-            event = _event(self.keys, order_no, seq, before, kind, at, actor, stored)
+            event = chained(self.keys, order_no, seq, before, kind, at, actor, stored)
             before = event["mac"]
             events.append(event)
             row.update(after)
@@ -318,37 +317,6 @@ class Log:
         if wrapped[0] is None:
             raise OrderForgotten(order_no)
         return OrderKey.unwrap(self.keys, order_no, wrapped[0])
-
-
-def mark(
-    keys: Keys, before: bytes, order_no: str, seq: int, kind: str, at: datetime, actor: str,
-    data: str,
-) -> bytes:  # fmt: skip
-    """The mark of an event after the one marked `before`."""
-    content = canonical([order_no, seq, kind, instant(at), actor, data])
-    return hmac.digest(keys.chain, b"event\0" + before + content.encode(), "sha256")
-
-
-def _event(
-    keys: Keys, order_no: str, seq: int, before: bytes, kind: str, at: datetime, actor: str,
-    data: Mapping[str, Any],
-) -> dict[str, Any]:  # fmt: skip
-    text = canonical(data)
-    return {
-        "order_no": order_no,
-        "seq": seq,
-        "kind": kind,
-        "at": at,
-        "actor": actor,
-        "data": text,
-        "mac": mark(keys, before, order_no, seq, kind, at, actor, text),
-    }
-
-
-def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """As a later reader of the event will find them, so that both derive the same row."""
-    plain: dict[str, Any] = json.loads(canonical(columns))
-    return plain
 
 
 def _take_number(dialect: str) -> Statement:

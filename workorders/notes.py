@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -20,7 +21,9 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    type_coerce,
 )
+from sqlalchemy.types import NullType
 
 from config.database import metadata
 from workorders.keys import Keys
@@ -104,9 +107,9 @@ def _wrong(keys: Keys, order_no: str, rows: Iterable[Row]) -> Iterator[str]:
             continue
         try:
             key = key or OrderKey.unwrap(keys, order_no, found[0]["wrapped_key"])
-        except Unreadable:
+        except (Unreadable, TypeError):
             return
-        for name in sorted(told.keys() | stored.keys()):
+        for name in sorted(told.keys() | stored.keys(), key=str):
             if name not in stored:
                 yield f"the note {name} of event {seq} was deleted"
             elif not _genuine(key, seq, name, stored[name], told.get(name)):
@@ -116,14 +119,14 @@ def _wrong(keys: Keys, order_no: str, rows: Iterable[Row]) -> Iterator[str]:
 def _genuine(key: OrderKey, seq: int, name: str, stored: bytes, digest: str | None) -> bool:
     try:
         return key.digest(_place(seq, name), key.decrypt(_place(seq, name), stored)) == digest
-    except Unreadable:
+    except (Unreadable, TypeError):
         return False
 
 
-def _told(data: str | None) -> dict[str, str]:
+def _told(data: Any) -> dict[str, str]:
     try:
         told = json.loads(data or "{}").get("notes", {})
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError, AttributeError):
         return {}  # the event was changed, which its mark tells
     return told if isinstance(told, dict) else {}
 
@@ -133,9 +136,11 @@ def _with_their_events(connection: Connection) -> Iterator[Row]:
     beside = (order_notes.c.order_no == order_events.c.order_no) & (
         order_notes.c.seq == order_events.c.seq
     )
-    columns = (order_events.c.order_no, order_events.c.seq, order_events.c.data)
+    # As they are: a value that we cannot have written must not raise here.
+    names = (order_notes.c.name, order_notes.c.text, order_secrets.c.wrapped_key)
+    columns = (order_events.c.order_no, order_events.c.seq, order_events.c.data, *names)
     query = (
-        select(*columns, order_notes.c.name, order_notes.c.text, order_secrets.c.wrapped_key)
+        select(*(type_coerce(each, NullType()).label(each.name) for each in columns))
         .outerjoin(order_notes, beside)
         .outerjoin(order_secrets, order_secrets.c.order_no == order_events.c.order_no)
         .where(order_events.c.data.contains('"notes":{') | order_notes.c.name.is_not(None))

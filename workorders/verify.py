@@ -21,8 +21,8 @@ from sqlalchemy.types import NullType
 
 from config.database import Store
 from workorders.canonical import NO_MARK, canonical
+from workorders.chain import mark
 from workorders.keys import Keys
-from workorders.log import mark
 from workorders.notes import wrong_notes
 from workorders.order import FIELDS, derive, order_events, order_numbers, orders
 from workorders.personal import (
