@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
@@ -9,7 +10,6 @@ from shutil import copytree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection
 
 import config
 from config.database import Store
@@ -18,12 +18,13 @@ from tests.order_life import MONDAY, Desk
 from workorders import closing, decisions, handover, reports, risk, sent_out
 from workorders.canonical import SHANGHAI
 from workorders.deadlines import REMINDER, Deadline, Due, due, running
-from workorders.life import tell
+from workorders.escalation import tell_due
 from workorders.log import Log
 from workorders.order_rules import Period, order_rules, read_order_rules
 from workorders.working_days import end_of_working_day, is_working_day
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+LEADS: dict[str, str] = {"440100": "gz-huang"}
 PARENT: dict[str, str] = {"440100": "440000", "440000": "100000", "530100": "530000"}
 
 
@@ -79,16 +80,15 @@ def test_the_last_day_is_a_working_day(start: datetime, days: int) -> None:
     assert sum(map(is_working_day, between)) == days
 
 
+def tells(desk: Desk, at: datetime) -> list[Due]:
+    return desk.store.write(lambda c: tell_due(c, desk.log, at, PARENT.get, LEADS.get))
+
+
 def told(desk: Desk, at: datetime) -> list[tuple[str, int, str]]:
-    """What the job would tell, and tells."""
+    """What the job tells."""
     found = desk.store.read(lambda c: due(c, at))
-    for each in found:
-
-        def write(connection: Connection, each: Due = each) -> bool:
-            return tell(connection, desk.log, each, at, PARENT.get)
-
-        assert desk.store.write(write)
-        assert not desk.store.write(write), "told twice"
+    assert tells(desk, at) == found
+    assert tells(desk, at) == [], "told twice"
     return [(each.deadline.clock, each.level, each.told_to(PARENT.get)) for each in found]
 
 
@@ -128,13 +128,29 @@ def test_a_station_that_is_asked_is_told_and_its_own_tree(desk: Desk) -> None:
     assert ("home_accepts", 2, "station:530000") in told(desk, MONDAY + 10 * MINUTE)
 
 
+def test_a_handover_nobody_accepted_is_the_duty_leads(desk: Desk) -> None:
+    desk.does(handover.offer, "counselor:2", "下班")
+    at = MONDAY + 25 * MINUTE
+    assert told(desk, at) == [("handover", REMINDER, "counselor:1")]
+    assert told(desk, at + 5 * MINUTE) == [("handover", 1, "station:440100")]
+    assert desk.view["handler"] == "station:440100"
+    assert desk.view["events"][-1]["data"]["duty_lead"] == "counselor:gz-huang"
+
+
+def test_several_engines_tell_once(desk: Desk) -> None:
+    desk.does(risk.assess, "R3")
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda _: tells(desk, MONDAY + 3 * HOUR), range(4)))
+    assert sorted(map(len, said)) == [0, 0, 0, 1]
+
+
 def test_a_deadline_met_is_not_told(desk: Desk) -> None:
     number = desk.does(sent_out.refer, "法援", "法律援助")
     found = desk.store.read(lambda c: due(c, MONDAY + 40 * HOUR))
     desk.does(sent_out.refuse_referral, number, "无权限", after=40 * HOUR)
     at = MONDAY + 40 * HOUR
     assert [each.deadline.clock for each in found] == ["referral_signed"]
-    assert not desk.store.write(lambda c: tell(c, desk.log, found[0], at, PARENT.get))
+    assert tells(desk, at) == []
     assert desk.view["events"][-1]["kind"] == "referral_refused"
 
 

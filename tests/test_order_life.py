@@ -156,7 +156,11 @@ def test_a_report_has_its_clock_at_once_and_blocks_guardians(desk: Desk) -> None
     entry = desk.view["reports"][0]
     assert (entry["target"], entry["receipt_no"]) == ("公安", "粤公受〔2026〕12号")
     desk.does(reports.suspect_harm, "再次来电", "否", after=DAY)
+    with pytest.raises(ValueError, match="a suspicion is not lifted by a form"):
+        desk.fills_in(guardian_suspected="否")
     assert desk.view["guardian_suspected"] == "是"
+    desk.does(reports.clear_guardian, "误会，已核实", by="supervisor:3", after=DAY)
+    desk.does(follow_ups.plan_follow_up, MONDAY + 3 * DAY, "监护人", after=DAY)
 
 
 def test_a_risk_starts_its_clocks(desk: Desk) -> None:
@@ -211,6 +215,8 @@ def test_the_handler_changes_only_when_another_accepts(desk: Desk) -> None:
     assert desk.view["handler"] == "counselor:1"
     with pytest.raises(NotPossible, match="counselor:2 has not answered yet"):
         desk.does(handover.offer, "counselor:3", "下班")
+    with pytest.raises(NotPossible, match="nobody takes an order by themselves"):
+        desk.does(handover.offer, "counselor:3", "我来", by="counselor:3")
     with pytest.raises(NotPossible, match="it was offered to counselor:2"):
         desk.does(handover.accept, by="counselor:3")
     desk.does(handover.accept, by="counselor:2")

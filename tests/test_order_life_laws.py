@@ -26,8 +26,9 @@ from workorders import (
     risk,
     sent_out,
 )
-from workorders.deadlines import due, kept, next_due
-from workorders.life import Case, tell
+from workorders.deadlines import kept, next_due
+from workorders.escalation import tell_due
+from workorders.life import Case
 from workorders.life_cycle import State
 from workorders.log import Log
 from workorders.order import FIELDS, derive, order_events, orders
@@ -53,9 +54,7 @@ def _later(act: Callable[..., object], *arguments: Any) -> Act:
 
 
 def _tell(case: Case) -> None:
-    for each in due(case.connection, case.at):
-        if each.order_no == case.order_no:
-            assert tell(case.connection, case.log, each, case.at, PARENT.get)
+    tell_due(case.connection, case.log, case.at, PARENT.get, PARENT.get)
 
 
 def _fill_in(case: Case, names: list[str]) -> None:

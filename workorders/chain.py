@@ -25,6 +25,7 @@ def chained(
     keys: Keys, order_no: str, seq: int, before: bytes, kind: str, at: datetime, actor: str,
     data: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
+    """The row of an event after the one marked `before`."""
     text = canonical(data)
     return {
         "order_no": order_no,
@@ -39,5 +40,5 @@ def chained(
 
 def plain(columns: Mapping[str, Any]) -> dict[str, Any]:
     """As a later reader of the event will find them, so that both derive the same row."""
-    plain: dict[str, Any] = json.loads(canonical(columns))
-    return plain
+    read: dict[str, Any] = json.loads(canonical(columns))
+    return read

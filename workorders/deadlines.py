@@ -3,7 +3,7 @@
 A deadline 时效 is kept in its order's row with the instants it was given: changed rules touch none
 that runs. Told are, once each: a reminder to the handler before the end, then 督办, to the duty
 lead of the station when it is late and up the tree after that. `due` finds what is to be told, and
-`life.tell` writes that it was.
+`escalation` writes that it was.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from workorders.canonical import instant
+from workorders.life_cycle import State
 from workorders.order import UNDECIDED, Row, orders, station_in_charge
 from workorders.order_rules import Clock, Deadlines, order_rules
 
 REMINDER = 0
-AT_ONCE = 200
+AT_ONCE = 50
+"""One transaction keeps callers' turns waiting."""
 OF_A_STATION = frozenset({"home_accepts", "sign_off"})
 """Clocks whose `of` is the station that is waited for."""
 
@@ -130,8 +132,8 @@ class Due:
 
 
 def due(connection: Connection, at: datetime) -> list[Due]:
-    """What is to be told at `at`, the longest waiting first; of AT_ONCE orders at most, the rest
-    follow once these were told. An order that was answered and not decided on is among them."""
+    """What is to be told at `at`, the longest waiting first: of AT_ONCE orders at most, and of as
+    many that were answered and not decided on; the rest follow once these were told."""
     found = [
         waiting(row, each, level)
         for row in _rows(connection, orders.c.next_due, orders.c.next_due <= at)
@@ -139,10 +141,10 @@ def due(connection: Connection, at: datetime) -> list[Due]:
         if (level := each.level_due(at)) is not None
     ]
     for row in _rows(connection, orders.c.t_answer, text(UNDECIDED)):
-        undecided = of_no_decision(order_rules().deadlines, row)
-        level = undecided.level_due(at)
+        clock = of_no_decision(order_rules().deadlines, row)
+        level = clock.level_due(at)
         if level is not None:
-            found.append(waiting(row, undecided, level))
+            found.append(waiting(row, clock, level))
     return sorted(found, key=lambda each: each.deadline.due)
 
 
@@ -155,8 +157,15 @@ def running(connection: Connection) -> Iterator[Due]:
             if each.runs:
                 yield waiting(row._mapping, each, each.told or REMINDER)
     for row in connection.execute(_LOOKED_AT.where(text(UNDECIDED)).order_by(orders.c.t_answer)):
-        undecided = of_no_decision(order_rules().deadlines, row._mapping)
-        yield waiting(row._mapping, undecided, REMINDER)
+        clock = of_no_decision(order_rules().deadlines, row._mapping)
+        yield waiting(row._mapping, clock, REMINDER)
+
+
+def undecided(row: Row) -> bool:
+    """Is it one that UNDECIDED means?"""
+    return (
+        row["state"] == State.RECEIVED and row["deadlines"] is None and row["t_answer"] is not None
+    )
 
 
 def of_no_decision(rules: Deadlines, row: Row) -> Deadline:

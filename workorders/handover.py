@@ -24,6 +24,8 @@ def offer(case: Case, to: str, reason: str) -> None:
     """
     if not to.startswith("counselor:"):
         raise NotPossible(f"handover: {to!r} is no counselor")
+    if to == case.actor:
+        raise NotPossible("handover: nobody takes an order by themselves, ask its handler")
     if to == case.row["handler"]:
         raise NotPossible(f"handover: {to} is the handler")
     _offer(case, to, reason)

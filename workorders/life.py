@@ -6,13 +6,13 @@ NotPossible (or OutOfPlace, OutOfTurn): one line that says what is missing, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from workorders.deadlines import Deadline, Due, kept, next_due, of_no_decision
+from workorders.deadlines import Deadline, kept, next_due
 from workorders.life_cycle import DECISIONS, State, after
 from workorders.log import Entry, Log, OrderUnknown
 from workorders.order import Row, orders
@@ -169,27 +169,3 @@ def must_say(what: str, text: str) -> str:
     if not text.strip():
         raise NotPossible(f"{what} is missing")
     return text
-
-
-def tell(
-    connection: Connection, log: Log, due: Due, at: datetime, parent: Callable[[str], str | None]
-) -> bool:
-    """Write that somebody was told of a deadline; False where that is no longer due.
-
-    :param parent: the station above another.
-    """
-    case = Case(connection, log, due.order_no, at, "system")
-    rules = log.rules.deadlines
-    found = case.running(due.deadline.clock, due.deadline.of)
-    if found is None and due.deadline.clock == "decision" and case.row["deadlines"] is None:
-        found = of_no_decision(rules, case.row)
-        case.deadlines = (found,)
-    if case.state is State.CLOSED or found is None or found.level_due(at) != due.level:
-        return False
-    told = found.after_telling(rules, case.risk, due.level, at)
-    case.deadlines = tuple(told if each is found else each for each in case.deadlines)
-    data = {"clock": found.clock, "of": found.of, "due": found.due, "to": due.told_to(parent)}
-    if due.level:
-        data["level"] = due.level
-    case.record("escalated" if due.level else "reminded", data)
-    return True

@@ -39,11 +39,12 @@ DECISIONS = frozenset({
 """Say what becomes of an order."""
 
 STEPS = frozenset({
-    "form_filled", "risk_assessed", "risk_lowering_proposed", "harm_suspected", "reviewed",
-    "supervised", "appointment_kept", "appointment_missed", "referral_signed", "referral_refused",
-    "referral_replied", "dispatch_signed", "dispatch_refused", "dispatch_done", "receipt_given",
-    "follow_up_planned", "followed_up", "handover_offered", "handover_accepted",
-    "handover_declined", "handler_released", "reminded", "escalated",
+    "form_filled", "risk_assessed", "risk_lowering_proposed", "reviewed", "supervised",
+    "harm_suspected", "guardian_cleared", "receipt_given", "appointment_kept", "appointment_missed",
+    "referral_signed", "referral_refused", "referral_replied",
+    "dispatch_signed", "dispatch_refused", "dispatch_done", "follow_up_planned", "followed_up",
+    "handover_offered", "handover_accepted", "handover_declined", "handler_released",
+    "reminded", "escalated",
 })  # fmt: skip
 """Are possible as long as an order is open."""
 

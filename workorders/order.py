@@ -197,7 +197,7 @@ _OF_ITS_LIFE = frozenset({
 
 RULES_LOOK_AT = (
     "first_responder", "handler", "station_home", "station_answering", "station_lead", "state",
-    "t_queue", "t_ring", "t_answer", "t_end",
+    "guardian_suspected", "t_queue", "t_ring", "t_answer", "t_end",
 )  # fmt: skip
 
 
@@ -234,6 +234,9 @@ def changes(
         after[moment] = at
     if kind == "notice_given":
         after["notice_given"] = True
+    suspected = before.get("guardian_suspected") == "是"
+    if suspected and kind == "form_filled" and after.get("guardian_suspected", "是") != "是":
+        raise ValueError("guardian_suspected: a suspicion is not lifted by a form")
     if kind in KINDS:
         state = state_after(State(before["state"]), kind)
         if state != before["state"]:

@@ -22,10 +22,21 @@ def suspect_harm(case: Case, grounds: str, guardian_suspected: str = "不详") -
     codes = case.log.fields.choices["guardian_suspected"]
     case.must_be_code("guardian_suspected", guardian_suspected, codes)
     if case.row["guardian_suspected"] == "是":
-        guardian_suspected = "是"  # somebody else's suspicion isn't lifted by a form
+        guardian_suspected = "是"  # only `clear_guardian` lifts it
     due = case.start("report")
     case.record("harm_suspected", notes={"grounds": grounds}, guardian_suspected=guardian_suspected)
     return due
+
+
+def clear_guardian(case: Case, grounds: str) -> None:
+    """No guardian is suspected any more: guardians may be contacted again.
+
+    :param grounds: personal.
+    """
+    if case.row["guardian_suspected"] != "是":
+        raise NotPossible("guardian_suspected: no guardian is suspected")
+    must_say("the grounds", grounds)
+    case.record("guardian_cleared", notes={"grounds": grounds}, guardian_suspected="否")
 
 
 def report(
