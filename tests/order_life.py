@@ -69,9 +69,9 @@ class Desk:
         return self.store.read(lambda c: order_view(c, self.log.keys, self.order_no))
 
     def waits_for(self) -> dict[str, datetime]:
-        """The clocks that run, each with its end."""
+        """The clocks that run, each with its end, but for the order's own."""
         return {
             each["clock"]: datetime.fromisoformat(each["due"])
             for each in self.view["deadlines"] or ()
-            if each["over"] is None
+            if each["over"] is None and each["clock"] not in ("decision", "closing")
         }

@@ -118,7 +118,21 @@ def test_an_order_nobody_decided_on(desk: Desk) -> None:
     assert told(desk, MONDAY + 30 * HOUR) == [("decision", REMINDER, "counselor:1")]
     assert told(desk, MONDAY + 38 * HOUR) == [("decision", 1, "station:440100")]
     desk.does(decisions.answer_directly, after=39 * HOUR)
-    assert told(desk, MONDAY + 99 * DAY) == []
+    assert told(desk, MONDAY + 9 * DAY) == []
+
+
+def test_an_open_order_is_never_forgotten(desk: Desk) -> None:
+    desk.does(decisions.answer_directly)
+    # The fifteenth working day after a Monday is the Monday three weeks later.
+    assert told(desk, MONDAY + 23 * DAY) == [("closing", 1, "station:440100")]
+    number = desk.does(sent_out.refer, "法援", "法律援助", after=23 * DAY)
+    desk.does(sent_out.refuse_referral, number, "无权限", after=23 * DAY)
+    assert desk.view["outcomes"] == ["直接答复"]
+
+    other = Desk(desk.store, desk.log, "other")
+    number = other.does(sent_out.refer, "法援", "法律援助")
+    other.does(sent_out.refuse_referral, number, "无权限")
+    assert told(other, MONDAY + 2 * DAY) == [("decision", 1, "station:440100")]
 
 
 def test_a_station_that_is_asked_is_told_and_its_own_tree(desk: Desk) -> None:

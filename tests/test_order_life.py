@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -291,3 +292,19 @@ def test_what_people_write_is_unreadable_in_the_store(desk: Desk, log: Log) -> N
     with pytest.raises(OrderForgotten):
         desk.does(sent_out.refuse_referral, 1, "原因")
     assert desk.view["referrals"][0]["stage"] == "sent"
+
+
+def test_of_several_at_once_one_is_first(desk: Desk) -> None:
+    number = desk.does(sent_out.refer, "公安", "案情")
+
+    def signs(who: int) -> str:
+        try:
+            desk.does(sent_out.sign_referral, number, by=f"partner:{who}")
+        except OutOfTurn:
+            return "late"
+        return "signed"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(signs, range(4))) == ["late", "late", "late", "signed"]
+    assert [event["kind"] for event in desk.view["events"]].count("referral_signed") == 1
+    assert verify(desk.store, desk.log.keys, Path("nowhere")) == []

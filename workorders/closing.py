@@ -11,10 +11,10 @@ from workorders.handover import pending
 from workorders.life import Case, NotPossible, must_say
 from workorders.life_cycle import State
 from workorders.order import order_events
+from workorders.order_rules import Clock
 from workorders.personal import PERSONAL_FIELDS, order_secrets
 
-CLOSED_WITH_THE_ORDER = frozenset({"reply", "decision"})
-"""Clocks that wait for what closing is."""
+MET_BY_CLOSING: tuple[Clock, ...] = ("reply", "decision", "closing")
 
 
 def missing(case: Case) -> list[str]:
@@ -27,16 +27,17 @@ def close(case: Case) -> None:
     lacking = missing(case)
     if lacking and case.state is not State.CLOSED:
         raise NotPossible("not to be closed yet: " + "; ".join(lacking))
-    for clock in ("reply", "decision"):
+    for clock in MET_BY_CLOSING:
         case.meet(clock)
     case.record("closed")
 
 
 def reopen(case: Case, reason: str) -> None:
-    """Take it up again; it needs no new decision to be closed again.
+    """Take it up again; the caller waits for a reply. It needs no new decision to be closed again.
 
     :param reason: personal.
     """
+    case.start("reply")
     case.record("reopened", notes={"reason": must_say("the reason", reason)})
 
 
@@ -61,7 +62,7 @@ def _missing(case: Case) -> Iterator[str]:
         if not each["receipt_no"]
     )
     for each in case.deadlines:
-        if each.runs and each.clock not in CLOSED_WITH_THE_ORDER:
+        if each.runs and each.clock not in MET_BY_CLOSING:
             about = f" {each.of}" if isinstance(each.of, int) else ""
             yield f"{each.clock}{about} is still waited for"
 

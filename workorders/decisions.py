@@ -103,6 +103,8 @@ def _end(case: Case, number: int, kind: str, kept: bool, notes: dict[str, str | 
     manner = appointment["manner"]
     if not any(each["manner"] == manner and each["kept"] is not False for each in every):
         outcomes = case.outcomes(without=manner)
+    if not outcomes:
+        case.start("decision")
     case.end("appointment", number)
     if kept:
         case.meet("reply")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workorders.life import Case, NotPossible, must_say
-from workorders.order import station_in_charge
+from workorders.order import Row, station_in_charge
 
 STATION = "station:"
 
@@ -96,7 +96,7 @@ def lapse(case: Case, duty_lead: Callable[[str], str | None]) -> bool:
     return True
 
 
-def pending(row: Any) -> dict[str, Any] | None:
+def pending(row: Row) -> dict[str, Any] | None:
     """The handover that is offered and not yet answered."""
     last = dict((row["handovers"] or [{}])[-1])
     answered = any(last.get(name) for name in ("accepted", "declined", "lapsed"))

@@ -6,7 +6,7 @@ NotPossible (or OutOfPlace, OutOfTurn): one line that says what is missing, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -70,6 +70,7 @@ class Case:
         self.must_allow(kind)
         if kind in DECISIONS:
             self.end("decision")
+        self._wait_for_something(after(self.state, kind))
         if self.deadlines != kept(self.row):
             columns["deadlines"] = [each.row() for each in self.deadlines]
             columns["next_due"] = next_due(self.deadlines)
@@ -144,7 +145,7 @@ class Case:
         found = [each for each in self.row["outcomes"] or () if each != without]
         return [*found, adding] if adding is not None and adding not in found else found
 
-    def must_be_code(self, what: str, value: str, codes: Any) -> None:
+    def must_be_code(self, what: str, value: str, codes: Collection[str]) -> None:
         """Raises NotPossible for a value that isn't one of the codes."""
         if value not in codes:
             raise NotPossible(f"{what}: {value!r} is not one of {' '.join(codes)}")
@@ -154,6 +155,11 @@ class Case:
         self.must_be_code("contact", whom, self.log.fields.choices["caller_role"])
         if whom == GUARDIAN and self.row["guardian_suspected"] == "是":
             raise NotPossible("a guardian is suspected: guardians are not to be contacted")
+
+    def _wait_for_something(self, state: State) -> None:
+        """An open order is never forgotten: some clock runs."""
+        if state is not State.CLOSED and not any(each.runs for each in self.deadlines):
+            self.start("decision" if state is State.RECEIVED else "closing")
 
     def _read(self) -> Row:
         row = self.connection.execute(

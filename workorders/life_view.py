@@ -33,6 +33,7 @@ STAGES = {
 CLOCKS: Mapping[Clock, str] = {
     "decision": "处置",
     "reply": "答复",
+    "closing": "办结",
     "report": "强制报告",
     "review": "复核",
     "supervision": "督导",

@@ -21,7 +21,7 @@ from workorders.unified_fields import UnifiedFields
 from workorders.working_days import end_of_working_day
 
 Clock = Literal[
-    "decision", "reply", "report", "review", "supervision", "follow_up", "appointment",
+    "decision", "reply", "closing", "report", "review", "supervision", "follow_up", "appointment",
     "referral_signed", "referral_replied", "dispatch_signed", "dispatch_done", "handover",
     "home_accepts", "sign_off",
 ]  # fmt: skip

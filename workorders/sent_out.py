@@ -115,6 +115,8 @@ def _refuse(case: Case, way: _Way, number: int, kind: str, reason: str) -> None:
     outcome = every[number - 1]["outcome"]
     left = any(each["outcome"] == outcome and each["refused"] is None for each in every)
     outcomes = case.outcomes() if left else case.outcomes(without=outcome)
+    if not outcomes:
+        case.start("decision")
     case.end(way.signed, number)
     case.end(way.answered, number)
     case.record(
