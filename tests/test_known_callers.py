@@ -25,9 +25,11 @@ from tests.orders import open_order
 from workorders import number_flags
 from workorders.callers import NOTHING, known
 from workorders.command_line import workorders
+from workorders.life import Case
 from workorders.log import Log
 from workorders.number_flags import Kind
 from workorders.personal import caller_hash
+from workorders.risk import assess
 from workorders.verify import verify
 from workorders.views import View, order_view
 
@@ -61,7 +63,7 @@ class Numbers:
             if ended:
                 self.log.close(connection, order_no, at, "answered", "caller")
             if risk is not None:
-                self.log.assess_risk(connection, order_no, at, "counselor:gz-chen", risk)
+                assess(Case(connection, self.log, order_no, at, "counselor:gz-chen"), risk)
             if form:
                 self.log.fill_in(connection, order_no, at, "counselor:gz-chen", form)
             return order_no
@@ -104,7 +106,11 @@ def test_a_call_that_goes_on_is_somebody_elses_at_the_same_line(numbers: Numbers
 
 
 def test_a_closed_order_tells_nothing(numbers: Numbers) -> None:
-    numbers.order(-5, risk="R4", by="gz-chen", closed_at=NOON)
+    order_no = numbers.order(-5, risk="R3", by="gz-chen")
+    for kind in ("answered_directly", "closed"):
+        numbers.store.write(
+            lambda c, k=kind: numbers.log.append(c, order_no, k, NOON, "counselor:gz-chen", {})
+        )
     assert numbers.known() == NOTHING
 
 
@@ -192,7 +198,7 @@ def test_a_risk_assessed_is_in_the_chain_and_in_the_row(numbers: Numbers) -> Non
     assert view["risk_at"].startswith("2026-06-08T11:00:00")
     assert view["events"][-1]["kind"] == "risk_assessed"
     with pytest.raises(ValueError, match="risk: 'R9' is not one of"):
-        numbers.store.write(lambda c: numbers.log.assess_risk(c, order_no, NOON, "x", "R9"))
+        numbers.store.write(lambda c: assess(Case(c, numbers.log, order_no, NOON, "x"), "R9"))
 
 
 # A call through the controller.
@@ -407,3 +413,16 @@ def test_a_stations_own_number_is_nobodys_earlier_contact(tmp_path: Path) -> Non
         kinds = [event["kind"] for event in house.order(pending.order_no)["events"]]
         assert kinds == ["offered", "ended"]
     house.store.close()
+
+
+def test_two_persons_lower_the_highest_risk(house: House) -> None:
+    order_no = house.offered("a", 0).order_no
+
+    def says(risk: str, by: str) -> str:
+        return house.command(workorders, "assess", order_no, "--risk", risk, "--by", by).output
+
+    assert says("R4", "gz-chen") == f"{order_no}: R4\n"
+    assert says("R2", "gz-chen") == f"{order_no}: R2 once a second person says so\n"
+    assert house.order(order_no)["risk"] == "R4"
+    assert says("R2", "gd-liang") == f"{order_no}: R2\n"
+    assert house.order(order_no)["risk"] == "R2"

@@ -23,8 +23,10 @@ from workorders.canonical import SHANGHAI
 from workorders.deadlines import running
 from workorders.export import write_csv, write_json_lines
 from workorders.handlers import station_of
+from workorders.life import Case
 from workorders.life_view import TOLD_HERE, clock_name, life_lines, minute
 from workorders.log import OrderUnknown
+from workorders.risk import assess as assess_risk
 from workorders.verify import verify
 from workorders.views import all_orders, order_view, orders_of
 
@@ -90,22 +92,23 @@ def show(order_no: str, as_json: bool) -> None:
 @click.option("--risk", required=True, help="R1 … R4, or RX where nobody could tell.")
 @click.option("--by", required=True, help="The counselor's id.")
 def assess(order_no: str, risk: str, by: str) -> None:
-    """Record the risk level 风险 of an order. While it is open at R3 or R4, calls of the same
-    number go before normal ones."""
+    """Record the risk level 风险 of an order: its clocks start. While it is open at R3 or R4, calls
+    of the same number go before normal ones. R4 is lowered by two persons."""
     house, now = _house(), datetime.now(UTC)
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> bool:
         if roster.get(connection, by) is None:
             raise ValueError(f"--by {by}: nobody of the roster")
-        house.log.assess_risk(connection, order_no, now, f"counselor:{by}", risk)
+        case = Case(connection, house.log, order_no, now, f"counselor:{by}")
+        return assess_risk(case, risk)
 
     try:
-        house.store.write(work)
+        assessed = house.store.write(work)
     except OrderUnknown:
         raise click.ClickException(f"there is no order {order_no}") from None
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{order_no}: {risk}")
+    click.echo(f"{order_no}: {risk}" + ("" if assessed else " once a second person says so"))
 
 
 @workorders.command("tasks")

@@ -245,17 +245,6 @@ class Log:
         filled = Entry("form_filled", at, actor, {}, columns, personal=personal)
         self.append_all(connection, order_no, [filled])
 
-    def assess_risk(
-        self, connection: Connection, order_no: str, at: datetime, actor: str, level: str
-    ) -> None:
-        """Record a risk level 风险, `R1` … `R4` or `RX`, by whoever assessed it. Raises ValueError
-        for a level that isn't one, OrderUnknown."""
-        wrong = self._fields.problems({"risk": level})
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        columns = {"risk": level, "risk_by": actor, "risk_at": at}
-        self.append(connection, order_no, "risk_assessed", at, actor, {}, **columns)
-
     def caller_id(self, connection: Connection, order_no: str) -> str | None:
         """The caller's own number, E.164; None where there is none, or it was deleted."""
         secrets = order_secrets.c
