@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from config.database import Store
 from tests.orders import open_order
+from workorders.closing import missing
 from workorders.life import Case
 from workorders.log import Log
 from workorders.views import order_view
@@ -62,6 +63,12 @@ class Desk:
     def fills_in(self, **fields: Any) -> None:
         self.store.write(
             lambda c: self.log.fill_in(c, self.order_no, MONDAY, "counselor:1", fields)
+        )
+
+    def lacks(self, at: datetime) -> list[str]:
+        """What keeps it from being closed."""
+        return self.store.read(
+            lambda c: missing(Case(c, self.log, self.order_no, at, "counselor:1", to_read=True))
         )
 
     @property

@@ -291,6 +291,7 @@ def test_what_people_write_is_unreadable_in_the_store(desk: Desk, log: Log) -> N
     assert verify(desk.store, log.keys, Path("nowhere")) == []
     with pytest.raises(OrderForgotten):
         desk.does(sent_out.refuse_referral, 1, "原因")
+    assert not any("summary" in line for line in desk.lacks(MONDAY))
     assert desk.view["referrals"][0]["stage"] == "sent"
 
 

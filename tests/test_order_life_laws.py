@@ -145,7 +145,7 @@ def stored(connection: Connection, order_no: str) -> tuple[dict[str, Any], list[
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=st.lists(STEPS, min_size=5, max_size=16))
 def test_laws(store: Store, log: Log, steps: list[tuple[Act, str, timedelta]]) -> None:
@@ -154,7 +154,7 @@ def test_laws(store: Store, log: Log, steps: list[tuple[Act, str, timedelta]]) -
     for act, actor, passes in steps:
         at += passes
         before = store.read(lambda c: stored(c, desk.order_no))
-        lacking = desk.does(closing.missing)
+        lacking = desk.lacks(at)
         refusal = None
         try:
             desk.does(act, by=actor, after=at - MONDAY)

@@ -68,17 +68,20 @@ def _missing(case: Case) -> Iterator[str]:
 
 
 def _fields(case: Case, outcomes: list[str]) -> list[str]:
-    """The fields that are demanded and empty."""
+    """The fields that are demanded and empty. Nobody can write personal ones any more once the
+    order's data were deleted."""
     closing = case.log.rules.closing
     demanded = [name for each in outcomes for name in closing.fields_of(each)]
     demanded += closing.risks.get(case.risk or "", ())
     secrets = case.connection.execute(
         select(order_secrets).where(order_secrets.c.order_no == case.order_no)
     ).one()
+    given = {**case.row, **secrets._mapping}
+    forgotten = frozenset(PERSONAL_FIELDS if secrets.wrapped_key is None else ())
     return [
         name
         for name in dict.fromkeys(demanded)
-        if (secrets._mapping if name in PERSONAL_FIELDS else case.row)[name] in (None, [], b"")
+        if given[name] in (None, []) and name not in forgotten
     ]
 
 

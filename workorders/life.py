@@ -26,13 +26,22 @@ class NotPossible(ValueError):
 
 
 class Case:
-    """One order, held until the transaction ends. `row` is as after the last event.
+    """One order, held until the transaction ends. `row` is as after the last event. A case whose
+    act was refused is not used again.
 
     :param actor: who does it, `counselor:7` or `system`.
+    :param to_read: nothing is going to be done to it; for a `Store.read`.
     """
 
     def __init__(
-        self, connection: Connection, log: Log, order_no: str, at: datetime, actor: str
+        self,
+        connection: Connection,
+        log: Log,
+        order_no: str,
+        at: datetime,
+        actor: str,
+        *,
+        to_read: bool = False,
     ) -> None:
         """Raises OrderUnknown."""
         self.connection = connection
@@ -40,6 +49,9 @@ class Case:
         self.order_no = order_no
         self.at = at
         self.actor = actor
+        self._query = select(orders).where(orders.c.order_no == order_no)
+        if not to_read:
+            self._query = self._query.with_for_update()
         self.row: Row = self._read()
         self.deadlines = kept(self.row)
 
@@ -162,9 +174,7 @@ class Case:
             self.start("decision" if state is State.RECEIVED else "closing")
 
     def _read(self) -> Row:
-        row = self.connection.execute(
-            select(orders).where(orders.c.order_no == self.order_no).with_for_update()
-        ).one_or_none()
+        row = self.connection.execute(self._query).one_or_none()
         if row is None:
             raise OrderUnknown(self.order_no)
         return row._mapping
