@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
@@ -33,6 +33,9 @@ from routing.callbacks import Callback
 from routing.offers import Offer
 from routing.router import SILENT_CONFIRMED
 from workorders import number_flags
+from workorders.decisions import record_outcome
+from workorders.life import Case
+from workorders.life_cycle import State
 from workorders.log import Entry
 from workorders.number_flags import Kind
 from workorders.order import orders
@@ -355,14 +358,16 @@ class Callbacks:
     def _give_up(self, tx: Transaction, kept: Callback, at: datetime) -> None:
         self.house.applied(tx, self.house.queues.leave(tx.connection, kept.waits_as, at))
         self._note(tx, kept, at, "callback_failed", tries=kept.tries)
-        self._close(tx, kept, at, "callback_failed", None, outcomes=[TASK])
+        self._close(tx, kept, at, "callback_failed", None)
+        case = Case(tx.connection, self.house.log, kept.order_no, at, "engine")
+        if case.state is not State.CLOSED:
+            record_outcome(case, TASK)
 
     def _close(
-        self, tx: Transaction, kept: Callback, at: datetime, outcome: str, by: str | None,
-        **columns: Any,
-    ) -> None:  # fmt: skip
+        self, tx: Transaction, kept: Callback, at: datetime, outcome: str, by: str | None
+    ) -> None:
         callbacks.delete(tx.connection, kept.order_no)
-        closing = Entry.closing(at, outcome, by, **columns)
+        closing = Entry.closing(at, outcome, by)
         tx.entries.setdefault(kept.order_no, []).append(closing)
 
     def _show(self, tx: Transaction, kept: Callback, at: datetime) -> None:

@@ -227,6 +227,7 @@ def test_three_tries_spaced_then_a_task_for_the_station(line: Line) -> None:
     order = line.order(order_no)
     assert (order["outcome"], order["outcomes"]) == ("callback_failed", ["回拨未通"])
     assert (order["handler"], order["closed_at"]) == ("station:440100", None)
+    assert [each["clock"] for each in order["deadlines"]] == ["reply"]
     assert line.kinds(order_no).count("callback_tried") == 3
     assert line.row(order_no) is None
 
