@@ -29,12 +29,12 @@ from ivr.demo import show_demo
 from ivr.engine import Engine
 from ivr.flows_command_line import flows
 from ivr.log_output import LogOutput
+from ivr.placing_command_line import test_call
 from ivr.rooms import Rooms
 from ivr.serve import CannotServe, Line, open_at
 from ivr.serve import serve as keep_line
 from ivr.simulated_call import simulated_call
 from ivr.simulator import Line as Said
-from ivr.test_call_command_line import test_call
 from ivr.twilio.command_line import twilio
 from routing.command_line import route, stations
 from routing.simulation.command_line import simulate

@@ -11,8 +11,8 @@ from typing import Any
 from agents.counselor import State
 from agents.presence import Person
 from agents.roster import Contact, Counselor
-from routing.router import WaitingCall
 from routing.stations import NATION, Stations
+from routing.waiting_call import WaitingCall
 
 STATIONS, COUNSELORS, WAITING = 35, 200, 50
 """At size 1."""

@@ -24,10 +24,12 @@ from bench.results import RESULTS, Times, machine, median_and_p99, quantile, rat
 from bench.router_picture import draw
 from bench.router_store import JOIN, STORED, in_store
 from config.settings import CONFIG
+from routing.conditions import Conditions
 from routing.floor import Floor
-from routing.router import Choice, Conditions, WaitingCall, choose
+from routing.router import Choice, choose
 from routing.rules import Rules
 from routing.stations import Stations
+from routing.waiting_call import WaitingCall
 
 GROWTH = (1, 10, 100)
 COMING, FREEING, PEERS = 2000, 1000, 20

@@ -20,7 +20,7 @@ from config.tables import load_tables
 from routing import offers, waiting
 from routing.offers import TALKS_AVERAGED, Offer
 from routing.queues import Queues
-from routing.router import WaitingCall
+from routing.waiting_call import WaitingCall
 from tests.postgresql import PostgreSQL
 
 JOIN, ASK, HANG_UP, SWEEP = "a call joins", "a caller asks", "a caller hangs up", "a second passes"

@@ -31,7 +31,7 @@ from ivr.transaction import Transaction
 from routing import callbacks, offers, waiting
 from routing.callbacks import Callback
 from routing.offers import Offer
-from routing.router import SILENT_CONFIRMED
+from routing.priority import SILENT_CONFIRMED
 from workorders import number_flags
 from workorders.decisions import record_outcome
 from workorders.life import Case

@@ -13,8 +13,8 @@ from agents.counselor import State
 from agents.presence import RONA
 from agents.roster import PEOPLE_TIME, Role, counselors, remembered
 from config.statements import Statement
-from routing.router import UNKNOWN_TOPIC
 from routing.strength import People
+from routing.waiting_call import UNKNOWN_TOPIC
 
 c = counselors.c
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from agents.offer_results import Alert
 from routing.offers import Offer
-from routing.router import WaitingCall
 from routing.rules import FIRST_OUTER_TIER
+from routing.waiting_call import WaitingCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 
@@ -21,13 +22,20 @@ from config.settings import Settings
 from routing.check import check
 from routing.decisions import CannotReplay, story_of
 from routing.decisions_shown import show
+from routing.priority import AT_RISK, CRISIS, NORMAL, SILENT_CONFIRMED, SLOWED
 from routing.queues import Queues
-from routing.router import CRISIS, SILENT_CONFIRMED, WaitingCall
 from routing.rules import tier_name
 from routing.stations import Stations
+from routing.waiting_call import WaitingCall
 
 EVERYBODY = "everybody"
-PRIORITIES = {"normal": 1, "silent": SILENT_CONFIRMED, "crisis": CRISIS}
+PRIORITIES = {
+    "slowed": SLOWED,
+    "normal": NORMAL,
+    "at_risk": AT_RISK,
+    "silent": SILENT_CONFIRMED,
+    "crisis": CRISIS,
+}
 
 
 class Context(Protocol):
@@ -72,6 +80,7 @@ def route(
     house: Context = click.get_current_context().obj
     stations = house.stations
     if explain not in (None, EVERYBODY):
+        _refuse_other_options()
         _explain_order(house, str(explain))
         return
     home = stations.by_access_number(access_number)
@@ -104,6 +113,15 @@ def route(
             table.add_row(verdict.counselor_id, verdict.station, tier, chosen, why)
     if table.row_count:
         _console().print(table)
+
+
+def _refuse_other_options() -> None:
+    """An order's call is as it was: what it was isn't said again."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and option.name != "explain":
+            raise click.UsageError(f"{option.opts[0]} says nothing about an order: leave it out")
 
 
 def _explain_order(house: Context, order_no: str) -> None:

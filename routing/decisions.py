@@ -25,12 +25,15 @@ from agents.presence_log import PresenceChange
 from agents.presence_past import Past
 from config.instants import PEOPLE_TIME
 from routing import standings
-from routing.router import UNKNOWN_TOPIC, Conditions, Verdict, WaitingCall, after, explain
+from routing.conditions import Conditions
 from routing.rules import Places, Rules, tier_name
 from routing.standing import State as Standing
 from routing.standings import Change
 from routing.stays import Stay, Told, stays_of
+from routing.suitability import after
+from routing.verdicts import Verdict, explain
 from routing.waiting import UNCLAIMED_LIMIT
+from routing.waiting_call import UNKNOWN_TOPIC, WaitingCall
 from workorders.order import orders
 
 SOON = timedelta(seconds=5)

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from config.instants import PEOPLE_TIME
 from routing.decisions import Decision, Story
-from routing.router import Verdict
 from routing.rules import tier_name
 from routing.stations import Stations
+from routing.verdicts import Verdict
 
 NAMED = 4
 """So many counselors are named of those whom the same keeps from a call; the others are counted."""

@@ -18,8 +18,9 @@ from agents import presence
 from agents.presence import Person
 from routing import offers, waiting
 from routing.floor import wait_in_line
-from routing.router import WaitingCall, could_serve
 from routing.rules import Rules
+from routing.suitability import could_serve
+from routing.waiting_call import WaitingCall
 
 
 def expected_wait(

@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from routing import standings
-from routing.router import CALM, Choice, Conditions, WaitingCall
+from routing.conditions import CALM, Conditions
+from routing.router import Choice
 from routing.standing import Standing, State
 from routing.trials import Place
+from routing.waiting_call import WaitingCall
 
 KEPT = timedelta(seconds=1)
 

@@ -19,20 +19,12 @@ from typing import Any, NamedTuple, Protocol
 
 from agents.counselor import State
 from agents.presence import Person
+from routing.conditions import CALM, Conditions, kept_from, why_outside
 from routing.priority import Place
-from routing.router import (
-    CALM,
-    Choice,
-    Conditions,
-    WaitingCall,
-    after,
-    choose,
-    could_serve,
-    kept_from,
-    somebody_nearer,
-    why_outside,
-)
+from routing.router import Choice, choose
 from routing.rules import FIRST_OUTER_TIER, Rules
+from routing.suitability import after, could_serve, somebody_nearer
+from routing.waiting_call import WaitingCall
 
 ConditionsOf = Callable[[WaitingCall], Conditions]
 RulesOf = Callable[[str], Rules]

@@ -13,14 +13,16 @@ from agents import presence
 from agents.counselor import State
 from routing import offers, waiting
 from routing.changes import Reserved
+from routing.conditions import Conditions
 from routing.expected_wait import wait_at_home
 from routing.fallback import Fallback, Standings
 from routing.floor import Floor, InVain
 from routing.offers import Offer
-from routing.router import Choice, Conditions, WaitingCall
+from routing.router import Choice
 from routing.rules import Network, Rules
 from routing.staff import StoredStaff
 from routing.touched import touched
+from routing.waiting_call import WaitingCall
 
 
 class Matcher:

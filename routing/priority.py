@@ -25,6 +25,8 @@ from typing import NamedTuple
 SLOWED = 0
 NORMAL = 1
 AT_RISK = 2
+SILENT_CONFIRMED = 3
+CRISIS = 4
 
 HEAD_START = {
     AT_RISK: timedelta(minutes=10),

@@ -19,8 +19,8 @@ from agents.presence import Person
 from agents.roster import PEOPLE_TIME, Role
 from routing import standings, waiting
 from routing.attendance import people
-from routing.router import knows
 from routing.standing import Standing, State, Thresholds, probe_due
+from routing.suitability import knows
 
 SPARED = timedelta(minutes=30)
 """So long whoever didn't accept a probe isn't asked again: a test is no call for help, and a

@@ -33,8 +33,10 @@ from routing.changes import Changes, Nobody, Outcome, Reserved, Waiting
 from routing.expected_wait import expected_wait
 from routing.matcher import Matcher
 from routing.offers import Offer
-from routing.router import Verdict, WaitingCall, could_serve, explain
 from routing.rules import FIRST_OUTER_TIER, Network
+from routing.suitability import could_serve
+from routing.verdicts import Verdict, explain
+from routing.waiting_call import WaitingCall
 
 __all__ = ["Changes", "Nobody", "Outcome", "Queues", "Reserved", "Waiting"]
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from agents.offer_results import OFFER_RESULTS
 from routing.callbacks import waits_as
-from routing.router import WaitingCall
+from routing.waiting_call import WaitingCall
 from workorders.order import order_events
 
 _WISHES = {"topic_chosen": "topic", "language_chosen": "language", "priority_raised": "priority"}

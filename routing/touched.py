@@ -23,8 +23,9 @@ from agents.presence import Person
 from routing import waiting
 from routing.floor import Floor, RulesOf
 from routing.priority import Place
-from routing.router import WaitingCall, turning_points, would_suit
 from routing.rules import Network, Rules
+from routing.suitability import turning_points, would_suit
+from routing.waiting_call import WaitingCall
 
 FIRST = 20
 AT_ONCE = 200

@@ -35,9 +35,10 @@ from agents.roster import PEOPLE_TIME
 from config.database import Instant, metadata
 from config.statements import Row, Statement
 from routing.offers import offers
-from routing.router import SILENT_CONFIRMED, UNKNOWN_TOPIC
+from routing.priority import SILENT_CONFIRMED
 from routing.standing import Thresholds, trial_of_call
 from routing.strength import COUNTED, FAST, SLOW, Counts, People, Trial
+from routing.waiting_call import UNKNOWN_TOPIC
 from workorders.order import orders
 
 LOOK_BACK = timedelta(hours=1)

@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from config.database import Instant, metadata
 from config.statements import Row, Statement, among
-from routing.router import WaitingCall
+from routing.waiting_call import WaitingCall
 
 _UNHELD = text("offer_id IS NULL")
 waiting_calls = Table(

@@ -15,7 +15,7 @@ from agents.roster import Contact, Counselor, Role
 from config.database import MATCHING, one_at_a_time
 from routing import offers
 from routing.queues import Changes, Queues
-from routing.router import WaitingCall
+from routing.waiting_call import WaitingCall
 
 NOON = datetime(2026, 6, 8, 4, 0, tzinfo=UTC)
 LATER = date(2030, 1, 1)

@@ -22,10 +22,11 @@ from ivr.placing import Placing, Wanted
 from ivr.probes import KEPT, Probes
 from routing import standings, waiting
 from routing.assessment import Assessment
-from routing.router import CRISIS, WaitingCall
+from routing.priority import CRISIS
 from routing.standing import Standing, State
 from routing.stations import Stations
 from routing.trials import Place, station_trials
+from routing.waiting_call import WaitingCall
 from tests.routing_stand_in import CENTRE, HOME, NOON, PROVINCE, counselor, log_in
 
 STATIONS = Stations.load(Path("config"))

@@ -177,3 +177,8 @@ def test_an_order_of_a_station_that_is_none_any_more(house: House) -> None:
 def test_without_an_order_it_explains_who_would_be_offered_a_call(house: House) -> None:
     told = house.told("--explain", "--to", "020-12355", "--topic", "law")
     assert {"gz-chen", "gz-lin"} <= {row[0] for row in rows(told)}
+
+
+def test_what_an_orders_call_was_is_not_said_again(house: House) -> None:
+    told = house.told("--topic", "law", "--explain", "20260607-000001")
+    assert told.splitlines()[-1] == "Error: --topic says nothing about an order: leave it out"

@@ -11,8 +11,11 @@ import pytest
 
 from agents.counselor import State
 from agents.presence import Person
-from routing.router import CRISIS, SILENT_CONFIRMED, Conditions, choose, explain
+from routing.conditions import Conditions
+from routing.priority import CRISIS, SILENT_CONFIRMED
+from routing.router import choose
 from routing.rules import Rules
+from routing.verdicts import explain
 from tests.routing_stand_in import (
     CENTRE,
     FAR,

@@ -28,9 +28,11 @@ from routing import offers, waiting
 from routing.changes import Changes, Nobody, Reserved
 from routing.offers import Offer
 from routing.queues import Queues
-from routing.router import WaitingCall, choose, could_serve
+from routing.router import choose
 from routing.rules import Rules
+from routing.suitability import could_serve
 from routing.waiting import UNCLAIMED_LIMIT, Place, waiting_calls
+from routing.waiting_call import WaitingCall
 from tests.postgresql import PostgreSQL
 from tests.routing_stand_in import (
     CENTRE,

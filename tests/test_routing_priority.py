@@ -13,8 +13,7 @@ from agents.counselor import State
 from callflows.data_dips import Priority
 from routing import priority
 from routing.floor import Floor
-from routing.priority import AT_RISK, HEAD_START, NORMAL, SLOWED, place_of
-from routing.router import CRISIS, SILENT_CONFIRMED
+from routing.priority import AT_RISK, CRISIS, HEAD_START, NORMAL, SILENT_CONFIRMED, SLOWED, place_of
 from routing.rules import Rules
 from tests.routing_stand_in import HOME, NOON, StandIn, call, person
 

@@ -16,8 +16,8 @@ from agents.counselor import State
 from agents.roster import Counselor, Role, counselors
 from config.database import Store
 from routing.offers import offers
+from routing.priority import CRISIS
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
-from routing.router import CRISIS
 from tests.routing_stand_in import (
     CENTRE,
     HOME,

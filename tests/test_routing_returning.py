@@ -11,10 +11,13 @@ from agents import presence
 from agents.counselor import State
 from agents.presence import RONA, Person
 from config.database import Store
+from routing.conditions import CALM, Conditions
 from routing.floor import Floor
+from routing.priority import CRISIS, SILENT_CONFIRMED
 from routing.queues import Queues, Reserved, Waiting
-from routing.router import CALM, CRISIS, SILENT_CONFIRMED, Conditions, choose, explain
+from routing.router import choose
 from routing.rules import Rules
+from routing.verdicts import explain
 from tests.routing_stand_in import (
     CENTRE,
     FAR,

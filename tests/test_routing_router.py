@@ -9,8 +9,11 @@ import pytest
 from agents.counselor import State
 from agents.presence import RONA, Person
 from agents.roster import Role
-from routing.router import CRISIS, SILENT_CONFIRMED, choose, could_serve, explain
+from routing.priority import CRISIS, SILENT_CONFIRMED
+from routing.router import choose
 from routing.rules import Rules
+from routing.suitability import could_serve
+from routing.verdicts import explain
 from tests.routing_stand_in import (
     CENTRE,
     FAR,

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from config.database import Store
 from routing import offers, standings
 from routing.changes import Changes, Nobody, Reserved
+from routing.priority import CRISIS, SILENT_CONFIRMED
 from routing.queues import Queues
-from routing.router import CRISIS, SILENT_CONFIRMED
 from routing.standing import Override, Standing, State
 from routing.strength import NATION_RATE, Counts, Figures, People, strength
 from tests.routing_stand_in import CENTRE, HOME, NOON, StandIn, call, counselor, log_in

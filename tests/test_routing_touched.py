@@ -24,10 +24,11 @@ from config.database import Store
 from config.tables import load_tables
 from routing import offers, waiting
 from routing.changes import Changes, Reserved
+from routing.conditions import Conditions
 from routing.floor import Floor
 from routing.queues import Queues
-from routing.router import Conditions, WaitingCall
 from routing.rules import Rules
+from routing.waiting_call import WaitingCall
 from tests.postgresql import PostgreSQL
 from tests.routing_stand_in import NOON, StandIn, counselor, log_in
 

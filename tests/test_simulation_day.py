@@ -12,7 +12,7 @@ import pytest
 
 from bench.simulation import dying_stations
 from config.yaml_file import ConfigErrors
-from routing.router import CRISIS
+from routing.priority import CRISIS
 from routing.simulation.command_line import POLICIES, PROFILE, SHIPPED
 from routing.simulation.comparison import Estimate, paired
 from routing.simulation.day import Served, play

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from config.settings import Settings
 from config.yaml_file import ConfigErrors
-from routing.router import CRISIS
+from routing.priority import CRISIS
 from routing.simulation.command_line import PROFILE, simulate
 from routing.simulation.profile import Profile
 from routing.simulation.scenario import DAY_SECONDS

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from config.database import Store
 from config.settings import Settings
-from routing.router import CRISIS
+from routing.priority import CRISIS
 from routing.simulation.command_line import PROFILE, simulate
 from routing.simulation.profile import Profile
 from routing.simulation.replay import LoggedCall, Replay, logged_calls

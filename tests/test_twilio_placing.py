@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from agents import roster
 from agents.roster import Contact
-from ivr import placed_calls, test_call_command_line
+from ivr import placed_calls, placing_command_line
 from ivr.attempts import Attempts
 from ivr.placed_calls import AlreadyRinging, PlacedCall, Result
 from ivr.placing import CannotRing, Placing, Wanted
@@ -398,11 +398,11 @@ def test_the_command_prints_one_line(
 ) -> None:
     line.twilio.party("client:chen", keys=keys)
     rest: TwilioRest = line.carrier._rest
-    monkeypatch.setattr(test_call_command_line, "TwilioRest", lambda *login: rest)
-    monkeypatch.setattr(test_call_command_line, "_now", line.clock.now)
-    monkeypatch.setattr(test_call_command_line, "_pause", lambda: line.clock.run_for(SECOND))
+    monkeypatch.setattr(placing_command_line, "TwilioRest", lambda *login: rest)
+    monkeypatch.setattr(placing_command_line, "_now", line.clock.now)
+    monkeypatch.setattr(placing_command_line, "_pause", lambda: line.clock.run_for(SECOND))
     rooms = Rooms(line.settings.model_copy(update={"asterisk": False}))
-    command = test_call_command_line.test_call
+    command = placing_command_line.test_call
     answer = CliRunner().invoke(command, ["gz-chen"], obj=rooms)
     assert (answer.exit_code, answer.output.splitlines()[-1]) == (code, printed)
     refused = CliRunner().invoke(command, ["gz-nobody"], obj=rooms)

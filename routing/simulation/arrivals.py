@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date
 from random import Random
 
-from routing.router import CRISIS, SILENT_CONFIRMED
+from routing.priority import CRISIS, SILENT_CONFIRMED
 from routing.simulation.profile import Profile
 from routing.simulation.scenario import NORMAL, Call
 

@@ -16,9 +16,10 @@ from random import Random
 from agents.counselor import State
 from agents.offer_results import OFFER_RESULTS
 from agents.presence import Person
+from routing.conditions import Conditions
 from routing.floor import Floor
 from routing.offers import TALKS_AVERAGED
-from routing.router import Choice, Conditions, WaitingCall, knows, turning_points
+from routing.router import Choice
 from routing.rules import Rules
 from routing.simulation.clock import Clock
 from routing.simulation.desks import Desk, Desks, Habits
@@ -27,6 +28,8 @@ from routing.simulation.pool import Pool
 from routing.simulation.scenario import Call, Scenario, Seat
 from routing.simulation.staff import CONTACT_KIND
 from routing.simulation.watch import ASSESS_SECONDS, EndedCall, StateChange, Watch
+from routing.suitability import knows, turning_points
+from routing.waiting_call import WaitingCall
 
 KINDS = frozenset({CONTACT_KIND})
 LANGUAGE = "zh-CN"

@@ -7,8 +7,9 @@ from itertools import islice
 
 from agents.presence import Person
 from routing.floor import Floor
-from routing.router import Choice, WaitingCall, choose
+from routing.router import Choice, choose
 from routing.rules import Rules
+from routing.waiting_call import WaitingCall
 
 
 class Pool(Floor):

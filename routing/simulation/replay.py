@@ -23,11 +23,11 @@ from random import Random
 from sqlalchemy import Connection, select
 
 from agents.roster import PEOPLE_TIME
-from routing.router import UNKNOWN_TOPIC
 from routing.simulation.profile import Profile
 from routing.simulation.scenario import NORMAL, Call, Scenario
 from routing.simulation.staff import draw_scenario
 from routing.stations import NATION, Stations
+from routing.waiting_call import UNKNOWN_TOPIC
 from workorders.order import orders
 
 o = orders.c

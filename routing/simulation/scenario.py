@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.roster import Counselor
-from routing.router import CRISIS, SILENT_CONFIRMED
+from routing.priority import CRISIS, SILENT_CONFIRMED
 
 NORMAL = 1
 DAY_SECONDS = 86400.0

@@ -17,7 +17,6 @@ from random import Random
 
 from agents.counselor import State as At
 from routing.probing import SPARED
-from routing.router import UNKNOWN_TOPIC, knows
 from routing.simulation.desks import Desk
 from routing.simulation.policy import Policy
 from routing.simulation.scenario import Scenario
@@ -32,6 +31,8 @@ from routing.standing import (
     trial_of_call,
 )
 from routing.strength import FAST, NATION_RATE, Counts, Figures, People, Trial, parent_rates
+from routing.suitability import knows
+from routing.waiting_call import UNKNOWN_TOPIC
 
 PARENTS_EVERY = timedelta(minutes=15)
 ROUNDS_EVERY = timedelta(minutes=1)

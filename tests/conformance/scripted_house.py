@@ -24,7 +24,7 @@ from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
 from routing import offers, waiting
 from routing.offers import Offer
-from routing.router import WaitingCall
+from routing.waiting_call import WaitingCall
 from tests.conformance.world import HOME
 from tests.golden import describe_dip
 

@@ -12,7 +12,7 @@ from ivr import placed_calls
 from ivr.asterisk.ami import Ami
 from ivr.asterisk.deployment import ami_secret
 from ivr.placed_calls import PlacedCall
-from ivr.test_call_command_line import test_call as command
+from ivr.placing_command_line import test_call as command
 from tests.e2e.line import Deployment
 from tests.e2e.scenarios import Behaviour
 
