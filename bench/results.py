@@ -35,7 +35,7 @@ def machine(beside: str) -> str:
     )  # fmt: skip
     return f"""`make bench`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. {os.cpu_count()} × {model}, \
 shared with {beside}
-and with whatever else ran (load {os.getloadavg()[2]:.1f}). {platform.platform()}, Python
+and with whatever else ran (load {os.getloadavg()[2]:.1f}). {platform.system()}, Python
 {platform.python_version()}"""
 
 
