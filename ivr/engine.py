@@ -111,6 +111,7 @@ class Engine:
             assembly.store,
             Placing(assembly.store, placers),
             attempts(assembly, self.controller, now),
+            assembly.stations,
             self._assessment.thresholds,
             now,
         )

@@ -24,6 +24,7 @@ from ivr.placed_calls import AlreadyRinging, PlacedCall, Result, attempt_id
 from ivr.placing import CannotRing, Placing, Wanted
 from routing import probing, trials
 from routing.probing import SPARED, Probe
+from routing.rules import Network
 from routing.standing import Thresholds
 
 log = structlog.get_logger()
@@ -46,12 +47,14 @@ class Probes:
         store: Store,
         placing: Placing,
         attempts: Attempts,
+        places: Network,
         thresholds_of: Callable[[str], Thresholds],
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._placing = placing
         self._attempts = attempts
+        self._places = places
         self._thresholds_of = thresholds_of
         self._now = now
         self._tried: dict[str, datetime] = {}
@@ -71,7 +74,7 @@ class Probes:
             def may_ask(person: Person) -> bool:
                 return person.counselor.id not in spared and self._placing.reaches(person.counselor)
 
-            return probing.due(connection, planned, self._thresholds_of, may_ask, at)
+            return probing.due(connection, self._places, planned, self._thresholds_of, may_ask, at)
 
         for probe in self._store.read(look):
             tried = self._tried.get(probe.station)
@@ -89,7 +92,7 @@ class Probes:
             calls = self._placing.live(connection, PURPOSE)
             if not calls:
                 return []
-            needed = probing.needed_by_callers(connection, self._now())
+            needed = probing.needed_by_callers(connection, self._places, self._now())
             return [call for call in calls if needed(_station(call))]
 
         for call in self._store.read(look):

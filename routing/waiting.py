@@ -103,6 +103,11 @@ _first = Statement(_in_order.limit(bindparam("most")))
 # Few: in order they would be found by it, among all.
 _of_homes = Statement(_waiting.where(among(w.home, "homes")))
 _urgent = Statement(_waiting.where(w.before_all < 0))
+_any_urgent = Statement(
+    select(w.call_id)
+    .where(w.before_all < 0, or_(w.offer_id.is_not(None), w.unclaimed < UNCLAIMED_LIMIT))
+    .limit(1)
+)
 _due = Statement(_waiting.where(w.due_at <= bindparam("at")))
 _insert_place = Statement(waiting_calls.insert())
 _wishes = Statement(
@@ -186,6 +191,11 @@ def unserved_of(connection: Connection, homes: Iterable[str]) -> list[WaitingCal
 def urgent(connection: Connection) -> list[WaitingCall]:
     """The `unserved` who go before all ordinary calls, in no order."""
     return [_to_call(row) for row in _urgent.rows(connection)]
+
+
+def any_urgent(connection: Connection) -> bool:
+    """Has somebody who goes before all ordinary calls not been answered yet, rung for or not?"""
+    return _any_urgent.first(connection) is not None
 
 
 def due(connection: Connection, at: datetime) -> list[WaitingCall]:

@@ -20,7 +20,7 @@ from ivr.attempts import Attempts
 from ivr.placed_calls import PlacedCall, Result
 from ivr.placing import Placing, Wanted
 from ivr.probes import KEPT, Probes
-from routing import standings, waiting
+from routing import probing, standings, waiting
 from routing.assessment import Assessment
 from routing.priority import CRISIS
 from routing.standing import Standing, State
@@ -76,7 +76,7 @@ class Scene:
     def process(self) -> Probes:
         """One engine's."""
         placing = Placing(self.store, [self.line])
-        return Probes(self.store, placing, self.attempts, ASSESSMENT.thresholds, self.now)
+        return Probes(self.store, placing, self.attempts, STATIONS, ASSESSMENT.thresholds, self.now)
 
     def stands(self, place: Place, state: State) -> None:
         self.store.write(lambda c: standings.save(c, {place: Standing(state, NOON, "so")}))
@@ -99,11 +99,16 @@ class Scene:
         self.attempts.placed(call, call)
         self.attempts.end(call, result)
 
-    def waits(self, priority: int, home: str, topic: str) -> None:
+    def waits(self, priority: int, home: str, topic: str, *, number: int = 1) -> None:
+        name = str(number)
         call = WaitingCall(
-            "1", "1", topic, "zh-CN", priority, home, self.at, "a", frozenset({"sip"})
+            name, name, topic, "zh-CN", priority, home, self.at, "a", frozenset({"sip"})
         )
         self.store.write(lambda connection: waiting.add(connection, call))
+
+    def nobody_waits(self) -> None:
+        table = waiting.waiting_calls
+        self.store.write(lambda connection: connection.execute(table.delete()))
 
     def state(self, who: str) -> tuple[str, datetime | None]:
         c = counselors.c
@@ -261,6 +266,70 @@ def test_a_probe_gives_way_and_then_says_nothing(
     assert scene.state("li")[0] == (Presence.AVAILABLE if needed else Presence.RESERVED)
     scene.ends(Result.ACCEPTED)
     assert bool(scene.trials) is not needed
+
+
+CITY = "440300"
+ELSEWHERE = "110000"
+
+
+@pytest.mark.parametrize(
+    ("station", "home", "topic", "needed"),
+    [
+        (PROVINCE, CITY, "psychology", True),
+        (PROVINCE, CITY, "law", False),
+        (PROVINCE, ELSEWHERE, "psychology", False),
+        (CENTRE, CITY, "psychology", True),
+        (CENTRE, ELSEWHERE, "psychology", True),
+        (CENTRE, CITY, "law", False),
+        (HOME, CITY, "psychology", False),
+    ],
+    ids=["city under it", "dead for it", "elsewhere", "covered", "far", "dead, too", "beside it"],
+)
+def test_who_may_be_served_there_goes_before_a_probe_wherever_they_call_from(
+    scene: Scene, station: str, home: str, topic: str, needed: bool
+) -> None:
+    scene.stands((station, "law"), State.DEAD)
+    scene.staff(counselor("li", station=station))
+    scene.waits(1, home, topic)
+    assert scene.after() == ([] if needed else ["li"])
+    scene.nobody_waits()
+    assert scene.after(timedelta(0)) == (["li"] if needed else [])
+    scene.waits(1, home, topic)
+    scene.probes.give_way()
+    assert scene.line.hung_up == (["li"] if needed else [])
+
+
+def test_who_may_be_served_is_found_behind_all_who_may_not(scene: Scene) -> None:
+    scene.stands((CENTRE, "law"), State.DEAD)
+    scene.staff(counselor("li", station=CENTRE))
+    for number in range(probing.FIRST):
+        scene.waits(1, CITY, "law", number=number)
+    assert scene.after() == ["li"]
+    scene.waits(1, CITY, "psychology", number=probing.FIRST)
+    scene.probes.give_way()
+    assert scene.line.hung_up == ["li"]
+
+
+def test_while_one_place_rings_for_somebody_in_danger_the_others_are_free_for_them(
+    scene: Scene,
+) -> None:
+    scene.staff(counselor("li"))
+    scene.waits(CRISIS, CENTRE, "law")
+    scene.store.write(lambda connection: waiting.hold(connection, "1", "offer"))
+    assert scene.after() == []
+    scene.nobody_waits()
+    assert scene.after(timedelta(0)) == ["li"]
+    scene.waits(CRISIS, CENTRE, "law")
+    scene.store.write(lambda connection: waiting.hold(connection, "1", "offer"))
+    scene.probes.give_way()
+    assert scene.line.hung_up == ["li"]
+
+
+def test_who_has_an_offer_and_is_in_no_danger_needs_nobody_else(scene: Scene) -> None:
+    scene.staff(counselor("li"))
+    scene.waits(1, HOME, "psychology")
+    scene.store.write(lambda connection: waiting.hold(connection, "1", "offer"))
+    assert scene.after() == ["li"]
 
 
 def test_a_strong_station_is_not_probed(scene: Scene) -> None:
