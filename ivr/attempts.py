@@ -81,6 +81,10 @@ class Attempts:
             log.error("placed_call_given_up", id=call_id)
         return call
 
+    def give_up(self, call_id: str) -> None:
+        """It is to be hung up, and will have been given up, whatever is told of its end."""
+        self._store.write(lambda connection: placed_calls.give_up(connection, call_id))
+
     def end(self, call_id: str, result: Result, reason: str = "") -> None:
         """It is over. Whatever is told after the first end changes nothing, but a key pressed."""
         at = self._now()
@@ -102,7 +106,9 @@ class Attempts:
         def work(connection: Connection) -> PlacedCall | None:
             if not placed_calls.ended(connection, call.id, Result.NOT_PLACED, at, reason):
                 return None
-            again = placed_calls.again(connection, call, at)
+            over = placed_calls.load(connection, call.id)
+            wanted = over is not None and over.result == Result.NOT_PLACED
+            again = placed_calls.again(connection, call, at) if wanted else None
             if again is None:
                 self._tell(connection, call.id, at)
             return again

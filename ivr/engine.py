@@ -125,6 +125,8 @@ class Engine:
             (self._end_shifts, 60),
             (self._reassess, 15),
             (self._begin_probes, 5),
+            # Carriers are asked, and may be long: the tick doesn't wait for them.
+            (self._station_probes.give_way, 1),
         ]
         for carrier in self._carriers.values():
             carrier.start()
@@ -197,7 +199,7 @@ class Engine:
         # Before it is known who talks with whom, a talking counselor's lease may seem to be over.
         if all(carrier.settled for carrier in self._carriers.values()):
             self.controller.tick(now())
-        self._station_probes.give_way()
+        self._station_probes.free()
 
     def _seal(self) -> None:
         assembly = self._assembly

@@ -2,9 +2,10 @@
 
 A carrier's answer may be lost, or we may be, so that nobody knows whether a telephone rings. An
 attempt is one row that only goes forward: committed; placed, once the carrier's own name of the
-call is known; ended. While it isn't known the carrier is asked what it has, and only if that is
-nothing may the telephone be tried again, as another attempt with a row of its own. A destination
-has one live attempt at a time: so what the carrier has names at most one call.
+call is known; ended. One that we give up says so before it ends: it lives until its telephone is
+idle. While the name isn't known the carrier is asked what it has, and only if that is nothing may
+the telephone be tried again, as another attempt with a row of its own. A destination has one live
+attempt at a time: so what the carrier has names at most one call.
 
 No number stands here: a row names who is rung in the roster, and what is dialled by a keyed hash.
 """
@@ -59,7 +60,8 @@ class Result(StrEnum):
     NOT_PLACED = "not_placed"
     """Nothing ever rang."""
     GIVEN_UP = "given_up"
-    """We ended it: somebody else needed whom it rang."""
+    """We end it: somebody else needs whom it rings. So it stands from when that is decided, before
+    the end, and nothing that is told then changes it."""
 
 
 IN_VAIN = (Result.NOT_ACCEPTED, Result.NO_ANSWER, Result.BUSY, Result.UNREACHABLE)
@@ -144,6 +146,9 @@ _live = Statement(
     .order_by(p.committed_at)
 )
 _live_at = Statement(select(p.id).where(p.ended_at.is_(None), p.destination == bindparam("hashed")))
+_live_of = Statement(
+    select(placed_calls).where(p.ended_at.is_(None), p.id.like(bindparam("beginning")))
+)
 _live_for = Statement(
     select(func.count()).where(p.ended_at.is_(None), p.id.like(bindparam("beginning")))
 )
@@ -162,24 +167,25 @@ _placed = Statement(
     .where(p.id == bindparam("call"), p.channel.is_(None), p.ended_at.is_(None))
     .values(channel=bindparam("name"), placed_at=bindparam("at"))
 )
-_ENDING: Mapping[str, Any] = {
-    "result": bindparam("what"),
-    "ended_at": bindparam("at"),
-    "reason": bindparam("why"),
-}
+_given_up = Statement(
+    update(placed_calls)
+    .where(p.id == bindparam("call"), p.ended_at.is_(None))
+    .values(result=Result.GIVEN_UP.value)
+)
+_ENDING: Mapping[str, Any] = {"ended_at": bindparam("at"), "reason": bindparam("why")}
 _ended = Statement(
     update(placed_calls)
     .where(p.id == bindparam("call"), p.ended_at.is_(None))
-    .values(**_ENDING)
-)  # fmt: skip
+    .values(result=func.coalesce(p.result, bindparam("what", type_=Text)), **_ENDING)
+)
 _accepted = Statement(
     update(placed_calls)
     .where(
         p.id == bindparam("call"),
         p.channel.is_not(None),
-        or_(p.ended_at.is_(None), p.result == Result.NOT_ACCEPTED.value),
+        or_(p.result.is_(None), p.result == Result.NOT_ACCEPTED.value),
     )
-    .values(**_ENDING)
+    .values(result=bindparam("what"), **_ENDING)
 )
 
 
@@ -198,6 +204,11 @@ def placed(connection: Connection, call_id: str, channel: str, at: datetime) -> 
         return True
     known = load(connection, call_id)
     return known is not None and known.channel == channel
+
+
+def give_up(connection: Connection, call_id: str) -> None:
+    """An attempt is about to be ended by us; it lives until its telephone is idle."""
+    _given_up.later(connection, call=call_id)
 
 
 def ended(
@@ -235,6 +246,11 @@ def latest(connection: Connection, purpose: str, reference: str) -> PlacedCall |
 def live(connection: Connection, carrier: str) -> list[PlacedCall]:
     """Every attempt of a carrier's that isn't over, oldest first."""
     return [PlacedCall(*row) for row in _live.rows(connection, of=carrier)]
+
+
+def live_of(connection: Connection, purpose: str) -> list[PlacedCall]:
+    """Every attempt for a purpose that isn't over, whatever carrier's, in no order."""
+    return [PlacedCall(*row) for row in _live_of.rows(connection, beginning=f"{purpose}:%")]
 
 
 def live_for(connection: Connection, purpose: str, beginning: str) -> int:

@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from agents import roster
 from agents.roster import Contact, Counselor
 from config.database import Store
-from ivr import placed_calls
 from ivr.placed_calls import PlacedCall
 
 RING_SECONDS = 20
@@ -51,8 +50,9 @@ class Placer(Protocol):
         """Whose its attempts are (`PlacedCall`)."""
 
     def hang_up(self, call: PlacedCall) -> None:
-        """End a call whose attempt is over. A hint: where the carrier can't be asked, whoever
-        picks up is hung up on."""
+        """End a call that is being given up; its end is told as any other. A hint, given again
+        until it is over: where the carrier can't be asked, whoever picks up is hung up on. Raises
+        StoreUnavailable."""
 
     def place(self, wanted: Wanted, contacts: Sequence[Contact]) -> None:
         """Ring a counselor's telephones, all of them `reached`. What comes of it is told by the
@@ -69,16 +69,8 @@ class Placing:
     def reaches(self, counselor: Counselor) -> bool:
         return any(c.reach in p.reached for c in counselor.contacts for p in self._placers)
 
-    def live(self, connection: Connection, purpose: str) -> list[PlacedCall]:
-        """Every attempt of these carriers for a purpose that isn't over."""
-        return [
-            call
-            for placer in self._placers
-            for call in placed_calls.live(connection, placer.carrier)
-            if call.purpose == purpose
-        ]
-
     def hang_up(self, call: PlacedCall) -> None:
+        """As `Placer.hang_up`; another machine's call is left to it."""
         for placer in self._placers:
             if placer.carrier == call.carrier:
                 placer.hang_up(call)

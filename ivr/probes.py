@@ -1,9 +1,10 @@
 """Synthetic probes: a weak station's counselor is rung, hears what it is and presses 1.
 
 Who is rung is held for it, from the transaction that commits the attempt to the one in which it
-ends, which also notes what it says of the station: so they have one call at a time, and a probe
-whose engine dies frees them when it is found to be over. A caller who may need them has them at
-once: the probe is given up, and says nothing.
+ends, which also notes what it says of the station: so they have one call at a time. To a caller who
+may need them the probe gives way: it is given up and hung up on, and says nothing; they are free as
+soon as it is over, so that the telephone is idle when it rings for the caller. A probe that nobody
+ends, its engine or its carrier being gone, is given up by any engine.
 """
 
 from __future__ import annotations
@@ -32,6 +33,13 @@ log = structlog.get_logger()
 PURPOSE = "probe"
 KEPT = timedelta(days=7)
 """Calls that were placed; what they said of stations is kept where it counts."""
+LEASE = timedelta(seconds=90)
+"""Of whoever is held for a probe, whatever becomes of its engine and its carrier. Ringing, words
+and key take less than a minute, and what Twilio doesn't answer for is looked for in its list 75 s
+at the most."""
+IDLE_WITHIN = timedelta(seconds=4)
+"""Of a hang-up: a carrier tells sooner that it is done. A caller has 10 s to lose by a probe, and
+a round of the job and its request to the carrier are among them."""
 FORGOTTEN_EVERY = timedelta(hours=1)
 
 
@@ -59,6 +67,8 @@ class Probes:
         self._now = now
         self._tried: dict[str, datetime] = {}
         """By station: whose probe couldn't be placed isn't tried again at once."""
+        self._hung_up: dict[str, datetime] = {}
+        """Since when we see a probe given up that isn't over."""
         self._forgot_at = now()
 
     def begin(self, planned: Collection[str]) -> None:
@@ -86,18 +96,40 @@ class Probes:
             self._forgot_at = at
 
     def give_way(self) -> None:
-        """End probes whose counselor a caller may need. Raises StoreUnavailable."""
+        """Hang up on probes whose counselor a caller may need, and on those that nobody ended.
+        Their counselors are free once the carrier tells the end: who is dialled for a caller while
+        a telephone of theirs still rings is busy. Raises StoreUnavailable."""
+        at = self._now()
 
         def look(connection: Connection) -> list[PlacedCall]:
-            calls = self._placing.live(connection, PURPOSE)
+            calls = placed_calls.live_of(connection, PURPOSE)
             if not calls:
                 return []
-            needed = probing.needed_by_callers(connection, self._places, self._now())
-            return [call for call in calls if needed(_station(call))]
+            needed = probing.needed_by_callers(connection, self._places, at)
 
-        for call in self._store.read(look):
-            self._attempts.end(call.id, Result.GIVEN_UP)
+            def is_to_end(call: PlacedCall) -> bool:
+                given_up = call.result is not None
+                return given_up or at - call.committed_at > LEASE or needed(_station(call))
+
+            return [call for call in calls if is_to_end(call)]
+
+        calls = self._store.read(look)
+        for call in calls:
+            if call.result is None:
+                self._attempts.give_up(call.id)
+                log.info("probe_gives_way", id=call.id)
+        self._hung_up = {call.id: self._hung_up.get(call.id, at) for call in calls}
+        for call in calls:
             self._placing.hang_up(call)
+
+    def free(self) -> None:
+        """End the probes that were hung up on and whose carrier doesn't tell it. Raises
+        StoreUnavailable."""
+        at = self._now()
+        for call_id, since in list(self._hung_up.items()):
+            if at - since >= IDLE_WITHIN:
+                self._attempts.end(call_id, Result.GIVEN_UP)
+                self._hung_up.pop(call_id, None)
 
     def _place(self, probe: Probe, at: datetime) -> None:
         call = attempt_id(PURPOSE, f"{probe.station}-{secrets.token_hex(4)}")

@@ -60,6 +60,20 @@ def test_a_key_that_was_pressed_counts_even_after_the_end(do: Do[object]) -> Non
     assert not do(lambda c: placed_calls.ended(c, FIRST.id, Result.NOT_ACCEPTED, LATER))
 
 
+@pytest.mark.parametrize("told", [Result.NO_ANSWER, Result.UNREACHABLE, Result.NOT_PLACED])
+def test_what_is_being_given_up_ends_so_whatever_is_told(do: Do[object], told: Result) -> None:
+    do(lambda c: placed_calls.give_up(c, FIRST.id))
+    assert do(lambda c: placed_calls.live(c, "twilio")) == [replace(FIRST, result="given_up")]
+    do(lambda c: placed_calls.placed(c, FIRST.id, "CA1", NOON))
+    assert not do(lambda c: placed_calls.ended(c, FIRST.id, Result.ACCEPTED, LATER))
+    assert do(lambda c: placed_calls.ended(c, FIRST.id, told, LATER))
+    found = do(lambda c: placed_calls.load(c, FIRST.id))
+    over = replace(FIRST, channel="CA1", placed_at=NOON, ended_at=LATER, result="given_up")
+    assert found == over
+    do(lambda c: placed_calls.give_up(c, FIRST.id))
+    assert do(lambda c: placed_calls.load(c, FIRST.id)) == over
+
+
 def test_a_destination_has_one_live_attempt(do: Do[object]) -> None:
     other = replace(FIRST, id="test:gz-chen-2:1")
     with pytest.raises(AlreadyRinging):
@@ -100,6 +114,14 @@ def test_what_the_carrier_does_not_have_is_tried_once_more(
     assert [(call.id, call.result, call.reason) for call in over] == [
         ("test:gz-chen-1:2", "not_placed", "no answer")
     ]
+
+
+def test_what_is_being_given_up_is_not_tried_again(
+    attempts: Attempts, over: list[PlacedCall]
+) -> None:
+    attempts.give_up(FIRST.id)
+    assert attempts.never_placed(FIRST, "no answer") is None
+    assert [call.result for call in over] == ["given_up"]
 
 
 def test_what_nobody_waits_for_any_more_is_not_tried_again(

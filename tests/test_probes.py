@@ -18,8 +18,8 @@ from config.database import Store
 from ivr import placed_calls, probes
 from ivr.attempts import Attempts
 from ivr.placed_calls import PlacedCall, Result
-from ivr.placing import Placing, Wanted
-from ivr.probes import KEPT, Probes
+from ivr.placing import Placer, Placing, Wanted
+from ivr.probes import IDLE_WITHIN, KEPT, LEASE, Probes
 from routing import probing, standings, waiting
 from routing.assessment import Assessment
 from routing.priority import CRISIS
@@ -73,9 +73,9 @@ class Scene:
     def now(self) -> datetime:
         return self.at
 
-    def process(self) -> Probes:
+    def process(self, carriers: Sequence[Placer] | None = None) -> Probes:
         """One engine's."""
-        placing = Placing(self.store, [self.line])
+        placing = Placing(self.store, [self.line] if carriers is None else carriers)
         return Probes(self.store, placing, self.attempts, STATIONS, ASSESSMENT.thresholds, self.now)
 
     def stands(self, place: Place, state: State) -> None:
@@ -93,6 +93,11 @@ class Scene:
         before = len(self.line.placed)
         (probes or self.probes).begin(frozenset())
         return [wanted.counselor_id for wanted in self.line.placed[before:]]
+
+    def gives_way(self, probes: Probes | None = None) -> None:
+        """An engine's second."""
+        (probes or self.probes).give_way()
+        (probes or self.probes).free()
 
     def ends(self, result: Result) -> None:
         call = self.line.placed[-1].id
@@ -258,14 +263,79 @@ def test_a_probe_gives_way_and_then_says_nothing(
 ) -> None:
     scene.staff(counselor("li"))
     scene.after()
-    scene.probes.give_way()
+    scene.gives_way()
     assert scene.state("li")[0] == Presence.RESERVED
     scene.waits(priority, home, topic)
-    scene.probes.give_way()
+    scene.gives_way()
     assert scene.line.hung_up == (["li"] if needed else [])
-    assert scene.state("li")[0] == (Presence.AVAILABLE if needed else Presence.RESERVED)
-    scene.ends(Result.ACCEPTED)
+    # The telephone still rings.
+    assert scene.state("li")[0] == Presence.RESERVED
+    scene.ends(Result.NO_ANSWER)
+    assert scene.state("li")[0] == Presence.AVAILABLE
     assert bool(scene.trials) is not needed
+
+
+def test_a_key_pressed_while_a_probe_is_hung_up_says_nothing_either(scene: Scene) -> None:
+    scene.staff(counselor("li"))
+    scene.after()
+    call = scene.line.placed[-1].id
+    scene.attempts.placed(call, call)
+    scene.waits(CRISIS, CENTRE, "law")
+    scene.gives_way()
+    scene.attempts.end(call, Result.ACCEPTED)
+    assert scene.state("li")[0] == Presence.RESERVED
+    scene.attempts.end(call, Result.NOT_ACCEPTED)
+    assert scene.state("li")[0] == Presence.AVAILABLE
+    assert scene.trials == []
+
+
+def test_a_hang_up_that_nobody_tells_of_costs_a_caller_a_few_seconds(scene: Scene) -> None:
+    scene.staff(counselor("li"))
+    scene.after()
+    scene.waits(CRISIS, CENTRE, "law")
+    began = scene.at
+    while scene.state("li")[0] == Presence.RESERVED:
+        scene.gives_way()
+        scene.at += timedelta(seconds=1)
+    assert scene.at - began <= timedelta(seconds=7)
+    # Asked again until it is over: a call may come to be only now.
+    assert len(scene.line.hung_up) > 1
+    scene.ends(Result.NO_ANSWER)
+    assert scene.trials == []
+    # Whose test was ended by us hasn't missed it.
+    scene.nobody_waits()
+    assert scene.after() == ["li"]
+
+
+def test_a_probe_is_given_up_once_however_soon_the_caller_leaves(scene: Scene) -> None:
+    scene.staff(counselor("li"))
+    scene.after()
+    scene.waits(CRISIS, CENTRE, "law")
+    scene.gives_way()
+    scene.nobody_waits()
+    scene.gives_way()
+    assert scene.line.hung_up == ["li", "li"]
+    scene.ends(Result.NO_ANSWER)
+    scene.gives_way()
+    assert len(scene.line.hung_up) == 2
+    assert scene.trials == []
+
+
+def test_who_is_held_by_a_carrier_that_is_gone_is_freed_by_any_engine(scene: Scene) -> None:
+    scene.staff(counselor("li"))
+    scene.after()
+    another = scene.process(carriers=[])
+    scene.at += LEASE
+    scene.gives_way(another)
+    scene.at += IDLE_WITHIN
+    scene.gives_way(another)
+    assert scene.state("li")[0] == Presence.RESERVED
+    scene.at += timedelta(seconds=1)
+    scene.gives_way(another)
+    scene.at += IDLE_WITHIN
+    scene.gives_way(another)
+    assert scene.state("li")[0] == Presence.AVAILABLE
+    assert scene.trials == []
 
 
 CITY = "440300"
@@ -295,7 +365,7 @@ def test_who_may_be_served_there_goes_before_a_probe_wherever_they_call_from(
     scene.nobody_waits()
     assert scene.after(timedelta(0)) == (["li"] if needed else [])
     scene.waits(1, home, topic)
-    scene.probes.give_way()
+    scene.gives_way()
     assert scene.line.hung_up == (["li"] if needed else [])
 
 
@@ -306,7 +376,7 @@ def test_who_may_be_served_is_found_behind_all_who_may_not(scene: Scene) -> None
         scene.waits(1, CITY, "law", number=number)
     assert scene.after() == ["li"]
     scene.waits(1, CITY, "psychology", number=probing.FIRST)
-    scene.probes.give_way()
+    scene.gives_way()
     assert scene.line.hung_up == ["li"]
 
 
@@ -321,7 +391,7 @@ def test_while_one_place_rings_for_somebody_in_danger_the_others_are_free_for_th
     assert scene.after(timedelta(0)) == ["li"]
     scene.waits(CRISIS, CENTRE, "law")
     scene.store.write(lambda connection: waiting.hold(connection, "1", "offer"))
-    scene.probes.give_way()
+    scene.gives_way()
     assert scene.line.hung_up == ["li"]
 
 

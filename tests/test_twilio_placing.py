@@ -368,14 +368,44 @@ def test_a_call_whose_telephone_somebody_else_needs_is_ended(line: TwilioLine) -
     line.carrier.placing.place(Wanted("test:one:1", "gz-chen"), CHEN)
     line.clock.run_for(5)
     [call] = attempts(line)
-    line.assembly.store.write(
-        lambda c: placed_calls.ended(c, call.id, Result.GIVEN_UP, line.clock.now())
-    )
+    line.assembly.store.write(lambda c: placed_calls.give_up(c, call.id))
     for _ in range(2):
         line.carrier.placing.hang_up(call)
         line.clock.run_for(1)
     [leg] = line.twilio.calls.values()
     assert leg.status == "canceled"
+    assert results(line) == ["given_up"]
+
+
+def test_a_call_that_nobody_heard_of_is_ended_before_its_telephone_is_free(
+    line: TwilioLine,
+) -> None:
+    line.twilio.party("client:chen", "no-answer")
+    with pytest.raises(Died):
+        dies(line, after=True).place(Wanted("test:one:1", "gz-chen"), CHEN)
+    deaf(line, 3)
+    line.clock.run_for(3)
+    [call] = attempts(line)
+    assert call.channel is None
+    line.assembly.store.write(lambda c: placed_calls.give_up(c, call.id))
+    line.carrier.placing.hang_up(call)
+    line.clock.run_for(2)
+    [leg] = line.twilio.calls.values()
+    assert leg.status == "canceled"
+    [call] = attempts(line)
+    assert (call.result, call.channel) == ("given_up", leg.sid)
+    assert call.ended_at is not None
+    line.twilio.alerts.clear()
+
+
+def test_who_picks_up_a_call_that_is_being_given_up_hears_nothing(line: TwilioLine) -> None:
+    line.twilio.party("client:chen", answers_after=3, keys=[(5, "1")])
+    line.carrier.placing.place(Wanted("test:one:1", "gz-chen"), CHEN)
+    line.clock.run_for(1)
+    line.assembly.store.write(lambda c: placed_calls.give_up(c, "test:one:1"))
+    line.clock.run_for(10)
+    [leg] = line.twilio.calls.values()
+    assert (leg.status, leg.said) == ("completed", [])
     assert results(line) == ["given_up"]
 
 

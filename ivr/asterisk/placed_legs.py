@@ -35,7 +35,7 @@ class PlacedLegs:
         call_id = channel.env.get("agi_arg_1", "")
         try:
             call = self._attempts.placed(call_id, call_id)
-            if call is not None and call.ended_at is None:
+            if call is not None and call.result is None:
                 self._legs[call.purpose](channel, call)
         except StoreUnavailable as error:
             log.error("placed_call_left", id=call_id, reason=str(error))

@@ -1,7 +1,8 @@
 """Webhooks of calls that we placed: what is said to who picks up, and what came of it.
 
 The first to come, whichever it is, tells the call's SID to the attempt that its address names. A
-call that its attempt doesn't know, for it was given up, is ended as soon as somebody picks up.
+call that its attempt doesn't know, or that is being given up, is ended as soon as somebody picks
+up.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class PlacedLegs:
 
     def picked_up(self, call_id: str, form: Form) -> str:
         call = self._placed(call_id, form)
-        if call is None:
+        if call is None or call.result is not None:
             return hang_up()
         return self._twiml.accept_placed(call_id, self._legs[call.purpose].words(call))
 

@@ -94,8 +94,11 @@ class TwilioPlacing:
 
     def hang_up(self, call: PlacedCall) -> None:
         try:
-            if call.channel is not None:
-                self._rest.hang_up(call.channel)
+            sid = call.channel
+            if sid is None and (to := self._where(call)) is not None:
+                sid = self._listed(call, to)
+            if sid is not None:
+                self._rest.hang_up(sid)
         except TwilioUnavailable as error:
             log.error("twilio_not_asked", reason=str(error))
 
@@ -135,13 +138,17 @@ class TwilioPlacing:
             reason = "the roster has changed meanwhile"
             self._attempts.end(call.id, Result.NOT_PLACED, reason)
             return
-        found = self._rest.placed(to, self._caller_id, call.committed_at - CLOCKS_APART)
-        known = self._store.read(lambda c: {sid for sid in found if placed_calls.is_known(c, sid)})
-        ours = [sid for sid in found if sid not in known]
-        if ours:
-            self._attempts.placed(call.id, ours[0])
+        sid = self._listed(call, to)
+        if sid is not None:
+            self._attempts.placed(call.id, sid)
         elif self._now() - call.committed_at > LISTED_WITHIN:
             self._try_again(call, to)
+
+    def _listed(self, call: PlacedCall, to: str) -> str | None:
+        """The SID of an attempt that nobody heard of, as far as Twilio has it."""
+        found = self._rest.placed(to, self._caller_id, call.committed_at - CLOCKS_APART)
+        known = self._store.read(lambda c: {sid for sid in found if placed_calls.is_known(c, sid)})
+        return next((sid for sid in found if sid not in known), None)
 
     def _try_again(self, call: PlacedCall, to: str) -> None:
         again = self._attempts.never_placed(call, "Twilio did not answer, and has no such call")
