@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from agents import presence
 from config.settings import CONFIG
+from ivr import placed_calls
 from routing import standings, trials
-from routing.standing import State
+from routing.standing import Standing, State
 from routing.strength import COUNTED
 from tests.e2e.line import WUHAN, Deployment
 from tests.e2e.scenarios import Behaviour
@@ -22,6 +23,7 @@ from tests.e2e.short_flow import write_short_flows
 pytestmark = pytest.mark.e2e
 
 LAW = (1.0, "1")
+CRISIS = (1.0, "*")
 HOME, CENTRE = "420100", "centre-wuhan"
 AT_HOME, AT_CENTRE = "8301", "8202"
 SHORT = {
@@ -149,3 +151,24 @@ def test_a_station_that_stops_answering_is_covered_probed_and_back(line: Deploym
     assert [change.to_state for change in reversed(changes)] == ["weak", "probing", "strong"]
     assert len(line.said("standing_changed")) == 3
     assert line.log_verifies() == []
+
+
+def test_a_probe_gives_way_to_a_caller_who_rings_an_idle_telephone(line: Deployment) -> None:
+    phones, secret = line.phones, line.secret(AT_HOME)
+    dead = Standing(State.DEAD, datetime.now(UTC) - timedelta(hours=1), "so")
+    line.rooms.store.write(lambda c: standings.save(c, {(HOME, "law"): dead}))
+    behaviour = Behaviour(answers_after=4.0)
+    with phones.counselor(f"sip-{AT_HOME}", secret, behaviour) as phone:
+        line.presence(AT_HOME, presence.log_in)
+        phone.wait_for("rings", seconds=60)
+        # In danger: served there all the same.
+        phones.call(WUHAN, "13570000620", keys=[CRISIS], talks=7.0)
+        station, offer = routed(line, "+8613570000620")
+    assert (station, offer["stations"]) == (HOME, [HOME])
+    happened = [event.what for event in phone.happened]
+    first, second = (n for n, what in enumerate(happened) if what == "rings")
+    assert {"cancelled", "other_hung_up"} & set(happened[first:second])
+    table = placed_calls.placed_calls
+    results = line.store(lambda c: c.execute(select(table.c.result)).scalars().all())
+    assert results == ["given_up"]
+    assert line.kinds("+8613570000620").count("offer_made") == 1
