@@ -89,14 +89,14 @@ class Attempts:
         """It is over. Whatever is told after the first end changes nothing, but a key pressed."""
         at = self._now()
 
-        def work(connection: Connection) -> bool:
-            ended = placed_calls.ended(connection, call_id, result, at, reason)
-            if ended:
-                self._tell(connection, call_id, at)
-            return ended
+        def work(connection: Connection) -> PlacedCall | None:
+            if not placed_calls.ended(connection, call_id, result, at, reason):
+                return None
+            return self._tell(connection, call_id, at)
 
-        if self._write(work):
-            log.info("placed_call_over", id=call_id, result=str(result))
+        over = self._write(work)
+        if over is not None:
+            log.info("placed_call_over", id=call_id, result=over.result)
 
     def never_placed(self, call: PlacedCall, reason: str) -> PlacedCall | None:
         """The carrier has nothing of an attempt that nobody heard of. The next one, committed, for
@@ -117,7 +117,8 @@ class Attempts:
         log.error("placed_call_not_there", id=call.id, again=again is not None)
         return again
 
-    def _tell(self, connection: Connection, call_id: str, at: datetime) -> None:
+    def _tell(self, connection: Connection, call_id: str, at: datetime) -> PlacedCall | None:
         call = placed_calls.load(connection, call_id)
         if call is not None and call.purpose in self._over:
             self._over[call.purpose](connection, call, at)
+        return call
