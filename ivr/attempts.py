@@ -8,7 +8,7 @@ not what for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import structlog
@@ -17,8 +17,13 @@ from sqlalchemy import Connection
 from config.database import Store
 from ivr import placed_calls
 from ivr.placed_calls import PlacedCall, Result
+from ivr.placing import Wanted
 
 log = structlog.get_logger()
+
+ASKED_WITHIN = timedelta(seconds=5)
+"""Whoever was kept longer between the commit and the request doesn't make it: the call may be given
+up before it rings."""
 
 T = TypeVar("T")
 
@@ -52,17 +57,29 @@ class Attempts:
         self._over = over or {}
         self._write: Write = write or store.write
 
-    def commit(self, call: PlacedCall, also: Callable[[Connection], None]) -> None:
-        """Begin an attempt; only then is the carrier asked.
+    def begin(self, wanted: Wanted, carrier: str, destination: bytes) -> PlacedCall:
+        """Commit an attempt; only then is the carrier asked. Raises AlreadyRinging, and what
+        `wanted.also` raises.
 
-        :param also: done in the same transaction. Raises AlreadyRinging, and what `also` raises.
+        :param destination: a keyed hash of what is dialled.
         """
+        who, at = wanted.counselor_id, self._now()
+        call = PlacedCall(wanted.id, carrier, who, destination, at, about=wanted.about)
 
         def work(connection: Connection) -> None:
             placed_calls.commit(connection, call)
-            also(connection)
+            wanted.also(connection)
 
         self._write(work)
+        return call
+
+    def may_ask(self, call: PlacedCall) -> bool:
+        """Is the carrier to be asked for it now? Not for what is given up already, or may be before
+        it rings."""
+        if self._now() - call.committed_at > ASKED_WITHIN:
+            return False
+        now = self._store.read(lambda connection: placed_calls.load(connection, call.id))
+        return now is not None and now.result is None
 
     def live(self, carrier: str) -> list[PlacedCall]:
         """Every attempt of a carrier's that isn't over, oldest first."""

@@ -17,8 +17,8 @@ from config.database import Store
 from config.settings import Settings
 from ivr import placed_calls
 from ivr.asterisk.ami import NotPlaced
-from ivr.asterisk.placing import ASKED_WITHIN, THERE_WITHIN, AsteriskPlacing
-from ivr.attempts import Attempts
+from ivr.asterisk.placing import THERE_WITHIN, AsteriskPlacing
+from ivr.attempts import ASKED_WITHIN, Attempts
 from ivr.placed_calls import PlacedCall
 from ivr.placing import CannotRing, Placing, Wanted
 from workorders.keys import Keys
@@ -177,9 +177,16 @@ def test_who_got_another_telephone_meanwhile_is_not_rung(scene: Scene) -> None:
 
 def test_a_process_that_slept_before_its_request_makes_none(scene: Scene) -> None:
     moments = iter([scene.at, scene.at + ASKED_WITHIN + timedelta(seconds=1)])
-    scene.asterisk._now = lambda: next(moments)
+    scene.asterisk._attempts._now = lambda: next(moments)
     scene.place()
     assert (scene.ami.asked, scene.results) == ([], [None])
+
+
+def test_a_call_that_is_given_up_before_the_request_is_not_asked_for(scene: Scene) -> None:
+    given_up = Wanted(ID, "gz-chen", also=lambda c: placed_calls.give_up(c, ID))
+    Placing(scene.store, [scene.asterisk]).place(given_up)
+    scene.after(THERE_WITHIN + timedelta(seconds=1))
+    assert (scene.ami.asked, scene.results) == ([], ["given_up"])
 
 
 def test_a_call_that_is_gone_is_over_at_the_second_look(scene: Scene) -> None:

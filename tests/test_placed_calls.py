@@ -14,6 +14,7 @@ from config.database import Store
 from ivr import placed_calls
 from ivr.attempts import Attempts
 from ivr.placed_calls import AGAIN_WITHIN, AlreadyRinging, PlacedCall, Result, attempt_id
+from ivr.placing import Wanted
 
 T = TypeVar("T")
 Do = Callable[[Callable[[Connection], T]], T]
@@ -98,7 +99,7 @@ def attempts(store: Store, over: list[PlacedCall]) -> Attempts:
         over.append(call)
 
     attempts = Attempts(store, lambda: LATER, {"test": is_over})
-    attempts.commit(FIRST, lambda connection: None)
+    store.write(lambda connection: placed_calls.commit(connection, FIRST))
     return attempts
 
 
@@ -129,7 +130,7 @@ def test_what_nobody_waits_for_any_more_is_not_tried_again(
 ) -> None:
     late = NOON + AGAIN_WITHIN + timedelta(seconds=1)
     attempts = Attempts(store, lambda: late)
-    attempts.commit(FIRST, lambda connection: None)
+    store.write(lambda connection: placed_calls.commit(connection, FIRST))
     assert attempts.never_placed(FIRST, "no answer") is None
     ended = store.read(lambda c: placed_calls.latest(c, "test", "gz-chen-1"))
     assert ended is not None
@@ -151,7 +152,7 @@ def test_what_goes_with_a_commit_fails_with_it(store: Store) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Attempts(store, lambda: NOON).commit(FIRST, fails)
+        Attempts(store, lambda: NOON).begin(Wanted(FIRST.id, "gz-chen", also=fails), "twilio", b"")
     assert store.read(lambda c: placed_calls.load(c, FIRST.id)) is None
 
 

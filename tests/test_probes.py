@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -41,8 +41,8 @@ class Line:
     carrier = "line"
     reached = frozenset({"sip"})
 
-    def __init__(self, attempts: Attempts, now: Callable[[], datetime]) -> None:
-        self._attempts, self._now = attempts, now
+    def __init__(self, attempts: Attempts) -> None:
+        self._attempts = attempts
         self.placed: list[Wanted] = []
         self.hung_up: list[str] = []
 
@@ -50,11 +50,7 @@ class Line:
         self.hung_up.append(call.counselor_id)
 
     def place(self, wanted: Wanted, contacts: Sequence[Contact]) -> None:
-        to = contacts[0].address.encode()
-        call = PlacedCall(
-            wanted.id, "line", wanted.counselor_id, to, self._now(), about=wanted.about
-        )
-        self._attempts.commit(call, wanted.also)
+        self._attempts.begin(wanted, "line", contacts[0].address.encode())
         self.placed.append(wanted)
 
 
@@ -65,7 +61,7 @@ class Scene:
         self.store = store
         self.at = NOON
         self.attempts = Attempts(store, self.now, {probes.PURPOSE: probes.over})
-        self.line = Line(self.attempts, self.now)
+        self.line = Line(self.attempts)
         self.stands((HOME, "law"), State.DEAD)
         self.stands((HOME, "unknown"), State.DEAD)
         self.probes = self.process()

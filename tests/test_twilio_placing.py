@@ -340,7 +340,7 @@ def test_a_process_that_slept_before_its_request_makes_none(line: TwilioLine) ->
     now = line.clock.now
     moments = iter([now(), now() + timedelta(hours=1)])
     late = placing(line, line.carrier._rest)
-    late._now = lambda: next(moments)
+    late._attempts._now = lambda: next(moments)
     late.place(Wanted("test:one:1", "gz-chen"), CHEN)
     line.clock.run_for(5)
     assert chen.legs == []

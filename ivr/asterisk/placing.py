@@ -34,9 +34,6 @@ log = structlog.get_logger()
 
 GRACE_SECONDS = 5
 """By which the telephones' own end of ringing comes before the call's."""
-ASKED_WITHIN = timedelta(seconds=5)
-"""Whoever was kept longer between the commit and the request doesn't make it: the call may be given
-up before it rings."""
 THERE_WITHIN = timedelta(seconds=15)
 """A call that Asterisk was asked for, and whose answer came late or never, is a channel by now."""
 
@@ -81,10 +78,7 @@ class AsteriskPlacing:
         phones = self._phones(contacts)
         if not phones:
             raise CannotRing(f"{wanted.counselor_id} has no telephone that a trunk leads to")
-        destination = self._hashed(phones)
-        at, who = self._now(), wanted.counselor_id
-        call = PlacedCall(wanted.id, self.carrier, who, destination, at, about=wanted.about)
-        self._attempts.commit(call, wanted.also)
+        call = self._attempts.begin(wanted, self.carrier, self._hashed(phones))
         self._originate(call, phones)
 
     def hang_up(self, call: PlacedCall) -> None:
@@ -139,7 +133,7 @@ class AsteriskPlacing:
             log.error("placed_call_not_noted", id=call_id, reason=str(error))
 
     def _originate(self, call: PlacedCall, phones: Sequence[str]) -> None:
-        if self._now() - call.committed_at > ASKED_WITHIN:
+        if not self._attempts.may_ask(call):
             return
         try:
             self._ami.originate(

@@ -32,9 +32,6 @@ from workorders.personal import caller_hash
 
 log = structlog.get_logger()
 
-ASKED_WITHIN = timedelta(seconds=5)
-"""Whoever was kept longer between the commit and the request doesn't make it: the call may be given
-up before it rings."""
 LISTED_WITHIN = timedelta(seconds=60)
 """A request, made late and given up after `rest.SECONDS`, may still be on its way through Twilio,
 whose own limit is about half a minute. Until then it says nothing that there is no such call."""
@@ -87,9 +84,7 @@ class TwilioPlacing:
         """Ring the first of a counselor's telephones. What comes of it is told by the store.
         Raises AlreadyRinging, StoreUnavailable."""
         to = called(contacts[0].kind, contacts[0].address)
-        at, who = self._now(), wanted.counselor_id
-        call = PlacedCall(wanted.id, CARRIER, who, self._hashed(to), at, about=wanted.about)
-        self._attempts.commit(call, wanted.also)
+        call = self._attempts.begin(wanted, CARRIER, self._hashed(to))
         self._create(call, to)
 
     def hang_up(self, call: PlacedCall) -> None:
@@ -115,7 +110,7 @@ class TwilioPlacing:
                 return
 
     def _create(self, call: PlacedCall, to: str) -> None:
-        if self._now() - call.committed_at > ASKED_WITHIN:
+        if not self._attempts.may_ask(call):
             return
         try:
             sid = self._rest.place(
