@@ -21,6 +21,9 @@ from config.database import StoreUnavailable
 from config.instants import When
 from config.settings import CONFIG, Settings, SettingsError
 from config.yaml_file import ConfigErrors
+from console.command_line import accounts
+from console.serving import Console
+from console.tls_front import CertificateUnusable
 from ivr.asterisk.command_line import asterisk
 from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.install import InstallFailed
@@ -73,6 +76,7 @@ def main(context: click.Context) -> None:
     context.call_on_close(rooms.close)
 
 
+main.add_command(accounts)
 main.add_command(asterisk)
 main.add_command(callers)
 main.add_command(counselors)
@@ -141,16 +145,22 @@ def call(
 @click.pass_obj
 def engine(rooms: Rooms) -> None:
     """Run one engine in the foreground: its carriers, the matcher's clock, the jobs."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, LogOutput(sys.stderr))),
-    )
+    _log_for_operators()
     Engine(rooms.assembly).run()
+
+
+@main.command()
+@click.pass_obj
+def console(rooms: Rooms) -> None:
+    """Serve the counselors' pages in the foreground, beside an engine or without one."""
+    _log_for_operators()
+    try:
+        Console(rooms.assembly).run()
+    except OSError as error:
+        port = rooms.settings.console_port
+        raise CannotServe(
+            f"port {port}: {error.strerror}: set IVR_CONSOLE_ADDRESS or IVR_CONSOLE_PORT"
+        ) from error
 
 
 @main.command()
@@ -182,6 +192,18 @@ def serve(rooms: Rooms, demo: bool) -> None:
     keep_line(line, click.echo, ready)
 
 
+def _log_for_operators() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, LogOutput(sys.stderr))),
+    )
+
+
 def _typed() -> Iterator[str]:
     while True:
         yield click.prompt("keys (Enter: silence)", default="", show_default=False)
@@ -205,6 +227,7 @@ def run() -> None:
         KeysUnusable,
         StoreUnavailable,
         CannotServe,
+        CertificateUnusable,
         InstallFailed,
         BadValue,
     ) as error:

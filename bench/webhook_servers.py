@@ -20,7 +20,7 @@ from config.postgresql import ANSWER_SECONDS
 from config.settings import Settings
 from ivr.assembly import Assembly
 from ivr.engine import SWITCH_SECONDS, now
-from ivr.twilio.carrier import TwilioCarrier, WebhookServer
+from ivr.twilio.carrier import TwilioCarrier, webhook_server
 from ivr.twilio.rest import TwilioRest
 
 CONSTANT = """<?xml version="1.0" encoding="UTF-8"?><Response>\
@@ -100,7 +100,7 @@ def running(make: Callable[[Settings, Pipe], Flask], settings: Settings) -> Iter
 def _serve(make: Callable[[Settings, Pipe], Flask], settings: Settings, told: Pipe) -> None:
     """As `Engine.run` does."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = WebhookServer(make(settings, told), settings)
+    server = webhook_server(make(settings, told), settings)
     gc.collect()
     gc.freeze()
     server.start()

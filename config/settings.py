@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -30,6 +31,7 @@ PORTS = (
     "sip_ws_port",
     "sip_wss_port",
     "twilio_port",
+    "console_port",
 )
 
 
@@ -112,6 +114,14 @@ class Settings(BaseSettings):
     """Rung by Twilio alone, one after the other, when this server can't serve a caller; E.164, a
     comma between two. Asterisk's last resort is a setting of its own: it may be a desk."""
 
+    console_address: str = LOOPBACK
+    """Where browsers reach the console: an IP address of this machine, 0.0.0.0 for all of them."""
+    console_port: Port = 8443
+    """Always TLS."""
+    console_certificate_directory: Path | None = None
+    """Holds certificate.pem (with its chain) and private.pem; None: made by ourselves, in the data
+    directory, and unknown to browsers."""
+
     default_access_number: str = "12355"
     """For calls whose trunk tells none."""
     outbound_trunk: str = ""
@@ -141,7 +151,7 @@ class Settings(BaseSettings):
             raise SettingsError("\n".join(lines))
         return settings
 
-    @field_validator("data_directory", "asterisk_root")
+    @field_validator("data_directory", "asterisk_root", "console_certificate_directory")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.absolute() if path is not None else None
@@ -174,6 +184,12 @@ class Settings(BaseSettings):
         if name == "twilio":
             raise ValueError("its calls would look like Twilio's: choose another name")
         return name
+
+    @field_validator("console_address")
+    @classmethod
+    def _of_a_machine(cls, address: str) -> str:
+        ip_address(address)
+        return address
 
     @field_validator("twilio_public_address")
     @classmethod
@@ -287,6 +303,11 @@ class Settings(BaseSettings):
     def spool_reserve(self) -> Path:
         """Keeps room for the spool on a disk that fills."""
         return self.spool_directory / "reserve"
+
+    @property
+    def console_certificate(self) -> Path:
+        """The folder of the console's certificate."""
+        return self.console_certificate_directory or self.data_directory / "console"
 
     @property
     def recordings_directory(self) -> Path:

@@ -18,6 +18,9 @@ TABLE_MODULES = (
     "ivr.sessions",
     "ivr.placed_calls",
     "ivr.twilio.fetching",
+    "console.accounts",
+    "console.sessions",
+    "console.audit",
 )
 
 

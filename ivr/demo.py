@@ -60,5 +60,6 @@ def _screen(settings: Settings, people: list[SipAccount], sister_lines: Mapping[
     if sister_lines:
         console.print(lines)
     console.print("Counselors dial *50 to log in, *51 to pause, *60 to log out.")
+    console.print(f"Pages       https://{settings.console_address}:{settings.console_port}/")
     console.print("Orders      .venv/bin/python run_ivr.py workorders list")
     console.print(f"Logs        {settings.data_directory / 'log'}")

@@ -1,6 +1,6 @@
 """`run_ivr.py serve`: the whole line in one command. Installs Asterisk where there is none,
-writes its configuration, makes the prompts, and keeps Asterisk and the engine alive; where
-IVR_ASTERISK is off, the engine alone."""
+writes its configuration, makes the prompts, and keeps Asterisk, the engine and the console alive;
+where IVR_ASTERISK is off, the last two."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Line:
             asterisk = [self._asterisk(assembly)] if settings.asterisk else []
         finally:
             assembly.store.close()
-        for program in (self._engine(), *asterisk):
+        for program in (self._engine(), *asterisk, self._console()):
             keeper = Keeper(program)
             self.keepers.append(keeper)
             keeper.start()
@@ -99,6 +99,15 @@ class Line:
             log_file=self._logs / "engine.log",
             environment=self._environment(),
             alive=self._engine_lives,
+        )
+
+    def _console(self) -> Program:
+        """The pages. Another process: one that hangs or dies takes no call with it."""
+        return Program(
+            name="console",
+            command=[sys.executable, str(self._program), "console"],
+            log_file=self._logs / "console.log",
+            environment=self._environment(),
         )
 
     def _asterisk(self, assembly: Assembly) -> Program:
@@ -158,8 +167,8 @@ class Line:
 
 
 def open_at(settings: Settings) -> list[str]:
-    """Where calls come in, a line for each carrier."""
-    lines = []
+    """Where calls come in, a line for each carrier, and where the pages are."""
+    lines = [f"The pages are at https://{settings.console_address}:{settings.console_port}/."]
     if settings.asterisk:
         lines.append(f"The line is open on {settings.bind_address}:{settings.sip_port}.")
     if settings.twilio_account_sid:
@@ -239,7 +248,10 @@ def serve(line: Line, say: Say, ready: Callable[[], None]) -> None:
 def _ports_are_free(settings: Settings) -> None:
     """Raises CannotServe naming the port and the setting that moves it."""
     telephones = settings.bind_address
-    ports = [("fastagi_port", LOOPBACK, socket.SOCK_STREAM)]
+    ports = [
+        ("fastagi_port", LOOPBACK, socket.SOCK_STREAM),
+        ("console_port", settings.console_address, socket.SOCK_STREAM),
+    ]
     if settings.asterisk:
         ports += [
             ("ami_port", LOOPBACK, socket.SOCK_STREAM),

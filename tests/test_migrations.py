@@ -71,7 +71,7 @@ def migrated(tmp_path: Path, request: pytest.FixtureRequest, store: Store) -> An
 def test_every_table_is_known_to_migrations() -> None:
     load_tables()
     found: set[str] = set()
-    for folder in ("agents", "callflows", "ivr", "recordings", "routing", "workorders"):
+    for folder in ("agents", "callflows", "console", "ivr", "recordings", "routing", "workorders"):
         for file in (PROJECT / folder).rglob("*.py"):
             found.update(re.findall(r'= Table\(\s*"(\w+)",\s*metadata', file.read_text()))
     assert found == set(metadata.tables), "add the module to config/tables.py"

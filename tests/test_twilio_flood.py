@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from twilio.request_validator import RequestValidator
 
-from ivr.twilio.carrier import WebhookServer
+from ivr.twilio.carrier import webhook_server
 from tests.postgresql import PostgreSQL
 from tests.twilio_line import NUMBER, PUBLIC, TwilioLine, kinds
 
@@ -31,7 +31,7 @@ def free_port() -> int:
 
 @contextmanager
 def served(line: TwilioLine) -> Iterator[None]:
-    server = WebhookServer(line.carrier.application, line.settings)
+    server = webhook_server(line.carrier.application, line.settings)
     server.start()
     try:
         yield

@@ -4,11 +4,11 @@ by the events."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from workorders.canonical import SHANGHAI
 from workorders.keys import Keys
@@ -29,9 +29,12 @@ def orders_of(
     limit: int = 50,
     before: datetime | None = None,
     caller_id: str | None = None,
+    where: Sequence[ColumnElement[bool]] = (),
 ) -> list[View]:
-    """The newest orders first, without their events; of one caller (E.164) where asked."""
-    query = _ORDERS.order_by(orders.c.t_offer.desc(), orders.c.order_no.desc()).limit(limit)
+    """The newest orders first, without their events; of one caller (E.164) where asked. `where`:
+    what else holds of their columns."""
+    query = _ORDERS.where(*where)
+    query = query.order_by(orders.c.t_offer.desc(), orders.c.order_no.desc()).limit(limit)
     if before is not None:
         query = query.where(orders.c.t_offer < before)
     if caller_id is not None:
@@ -50,6 +53,22 @@ def order_view(connection: Connection, keys: Keys, order_no: str) -> View:
     return _with_events(
         _view(keys, row._mapping), [_event_view(event._mapping) for event in events]
     )
+
+
+def caller_number(connection: Connection, keys: Keys, order_no: str) -> str | None:
+    """The caller's number in clear, E.164; None where it is withheld, forgotten or damaged."""
+    row = connection.execute(
+        select(order_secrets.c.wrapped_key, order_secrets.c.caller_id).where(
+            order_secrets.c.order_no == order_no
+        )
+    ).first()
+    if row is None or row.caller_id is None:
+        return None
+    try:
+        key = OrderKey.unwrap(keys, order_no, row.wrapped_key or b"")
+        return key.decrypt("caller_id", row.caller_id)
+    except Unreadable:
+        return None
 
 
 def all_orders(

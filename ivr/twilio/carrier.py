@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import structlog
 from flask import Flask
-from waitress import create_server
 
 from config.database import StoreUnavailable
-from config.settings import LOOPBACK, Settings
+from config.settings import Settings
 from config.topics import load_topics
 from config.twilio_numbers import load_twilio_numbers
 from ivr.assembly import Assembly
@@ -35,15 +32,12 @@ from ivr.twilio.signatures import Signatures
 from ivr.twilio.sounds import TwilioSounds
 from ivr.twilio.twiml import QUEUE, Twiml
 from ivr.twilio.webhooks import LARGEST_BODY, application
+from ivr.web_server import WebServer
 from recordings.prompts import PromptCache
 
 log = structlog.get_logger()
 
-# A line for each request that waits: in a flood they would be all that is read.
-logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-
 THREADS = 16
-STOP_SECONDS = 5.0
 RELEASES = 4
 """Requests to REST at a time that send waiting calls on."""
 LOOKED_AFTER = timedelta(minutes=2)
@@ -146,7 +140,7 @@ class TwilioCarrier:
     def start(self) -> None:
         """Listen for Twilio."""
         self.prepare()
-        self._server = WebhookServer(self.application, self._assembly.settings)
+        self._server = webhook_server(self.application, self._assembly.settings)
         self._server.start()
         self._releases.submit(self.note_talks)
 
@@ -244,31 +238,8 @@ class TwilioCarrier:
         self._releases.shutdown(wait=False)
 
 
-class WebhookServer:
-    """Listens on loopback from `start()` to `stop()`; a proxy with a certificate stands before."""
-
-    def __init__(self, app: Flask, settings: Settings) -> None:
-        self._server = create_server(
-            app,
-            host=LOOPBACK,
-            port=settings.twilio_port,
-            threads=THREADS,
-            max_request_body_size=LARGEST_BODY,
-            channel_timeout=30,
-            ident=None,
-            # select() ends the server at the 1,024th descriptor of the process, calls of
-            # Asterisk's included.
-            asyncore_use_poll=True,
-        )
-        self._thread = threading.Thread(target=self._server.run, name="twilio", daemon=True)
-
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.close()
-        self._thread.join(STOP_SECONDS)
+def webhook_server(app: Flask, settings: Settings) -> WebServer:
+    """A proxy with a certificate stands before it."""
+    return WebServer(
+        CARRIER, app, port=settings.twilio_port, threads=THREADS, largest_body=LARGEST_BODY
+    )

@@ -1,0 +1,1 @@
+"""The counselors' pages. Leaves only: no other package imports it."""

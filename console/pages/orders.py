@@ -1,0 +1,235 @@
+"""Orders: the list, one order, its number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, render_template, request
+from flask_babel import get_locale
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from agents.roster import counselors
+from config.topics import load_topics
+from console import audit
+from console.accounts import accounts
+from console.audit import Action
+from console.roles import Caller, Orders, Rights
+from console.timeline import Words
+from console.visible import readable
+from console.visitor import address, by_htmx, needs, visitor
+from console.words import FIELDS, PROGRESS
+from ivr.assembly import Assembly
+from workorders.canonical import SHANGHAI
+from workorders.log import OrderUnknown
+from workorders.order import orders
+from workorders.views import View, caller_number, order_view, orders_of
+
+PAGE = 25
+HOMES_OF = timedelta(days=31)
+"""Whose home stations may be chosen from: of orders not older."""
+SHORTEST_REASON = 4
+LONGEST_REASON = 500
+
+c = orders.c
+
+STAFF_FIELDS = frozenset(
+    {"priority", "station_answering", "first_responder", "handler", "t_answer", "hung_up_by"}
+)
+"""How the call was served: of no concern to who is referred to."""
+
+IN_PROGRESS: dict[str, ColumnElement[bool]] = {
+    "waiting": c.t_end.is_(None) & c.t_answer.is_(None),
+    "talking": c.t_end.is_(None) & c.t_answer.is_not(None),
+    "open": c.t_end.is_not(None) & c.closed_at.is_(None),
+    "closed": c.closed_at.is_not(None),
+}
+"""How far an order is, as PROGRESS names it."""
+
+
+def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
+    page = Blueprint("orders", __name__, url_prefix="/orders")
+    store, keys, stations = assembly.store, assembly.log.keys, assembly.stations
+    topics = load_topics(assembly.settings.stations_directory)
+
+    def words(people: dict[str, str]) -> Words:
+        return Words(stations, topics, people, str(get_locale()))
+
+    @page.get("/")
+    @needs(lambda may: may.orders is not Orders.NONE)
+    def listed() -> str:
+        who, at = visitor(), now()
+        asked = {name: request.args.get(name, "") for name in ("day", "station", "progress")}
+        theirs = readable(who, stations)
+        where = [theirs, *_asked(asked)]
+        last = request.args.get("before", "")
+
+        def work(connection: Connection) -> tuple[list[View], list[str], dict[str, str]]:
+            after = _older_than(connection, last) if last else []
+            found = orders_of(connection, keys, limit=PAGE + 1, where=[*where, *after])
+            homes = _homes(connection, theirs, at - HOMES_OF)
+            return found, homes, _people(connection, _handlers(found))
+
+        found, homes, people = store.read(work)
+        told = " ".join(value for value in (*asked.values(), last) if value)
+        store.write(
+            lambda connection: audit.note(
+                connection, Action.ORDERS_LISTED, who.id, address(), at, detail=told or None
+            )
+        )
+        return render_template(
+            "orders.html",
+            orders=found[:PAGE],
+            more=found[PAGE - 1]["order_no"] if len(found) > PAGE else None,
+            asked=asked,
+            first=not last,
+            homes=homes,
+            said=words(people),
+            progress_of=progress_of,
+        )
+
+    @page.get("/<order_no>")
+    @needs(lambda may: may.orders is not Orders.NONE)
+    def show(order_no: str) -> str:
+        _note_reading(Action.ORDER_READ, order_no)
+        return _page(order_no)
+
+    @page.post("/<order_no>/number")
+    @needs(lambda may: may.orders is not Orders.NONE and may.caller is Caller.OPENED)
+    def open_number(order_no: str) -> str:
+        reason = " ".join(request.form.get("reason", "").split())[:LONGEST_REASON]
+        if len(reason) < SHORTEST_REASON:
+            _note_reading(Action.ORDER_READ, order_no)
+            return _number(order_no, {"problem": True, "reason": reason})
+        _note_reading(Action.NUMBER_OPENED, order_no, reason)
+        number = store.read(lambda connection: caller_number(connection, keys, order_no))
+        return _number(order_no, {"opened": True, "number": number})
+
+    def _note_reading(action: Action, order_no: str, reason: str | None = None) -> None:
+        """Committed before anything is shown. Ends the request where the order isn't theirs to
+        read, which looks as if there were none."""
+        who, at, here = visitor(), now(), address()
+        of = (c.order_no == order_no) & readable(who, stations)
+        if store.read(lambda connection: connection.execute(select(c.order_no).where(of)).first()):
+            store.write(
+                lambda connection: audit.note(
+                    connection, action, who.id, here, at, order_no, reason
+                )
+            )
+        else:
+            abort(404)
+
+    def _number(order_no: str, number: dict[str, Any]) -> str:
+        if by_htmx():
+            view = store.read(lambda connection: order_view(connection, keys, order_no))
+            return render_template("number.html", order=view, number=number)
+        return _page(order_no, number)
+
+    def _page(order_no: str, number: dict[str, Any] | None = None) -> str:
+        may = visitor().may
+
+        def work(connection: Connection) -> tuple[View, list[audit.Reading], dict[str, str]]:
+            view = order_view(connection, keys, order_no)
+            readers = audit.readers(connection, order_no) if may.readers else []
+            about = {*_in_events(view["events"]), *_handlers([view])}
+            about |= {f"account:{reading.account}" for reading in readers}
+            return view, readers, _people(connection, about)
+
+        try:
+            view, readers, people = store.read(work)
+        except OrderUnknown:
+            abort(404)
+        said = words(people)
+        return render_template(
+            "order.html",
+            order=view,
+            fields=list(_fields(view, said, may)),
+            referrals=_referrals(view, visitor().unit),
+            readers=readers,
+            number=number or {},
+            said=said,
+            sealed=may.caller >= Caller.SEALED,
+            opens=may.caller is Caller.OPENED,
+            progress=PROGRESS[progress_of(view)],
+        )
+
+    return page
+
+
+def progress_of(view: View) -> str:
+    """How far an order is, a name of PROGRESS."""
+    if view["closed_at"] is not None:
+        return "closed"
+    if view["t_end"] is not None:
+        return "open"
+    return "talking" if view["t_answer"] is not None else "waiting"
+
+
+def _fields(view: View, said: Words, may: Rights) -> Iterable[tuple[str, str]]:
+    """Names and values to show, what is empty left out."""
+    for name, called in FIELDS.items():
+        value = view[name]
+        hidden = may.orders is Orders.REFERRED and name in STAFF_FIELDS
+        if value not in (None, [], "") and not hidden:
+            yield str(called), said.value(name, value)
+
+
+def _referrals(view: View, unit: str | None) -> list[dict[str, Any]]:
+    """Where it was referred to; to a partner, what concerns it."""
+    return [one for one in view["referrals"] or () if unit is None or one.get("target") == unit]
+
+
+def _asked(asked: dict[str, str]) -> Iterable[ColumnElement[bool]]:
+    """What the list is narrowed to; what cannot be meant is left out."""
+    try:
+        begin = datetime.combine(date.fromisoformat(asked["day"]), datetime.min.time(), SHANGHAI)
+        yield and_(c.t_offer >= begin, c.t_offer < begin + timedelta(days=1))
+    except ValueError:
+        asked["day"] = ""
+    if asked["station"]:
+        yield or_(c.station_home == asked["station"], c.station_answering == asked["station"])
+    if asked["progress"] in IN_PROGRESS:
+        yield IN_PROGRESS[asked["progress"]]
+
+
+def _older_than(connection: Connection, order_no: str) -> list[ColumnElement[bool]]:
+    at = connection.execute(select(c.t_offer).where(c.order_no == order_no)).scalar()
+    if at is None:
+        return []
+    return [or_(c.t_offer < at, and_(c.t_offer == at, c.order_no < order_no))]
+
+
+def _homes(connection: Connection, theirs: ColumnElement[bool], since: datetime) -> list[str]:
+    """Stations to choose from."""
+    rows = connection.execute(select(c.station_home).where(theirs, c.t_offer >= since).distinct())
+    return sorted(row.station_home for row in rows if row.station_home)
+
+
+def _handlers(views: Sequence[View]) -> set[str]:
+    return {view[name] for view in views for name in ("handler", "first_responder") if view[name]}
+
+
+def _in_events(events: Iterable[View]) -> set[str]:
+    """Everybody they name."""
+    found = set()
+    for event in events:
+        data = event["data"]
+        found.add(event["actor"])
+        found |= {f"counselor:{who}" for who in data.get("counselors", ())}
+        found.add(f"counselor:{data.get('counselor')}")
+    return found
+
+
+def _people(connection: Connection, actors: Iterable[str]) -> dict[str, str]:
+    """Names of counselors and of accounts, by `counselor:…` and `account:…`."""
+    ids: dict[str, set[str]] = {"counselor": set(), "account": set()}
+    for actor in actors:
+        kind, _, who = actor.partition(":")
+        if kind in ids:
+            ids[kind].add(who)
+    found: dict[str, str] = {}
+    for kind, table in (("counselor", counselors), ("account", accounts)):
+        query = select(table.c.id, table.c.name).where(table.c.id.in_(sorted(ids[kind])))
+        found |= {f"{kind}:{row.id}": row.name for row in connection.execute(query)}
+    return found

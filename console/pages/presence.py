@@ -1,0 +1,75 @@
+"""Who is there: the counselors of a branch, or how many of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import groupby
+
+from flask import Blueprint, Response, abort, render_template, stream_with_context
+
+from agents.counselor import State
+from console import sessions
+from console.roles import Presence
+from console.visible import branch
+from console.visitor import needs, token, visitor
+from console.watch import Present, Watch
+from ivr.assembly import Assembly
+
+STREAMS = 300
+"""Pages that watch at once; each has a thread."""
+BEAT_SECONDS = 15.0
+"""Without any change a stream shows in between that it lives, and finds out whether it should."""
+
+
+def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blueprint:
+    page = Blueprint("presence", __name__, url_prefix="/presence")
+    store, stations = assembly.store, assembly.stations
+
+    @page.get("/")
+    @needs(lambda may: may.presence)
+    def show() -> str:
+        people = watch.now(branch(stations, visitor().station))
+        return render_template("presence.html", at=_stations(people))
+
+    @page.get("/stream")
+    @needs(lambda may: may.presence)
+    def stream() -> Response:
+        if watch.watching(+1) > STREAMS:
+            watch.watching(-1)
+            abort(503)
+        answer = Response(stream_with_context(_told()), mimetype="text/event-stream")
+        answer.call_on_close(lambda: watch.watching(-1))
+        return answer
+
+    def _told() -> Iterator[str]:
+        theirs, mine, seen, shown = branch(stations, visitor().station), token(), 0, None
+        while not watch.ended:
+            seen, people = watch.next(theirs, seen, BEAT_SECONDS if seen else 0.0)
+            if store.read(lambda c: sessions.find(c, mine, now())) is None:
+                yield _message(render_template("expired.html", part=True))
+                return
+            people = watch.now(theirs) if not seen else people
+            if people != shown:
+                shown = people
+                yield _message(render_template("people.html", at=_stations(people)))
+            else:
+                yield ": still here\n\n"
+
+    def _stations(people: list[Present]) -> list[tuple[str, list[Present], Counter[State]]]:
+        """Names of stations with who is there and how many are in each state."""
+        named = visitor().may.presence is Presence.NAMED
+        by_station = groupby(people, lambda one: one.station)
+        found = [(stations.name(station), list(there)) for station, there in by_station]
+        return [
+            (name, there if named else [], Counter(one.state for one in there))
+            for name, there in found
+        ]
+
+    return page
+
+
+def _message(html: str) -> str:
+    """A server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+    return "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"

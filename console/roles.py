@@ -1,0 +1,88 @@
+"""What each role may do: one table, which every page asks and every test of a page reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class Role(StrEnum):
+    COUNSELOR = "counselor"
+    """咨询员"""
+    SUPERVISOR = "supervisor"
+    """班长"""
+    CLINICAL = "clinical"
+    """督导"""
+    MANAGER = "manager"
+    """服务台负责人"""
+    ADMIN = "admin"
+    """地市、省、全国管理员: above the stations, so figures without persons."""
+    INSPECTOR = "inspector"
+    """质检员"""
+    OFFLINE = "offline"
+    """线下承办人"""
+    PARTNER = "partner"
+    """合作单位"""
+    EVALUATOR = "evaluator"
+    """评估员"""
+
+
+class Orders(StrEnum):
+    """Which orders somebody may read."""
+
+    NONE = "none"
+    STATION = "station"
+    """Those that the station leads, answers, assists or has at home."""
+    DISPATCHED = "dispatched"
+    """派单: those that the station leads or assists."""
+    REFERRED = "referred"
+    """转介: those referred to the unit, from stations of its branch."""
+
+
+class Caller(IntEnum):
+    """How much of a caller's number somebody may see."""
+
+    HIDDEN = 0
+    SEALED = 1
+    OPENED = 2
+    """For a reason, which is recorded."""
+
+
+class Presence(IntEnum):
+    """What somebody may see of who is there, in the branch."""
+
+    NONE = 0
+    COUNTED = 1
+    NAMED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """`course`: what happened, event by event. `readers`: who has read an order. `figures`: how
+    many orders the branch's stations have."""
+
+    orders: Orders = Orders.NONE
+    caller: Caller = Caller.HIDDEN
+    course: bool = False
+    readers: bool = False
+    presence: Presence = Presence.NONE
+    figures: bool = False
+
+
+ROLES: Mapping[Role, Rights] = {
+    Role.COUNSELOR: Rights(Orders.STATION, Caller.OPENED, course=True, presence=Presence.NAMED),
+    Role.SUPERVISOR: Rights(
+        Orders.STATION, Caller.OPENED, course=True, readers=True, presence=Presence.NAMED
+    ),
+    Role.CLINICAL: Rights(Orders.STATION, Caller.OPENED, course=True, presence=Presence.NAMED),
+    Role.MANAGER: Rights(
+        Orders.STATION, Caller.OPENED, course=True, readers=True, presence=Presence.NAMED,
+        figures=True,
+    ),
+    Role.ADMIN: Rights(presence=Presence.COUNTED, figures=True),
+    Role.INSPECTOR: Rights(Orders.STATION, course=True),
+    Role.OFFLINE: Rights(Orders.DISPATCHED, Caller.OPENED),
+    Role.PARTNER: Rights(Orders.REFERRED),
+    Role.EVALUATOR: Rights(figures=True),
+}  # fmt: skip

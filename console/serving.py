@@ -1,0 +1,76 @@
+"""The console as a process: pages, TLS before them, and the watch over who is there.
+
+A process of its own beside the engine: whatever becomes of a page, calls go on.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from datetime import UTC, datetime
+
+import structlog
+
+from console.application import LARGEST_BODY, application
+from console.pages.presence import STREAMS
+from console.tls_front import TlsFront, tls
+from console.watch import Watch
+from ivr.assembly import Assembly
+from ivr.asterisk.certificate import write_certificate
+from ivr.web_server import WebServer
+
+log = structlog.get_logger()
+
+THREADS = STREAMS + 16
+"""Pages at a time beside those that watch."""
+
+
+class Console:
+    """Serves pages from `start()` to `stop()`.
+
+    :param assembly: its settings say where, and with which certificate.
+    """
+
+    def __init__(self, assembly: Assembly) -> None:
+        settings = assembly.settings
+        folder = settings.console_certificate
+        if settings.console_certificate_directory is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_certificate(folder, settings.console_address)
+        self._front = TlsFront(settings.console_address, settings.console_port, tls(folder))
+        self._watch = Watch(assembly.store)
+        app = application(assembly, self._watch, _now)
+        self._server = WebServer(
+            "console",
+            self._front.wrapped(app),
+            port=0,
+            threads=THREADS,
+            largest_body=LARGEST_BODY,
+            url_scheme="https",
+        )
+
+    def start(self) -> None:
+        """Raises OSError where the port is taken."""
+        self._watch.start()
+        self._server.start()
+        self._front.start(self._server.port)
+
+    def stop(self) -> None:
+        self._front.stop()
+        self._watch.stop()
+        self._server.stop()
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: ended.set())
+        self.start()
+        log.info("console_started")
+        ended.wait()
+        self.stop()
+        log.info("console_stopped")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

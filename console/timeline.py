@@ -1,0 +1,132 @@
+"""An order's events in plain words, for those who read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext
+
+from config.topics import Topic
+from console import words
+from routing.stations import Stations
+from workorders.handlers import station_of
+from workorders.unified_fields import unified_fields
+from workorders.views import View
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What codes in orders are called. `people`: names by `counselor:…` and `account:…`.
+    `languages`: of the reader, `zh-CN` or `en`."""
+
+    stations: Stations
+    topics: Mapping[str, Topic]
+    people: Mapping[str, str]
+    language: str
+
+    def who(self, actor: str) -> str:
+        """An event's actor or an order's handler."""
+        station = station_of(actor)
+        if station is not None:
+            return _("%(station)s值班负责人", station=self.station(station))
+        return self.people.get(actor) or {"caller": _("来电人")}.get(actor) or _("系统")
+
+    def station(self, station: str) -> str:
+        return self.stations.name(station) if station in self.stations else _("未知服务台")
+
+    def topic(self, topic: str) -> str:
+        known = self.topics.get(topic)
+        return known.name(self.language) if known else topic
+
+    def value(self, name: str, value: Any) -> str:
+        """What an order's field of this name says."""
+        match name:
+            case "topic":
+                return self.topic(value)
+            case "priority":
+                return _of(words.PRIORITIES, value)
+            case "station_home" | "station_answering":
+                return self.station(value)
+            case "first_responder" | "handler":
+                return self.who(value)
+            case "outcome":
+                return _of(words.OUTCOMES, value)
+            case "hung_up_by":
+                return _of(words.ENDERS, value)
+            case "risk":
+                return f"{value} {unified_fields().risk_names[value]}"
+            case "cause_main" | "causes":
+                codes = [value] if isinstance(value, str) else value
+                return _("、").join(unified_fields().cause_names.get(code, code) for code in codes)
+            case "t_offer" | "t_answer" | "t_end" | "closed_at":
+                return str(value)[:19].replace("T", " ")
+        return _("、").join(value) if isinstance(value, list) else str(value)
+
+    def told(self, event: View) -> str:
+        """One event in one sentence."""
+        data: dict[str, Any] = event["data"]
+        return self._told(event["kind"], data, data.get("set", {}), self.who(event["actor"]))
+
+    def _told(self, kind: str, data: Mapping[str, Any], set_: Mapping[str, Any], who: str) -> str:
+        match kind:
+            case "offered":
+                return _("来电进入系统")
+            case "region_found":
+                return _("判断来电地区：%(region)s", region=self._region(data.get("region")))
+            case "region_denied":
+                return _("来电人否认地区：%(region)s", region=self._region(data.get("region")))
+            case "topic_chosen":
+                return _("选择诉求：%(topic)s", topic=self.topic(str(data.get("topic"))))
+            case "language_chosen":
+                return _("选择语言：%(language)s", language=data.get("language"))
+            case "priority_raised":
+                to = _of(words.PRIORITIES, data.get("to"))
+                return _("优先级升为：%(priority)s", priority=to)
+            case "notice_given":
+                return _("已告知通话录音")
+            case "queued":
+                return _("进入排队")
+            case "offer_made":
+                rung = _("、").join(self.who(f"counselor:{one}") for one in data["counselors"])
+                tier = _of(words.TIERS, data.get("tier"))
+                return _("振铃（%(tier)s）：%(people)s", tier=tier, people=rung)
+            case "offer_failed":
+                result = _of(words.RESULTS, data.get("result"))
+                missed = self.who(f"counselor:{data.get('counselor')}")
+                return _("%(who)s未接通：%(result)s", who=missed, result=result)
+            case "answered":
+                return _("%(who)s接听", who=who)
+            case "voicemail_left":
+                return _("来电人留言，%(seconds)s秒", seconds=data.get("seconds"))
+            case "transferred":
+                return _("转接至%(line)s，已接通", line=data.get("entry"))
+            case "transfer_failed":
+                return _("转接至%(line)s，未接通", line=data.get("entry"))
+            case "last_resort":
+                return _("由最后保障接听")
+            case "form_filled":
+                return _("%(who)s填写工单", who=who)
+            case "handover_accepted":
+                return _("%(who)s接收为承办人", who=who)
+            case "handler_released":
+                return _("承办人下班，交值班负责人")
+            case "forgotten":
+                return _("个人信息已删除")
+            case "ended" | "failed":
+                outcome = _of(words.OUTCOMES, set_.get("outcome"))
+                return _("通话结束：%(outcome)s", outcome=outcome)
+            case _:
+                return _("其他记录：%(kind)s", kind=kind)
+
+    def _region(self, code: object) -> str:
+        return self.stations.regions.name(str(code))
+
+
+def _(text: str, **values: object) -> str:
+    return str(gettext(text, **values))
+
+
+def _of(table: Mapping[Any, str], code: Any) -> str:
+    return str(table.get(code, code))

@@ -1,0 +1,67 @@
+"""What of the tree of stations, and which orders, an account may see.
+
+An account belongs to a node of the tree. Contents of orders are its own station's alone; figures
+and presence are of its branch: the station and all below it. A regional centre is a station of
+its own.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import assert_never
+
+from sqlalchemy import ColumnElement, String, cast, false, or_
+
+from console.accounts import Account
+from console.roles import Orders
+from routing.stations import Stations
+from workorders.order import orders
+
+c = orders.c
+
+
+def branch(stations: Stations, station: str) -> frozenset[str]:
+    """The station and all below it."""
+
+    def below(other: str | None) -> bool:
+        while other is not None and other != station:
+            other = stations.parent(other)
+        return other is not None
+
+    return frozenset(each for each in stations if below(each))
+
+
+def readable(account: Account, stations: Stations) -> ColumnElement[bool]:
+    """Holds of the orders that the account may read."""
+    match account.may.orders:
+        case Orders.NONE:
+            return false()
+        case Orders.STATION:
+            return or_(
+                c.station_home == account.station,
+                c.station_answering == account.station,
+                _dispatched(account.station),
+            )
+        case Orders.DISPATCHED:
+            return _dispatched(account.station)
+        case Orders.REFERRED:
+            return _lists(c.referrals, "target", account.unit or "") & c.station_home.in_(
+                sorted(branch(stations, account.station))
+            )
+        case _ as never:
+            assert_never(never)
+
+
+def _dispatched(station: str) -> ColumnElement[bool]:
+    return or_(c.station_lead == station, _written(c.stations_assisting, json.dumps(station)))
+
+
+def _lists(column: ColumnElement[object], name: str, value: str) -> ColumnElement[bool]:
+    """One of the objects in the list has this member."""
+    return _written(column, json.dumps({name: value})[1:-1])
+
+
+def _written(column: ColumnElement[object], text: str) -> ColumnElement[bool]:
+    # Both stores keep JSON as it was written. Inside a string the quotes would be escaped, so this
+    # finds nothing else.
+    return cast(column, String).contains(text, autoescape=True)

@@ -1,0 +1,128 @@
+"""What codes are called on a page. Chinese is written here, English in `translations/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_babel import lazy_gettext as _
+
+from agents.counselor import State
+from console.accounts import Account
+from console.roles import Role
+
+ROLE_NAMES: Mapping[str, str] = {
+    Role.COUNSELOR: _("咨询员"),
+    Role.SUPERVISOR: _("班长"),
+    Role.CLINICAL: _("督导"),
+    Role.MANAGER: _("服务台负责人"),
+    Role.ADMIN: _("管理员"),
+    Role.INSPECTOR: _("质检员"),
+    Role.OFFLINE: _("线下承办人"),
+    Role.PARTNER: _("合作单位"),
+    Role.EVALUATOR: _("评估员"),
+}
+
+STATES: Mapping[str, str] = {
+    State.AVAILABLE: _("示闲"),
+    State.RESERVED: _("即将来电"),
+    State.RINGING: _("振铃"),
+    State.ON_CALL: _("通话中"),
+    State.WRAP_UP: _("话后整理"),
+    State.PAUSED: _("示忙"),
+    State.LOGGED_OUT: _("未签入"),
+}
+
+REASONS: Mapping[str, str] = {
+    "rona": _("振铃未接"),
+    "declined": _("拒接"),
+    "busy": _("占线"),
+    "unreachable": _("话机未连接"),
+    "congestion": _("线路繁忙"),
+    "break": _("小休"),
+    "meal": _("用餐"),
+    "training": _("培训"),
+    "supervision": _("督导"),
+    "paperwork": _("案头工作"),
+    "recovery": _("休整"),
+}
+
+PROGRESS: Mapping[str, str] = {
+    "waiting": _("来电中"),
+    "talking": _("通话中"),
+    "open": _("待办结"),
+    "closed": _("已办结"),
+}
+
+OUTCOMES: Mapping[str, str] = {
+    "answered": _("已接通"),
+    "voicemail": _("已留言"),
+    "transferred": _("已转接"),
+    "abandoned_in_queue": _("排队放弃"),
+    "abandoned_in_menu": _("菜单挂断"),
+    "hung_up_by_flow": _("流程结束"),
+    "wrong_number": _("非本台号码"),
+    "failed": _("异常中断"),
+}
+
+RESULTS: Mapping[str, str] = {
+    "no_answer": _("振铃未接"),
+    "busy": _("占线"),
+    "declined": _("拒接"),
+    "unreachable": _("话机未连接"),
+    "congestion": _("线路繁忙"),
+    "abandoned": _("来电人已挂断"),
+    "expired": _("超时未接"),
+}
+
+PRIORITIES: Mapping[int, str] = {
+    0: _("靠后"),
+    1: _("普通"),
+    2: _("曾有高风险工单"),
+    3: _("无声求助"),
+    4: _("紧急"),
+}
+
+TIERS: Mapping[str, str] = {
+    "home": _("本台"),
+    "province": _("省级"),
+    "centre": _("区域中心"),
+    "any": _("其他中心"),
+}
+
+ENDERS: Mapping[str, str] = {
+    "caller": _("来电人"),
+    "counselor": _("咨询员"),
+    "sister_line": _("对方热线"),
+    "flow": _("系统"),
+}
+
+FIELDS: Mapping[str, str] = {
+    "topic": _("诉求"),
+    "priority": _("优先级"),
+    "language": _("语言"),
+    "station_home": _("属地服务台"),
+    "station_answering": _("接听服务台"),
+    "first_responder": _("首问责任人"),
+    "handler": _("承办人"),
+    "t_offer": _("来电时间"),
+    "t_answer": _("接听时间"),
+    "t_end": _("结束时间"),
+    "outcome": _("通话结果"),
+    "hung_up_by": _("挂断方"),
+    "caller_role": _("来电人身份"),
+    "age": _("年龄"),
+    "sex": _("性别"),
+    "schooling": _("就学就业"),
+    "groups": _("来电人群"),
+    "cause_main": _("主案由"),
+    "causes": _("其他案由"),
+    "risk": _("风险"),
+    "outcomes": _("处置"),
+    "satisfaction": _("满意度"),
+    "closed_at": _("办结时间"),
+}
+"""In the order in which they are shown."""
+
+
+def role_of(account: Account) -> str:
+    return ROLE_NAMES[account.role]
