@@ -2,19 +2,21 @@
 #   make run     install what is missing, start the line, print what to dial
 #   make test    install what is missing, run every test
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint bench clean
+.PHONY: help run test check lint translations bench clean
 
 PYTHON := .venv/bin/python
 # Nearly all of the time is waiting for calls: two files of tests at a time, each in its own process.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 RUN_PACKAGES := python3-venv espeak-ng mmdebstrap
-TEST_PACKAGES := $(RUN_PACKAGES) sip-tester postgresql
+WORDS := console/translations
+TEST_PACKAGES := $(RUN_PACKAGES) sip-tester postgresql chromium fonts-wqy-microhei
 
 help:
 	@echo "make run    start the line: Asterisk, engine, demo stations"
 	@echo "make test   every test, real Asterisk, SIPp and PostgreSQL included"
 	@echo "make check  lint and the fast tests: no network, no Asterisk, no long computing"
 	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make translations  after a change of the console's words: the English ones to be filled in"
 	@echo "make bench  measure beside app_queue and a bare Flask view, write bench/RESULTS.md"
 	@echo "make clean  remove the virtual environment and everything under var/"
 
@@ -48,6 +50,14 @@ lint: .venv/installed
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+# The compiled catalogue is committed: nothing is built at run time.
+translations: .venv/installed
+	@mkdir -p var
+	@.venv/bin/pybabel -q extract -F $(WORDS)/babel.cfg --no-location --sort-output \
+	    --project=ivr-12355 --msgid-bugs-address= -o var/console.pot console
+	@.venv/bin/pybabel -q update -i var/console.pot -d $(WORDS) -l en -N --no-wrap --ignore-obsolete
+	@.venv/bin/pybabel -q compile -d $(WORDS)
 
 bench: .venv/installed var/packages-test
 	@$(PYTHON) -m bench

@@ -10,6 +10,7 @@ from flask_babel import gettext
 
 from config.topics import Topic
 from console import words
+from routing.rules import tier_name
 from routing.stations import Stations
 from workorders.handlers import station_of
 from workorders.unified_fields import unified_fields
@@ -51,6 +52,8 @@ class Words:
                 return self.station(value)
             case "first_responder" | "handler":
                 return self.who(value)
+            case "language":
+                return _of(words.SPOKEN, value)
             case "outcome":
                 return _of(words.OUTCOMES, value)
             case "hung_up_by":
@@ -80,7 +83,8 @@ class Words:
             case "topic_chosen":
                 return _("选择诉求：%(topic)s", topic=self.topic(str(data.get("topic"))))
             case "language_chosen":
-                return _("选择语言：%(language)s", language=data.get("language"))
+                spoken = _of(words.SPOKEN, data.get("language"))
+                return _("选择语言：%(language)s", language=spoken)
             case "priority_raised":
                 to = _of(words.PRIORITIES, data.get("to"))
                 return _("优先级升为：%(priority)s", priority=to)
@@ -90,7 +94,7 @@ class Words:
                 return _("进入排队")
             case "offer_made":
                 rung = _("、").join(self.who(f"counselor:{one}") for one in data["counselors"])
-                tier = _of(words.TIERS, data.get("tier"))
+                tier = _of(words.TIERS, tier_name(data["tier"]))
                 return _("振铃（%(tier)s）：%(people)s", tier=tier, people=rung)
             case "offer_failed":
                 result = _of(words.RESULTS, data.get("result"))

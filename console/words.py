@@ -41,7 +41,7 @@ REASONS: Mapping[str, str] = {
     "break": _("小休"),
     "meal": _("用餐"),
     "training": _("培训"),
-    "supervision": _("督导"),
+    "supervision": _("接受督导"),
     "paperwork": _("案头工作"),
     "recovery": _("休整"),
 }
@@ -80,6 +80,12 @@ PRIORITIES: Mapping[int, str] = {
     2: _("曾有高风险工单"),
     3: _("无声求助"),
     4: _("紧急"),
+}
+
+SPOKEN: Mapping[str, str] = {
+    "zh-CN": _("普通话"),
+    "yue": _("粤语"),
+    "en": _("英语"),
 }
 
 TIERS: Mapping[str, str] = {

@@ -1,0 +1,150 @@
+"""A console with accounts of every role on two branches, and orders of both, without a network."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Connection, select
+from werkzeug.test import TestResponse
+
+from config.settings import CONFIG, Settings
+from console import accounts, passwords
+from console.accounts import Account
+from console.application import application
+from console.audit import Action, audit
+from console.roles import Role
+from console.watch import Watch
+from ivr.assembly import Assembly
+from tests.orders import open_order
+from workorders.log import Entry
+
+NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+PASSWORD = "a quiet place to talk"
+KEPT = passwords.kept(PASSWORD)
+CALLER = "+8613800138000"
+GUANGZHOU, WUHAN = "440100", "420100"
+UNIT = "公安"
+
+
+class World:
+    """`at` is the time; `orders` by what is special about them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.at = NOON
+        settings = Settings(data_directory=folder, sister_lines_directory=CONFIG / "demo")
+        self.assembly = Assembly.open(settings)
+        self.assembly.import_roster(NOON)
+        self.watch = Watch(self.assembly.store)
+        self.app: Flask = application(self.assembly, self.watch, lambda: self.at)
+        self.orders: dict[str, str] = {}
+        self.assembly.store.write(self._people)
+        self.assembly.store.write(self._orders)
+
+    def close(self) -> None:
+        self.assembly.store.close()
+
+    def _people(self, connection: Connection) -> None:
+        for station in (GUANGZHOU, WUHAN):
+            for role in Role:
+                who = Account(account_of(role, station), f"{role}在{station}", role, station,
+                              unit=UNIT if role is Role.PARTNER else None)  # fmt: skip
+                accounts.add(connection, who, KEPT, NOON)
+        for station, name in (("440000", "province"), ("100000", "nation")):
+            boss = Account(name, name, Role.ADMIN, station)
+            accounts.add(connection, boss, KEPT, NOON)
+
+    def _orders(self, connection: Connection) -> None:
+        self.order(connection, "guangzhou", GUANGZHOU)
+        self.order(connection, "wuhan", WUHAN, station_answering="centre-wuhan")
+        self.order(
+            connection, "dispatched", "440300",
+            station_lead="440300", stations_assisting=[GUANGZHOU],
+        )  # fmt: skip
+        self.order(connection, "referred", GUANGZHOU, referrals=[{"target": UNIT}])
+
+    def order(self, connection: Connection, name: str, home: str, **columns: Any) -> str:
+        """An order whose call is over, one a minute."""
+        log = self.assembly.log
+        at = NOON - timedelta(hours=1) + timedelta(minutes=len(self.orders))
+        order_no = open_order(
+            log, connection, call_id=name, at=at, channel="asterisk", access_number="020-12355",
+            caller_id=CALLER, id_trust="original", fields={"station_home": home, "topic": "law"},
+        )  # fmt: skip
+        answering = columns.pop("station_answering", home)
+        answered = Entry(
+            "answered", at, "counselor:gz-lin", {"offer": "o", "station": answering},
+            {"station_answering": answering},
+        )  # fmt: skip
+        rung = {"offer": "o", "counselors": ["gz-lin"], "stations": [answering], "tier": 0}
+        offered = Entry("offer_made", at, "engine", rung)
+        entries = [
+            offered,
+            answered,
+            Entry.closing(at + timedelta(seconds=90), "answered", "caller"),
+        ]
+        log.append_all(connection, order_no, entries)
+        if columns:
+            log.append(connection, order_no, "form_filled", at, "counselor:gz-lin", {}, **columns)
+        self.orders[name] = order_no
+        return order_no
+
+    def browser(self, account_id: str | None = None) -> Browser:
+        """Logged in, where an account is given."""
+        browser = Browser(self.app)
+        if account_id is not None:
+            answer = browser.log_in(account_id)
+            assert answer.status_code == 302, answer.text
+        return browser
+
+    def audited(self, *actions: Action) -> list[tuple[str, str, str | None, str | None]]:
+        """Account, action, order and detail of each line of these actions."""
+        c = audit.c
+        query = select(c.account, c.action, c.order_no, c.detail).where(c.action.in_(actions))
+        return self.assembly.store.read(
+            lambda connection: [tuple(row) for row in connection.execute(query.order_by(c.id))]
+        )
+
+
+class Browser:
+    """What a browser does: keeps cookies, and sends the guard of the form it was shown."""
+
+    def __init__(self, app: Flask, address: str = "198.51.100.7") -> None:
+        self._client: FlaskClient = app.test_client()
+        self._all = {
+            "base_url": "https://desk.example.cn",
+            "environ_base": {"REMOTE_ADDR": address},
+        }
+        self.guard = ""
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        answer = self._client.get(path, headers=headers, **self._all)
+        if answer.mimetype == "text/html":
+            found = re.search('name="csrf_token" value="([^"]+)"', answer.text)
+            self.guard = found[1] if found else self.guard
+        return answer
+
+    def post(
+        self, path: str, form: dict[str, str] | None = None, htmx: bool = False
+    ) -> TestResponse:
+        headers = {
+            "Referer": "https://desk.example.cn/",
+            **({"HX-Request": "true"} if htmx else {}),
+        }
+        data = {"csrf_token": self.guard, **(form or {})}
+        return self._client.post(path, data=data, headers=headers, **self._all)
+
+    def log_in(self, account_id: str, password: str = PASSWORD, back: str = "") -> TestResponse:
+        self.get("/login")
+        answer = self.post("/login", {"account": account_id, "password": password, "next": back})
+        if answer.status_code == 302:
+            self.get("/account/")
+        return answer
+
+
+def account_of(role: Role, station: str) -> str:
+    return f"{role}-{station}"

@@ -1,0 +1,119 @@
+"""Each page tried by each role on each branch, against the table of roles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import url_for
+
+from console.application import OPEN
+from console.roles import ROLES, Caller, Orders, Presence, Rights, Role
+from console.visitor import NEEDS
+from tests.console_world import CALLER, GUANGZHOU, WUHAN, Browser, World, account_of
+
+STATIONS = (GUANGZHOU, WUHAN)
+EVERYBODY = [(role, station) for role in Role for station in STATIONS]
+
+PAGES: dict[str, Callable[[Rights], bool]] = {
+    "home": lambda may: True,
+    "orders.listed": lambda may: may.orders is not Orders.NONE,
+    "figures.show": lambda may: may.figures,
+    "presence.show": lambda may: may.presence > Presence.NONE,
+    "presence.stream": lambda may: may.presence > Presence.NONE,
+    "account.show": lambda may: True,
+}
+ORDER_PAGES = {"orders.show", "orders.open_number"}
+FORMS = {"login.log_out", "account.choose_language", "account.change_password"}
+"""Everybody's own."""
+
+READ = {
+    Orders.NONE: {GUANGZHOU: set[str](), WUHAN: set[str]()},
+    Orders.STATION: {GUANGZHOU: {"guangzhou", "dispatched", "referred"}, WUHAN: {"wuhan"}},
+    Orders.DISPATCHED: {GUANGZHOU: {"dispatched"}, WUHAN: set[str]()},
+    Orders.REFERRED: {GUANGZHOU: {"referred"}, WUHAN: set[str]()},
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = World(tmp_path_factory.mktemp("console"))
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def browsers(world: World) -> dict[tuple[Role, str], Browser]:
+    return {(role, where): world.browser(account_of(role, where)) for role, where in EVERYBODY}
+
+
+def test_every_page_is_tried_here_and_says_whom_it_is_for(world: World) -> None:
+    tried = set(PAGES) | ORDER_PAGES | FORMS | OPEN
+    assert {rule.endpoint for rule in world.app.url_map.iter_rules()} == tried
+    assert {
+        name for name, view in world.app.view_functions.items() if not hasattr(view, NEEDS)
+    } == OPEN
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_for_whom_the_table_says(
+    world: World, browsers: dict[tuple[Role, str], Browser], page: str
+) -> None:
+    with world.app.test_request_context():
+        path = url_for(page)
+    for (role, station), browser in browsers.items():
+        answer = browser.get(path)
+        allowed = answer.status_code in (200, 302)
+        assert allowed is PAGES[page](ROLES[role]), (role, station, answer.status)
+        assert allowed or answer.status_code == 403
+        answer.close()
+    assert world.browser().get(path).status_code == 302
+
+
+@pytest.mark.parametrize(("role", "station"), EVERYBODY)
+def test_an_order_is_for_whom_the_table_says(
+    world: World, browsers: dict[tuple[Role, str], Browser], role: Role, station: str
+) -> None:
+    browser, may = browsers[role, station], ROLES[role]
+    listed = browser.get("/orders/").text
+    for name, order_no in world.orders.items():
+        answer = browser.get(f"/orders/{order_no}")
+        theirs = name in READ[may.orders][station]
+        refused = 403 if may.orders is Orders.NONE else 404
+        assert answer.status_code == (200 if theirs else refused), name
+        assert (order_no in listed) is theirs
+        assert CALLER[3:] not in answer.text
+        sealed = theirs and may.caller > Caller.HIDDEN
+        assert ("138****8000" in answer.text) is sealed
+        assert ('class="course"' in answer.text) is (theirs and may.course)
+        assert ("谁看过" in answer.text) is (theirs and may.readers)
+
+
+@pytest.mark.parametrize(("role", "station"), EVERYBODY)
+def test_a_number_is_opened_for_whom_the_table_says(
+    world: World, browsers: dict[tuple[Role, str], Browser], role: Role, station: str
+) -> None:
+    browser, may = browsers[role, station], ROLES[role]
+    for name, order_no in world.orders.items():
+        answer = browser.post(f"/orders/{order_no}/number", {"reason": "来电人要求回电"})
+        opened = name in READ[may.orders][station] and may.caller is Caller.OPENED
+        assert (answer.status_code == 200) is opened, name
+        assert (CALLER in answer.text) is opened
+
+
+def test_above_the_stations_there_are_figures_and_no_persons(world: World) -> None:
+    for boss, homes in (("province", {"广州", "深圳"}), ("nation", {"广州", "深圳", "武汉"})):
+        browser = world.browser(boss)
+        figures = browser.get("/figures/").text
+        assert {name for name in ("广州", "深圳", "武汉") if name in figures} == homes
+        assert browser.get(f"/orders/{world.orders['guangzhou']}").status_code == 403
+        assert "林静" not in figures + browser.get("/presence/").text
+
+
+def test_a_page_that_says_nothing_is_for_nobody(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
+    for role in Role:
+        assert world.browser(account_of(role, GUANGZHOU)).get("/forgotten").status_code == 403
+    world.close()
