@@ -93,8 +93,8 @@ class TlsFront:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One browser's connection."""
-        with contextlib.suppress(OSError):
+        """One browser's connection, until either end hangs up or we stop."""
+        with contextlib.suppress(OSError, asyncio.CancelledError):
             inner_reader, inner = await asyncio.open_connection(LOOPBACK, self._behind)
             port = str(inner.get_extra_info("sockname")[1])
             self._browsers[port] = writer.get_extra_info("peername")[0]

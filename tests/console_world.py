@@ -29,6 +29,9 @@ KEPT = passwords.kept(PASSWORD)
 CALLER = "+8613800138000"
 GUANGZHOU, WUHAN = "440100", "420100"
 UNIT = "公安"
+NAMES = dict(
+    zip(Role, ("林静", "梁文", "顾然", "何川", "方宁", "秦朗", "姚远", "沈清", "陆平"), strict=True)
+)
 
 
 class World:
@@ -51,7 +54,7 @@ class World:
     def _people(self, connection: Connection) -> None:
         for station in (GUANGZHOU, WUHAN):
             for role in Role:
-                who = Account(account_of(role, station), f"{role}在{station}", role, station,
+                who = Account(account_of(role, station), NAMES[role], role, station,
                               unit=UNIT if role is Role.PARTNER else None)  # fmt: skip
                 accounts.add(connection, who, KEPT, NOON)
         for station, name in (("440000", "province"), ("100000", "nation")):

@@ -10,6 +10,7 @@ from itertools import groupby
 from flask import Blueprint, Response, abort, render_template, stream_with_context
 
 from agents.counselor import State
+from config.database import StoreUnavailable
 from console import sessions
 from console.roles import Presence
 from console.visible import branch
@@ -44,18 +45,22 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
         return answer
 
     def _told() -> Iterator[str]:
-        theirs, mine, seen, shown = branch(stations, visitor().station), token(), 0, None
+        theirs, mine = branch(stations, visitor().station), token()
+        people, seen, shown = watch.now(theirs), 0, None
         while not watch.ended:
-            seen, people = watch.next(theirs, seen, BEAT_SECONDS if seen else 0.0)
-            if store.read(lambda c: sessions.find(c, mine, now())) is None:
+            try:
+                known = store.read(lambda c: sessions.find(c, mine, now()))
+            except StoreUnavailable:
+                return  # The page asks again, and is told.
+            if known is None:
                 yield _message(render_template("expired.html", part=True))
                 return
-            people = watch.now(theirs) if not seen else people
             if people != shown:
                 shown = people
                 yield _message(render_template("people.html", at=_stations(people)))
             else:
                 yield ": still here\n\n"
+            seen, people = watch.next(theirs, seen, BEAT_SECONDS)
 
     def _stations(people: list[Present]) -> list[tuple[str, list[Present], Counter[State]]]:
         """Names of stations with who is there and how many are in each state."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http.client import HTTPSConnection
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -53,6 +56,7 @@ class Served:
             twilio_numbers_file=numbers,
             twilio_port=free_port("127.0.0.1"),
             fastagi_port=free_port("127.0.0.1"),
+            console_port=free_port("127.0.0.1"),
         )
         own = {
             f"IVR_{name.upper()}": str(value)
@@ -94,6 +98,19 @@ class Served:
         code = self.process.wait(LONGEST)
         self._reader.join(LONGEST)
         return code
+
+    def page(self, path: str) -> str:
+        """Of the console, once it is there."""
+        address = ("localhost", self.settings.console_port)
+        moment = threading.Event()
+        for _ in range(int(LONGEST / 0.1)):
+            with contextlib.suppress(ConnectionRefusedError):
+                # Its certificate is nobody's but its own.
+                connection = HTTPSConnection(*address, context=ssl._create_unverified_context())
+                connection.request("GET", path)
+                return connection.getresponse().read().decode()
+            moment.wait(0.1)
+        raise AssertionError("the console did not start")
 
     def post(self, signature: str) -> tuple[int, str]:
         """A call's first request, as the proxy passes it on."""
@@ -141,6 +158,8 @@ def test_twilio_alone_serves_calls_and_the_line_stops_cleanly(served: Served) ->
     signature = RequestValidator(TOKEN).compute_signature(f"{PUBLIC}/twilio/call", FORM)
     status, document = served.post(signature)
     assert status == 200
+    served.says(f"The pages are at https://127.0.0.1:{served.settings.console_port}/.")
+    assert "12355" in served.page("/login")
     assert "12355青少年服务台" in document
     assert served.post("forged")[0] == 403
     assert ping(served.settings.fastagi_address, LONGEST)
@@ -157,7 +176,8 @@ def test_nothing_of_asterisks_is_made_or_asked_for(served: Served, tmp_path: Pat
     assert not (tmp_path / "no-asterisk").exists()
     assert not (tmp_path / "keys-ami").exists()
     assert not served.settings.asterisk_conf.exists()
-    assert [file.name for file in (tmp_path / "log").iterdir()] == ["engine.log"]
+    logs = {file.name for file in (tmp_path / "log").iterdir()}
+    assert logs == {"engine.log", "console.log"}
     said = (tmp_path / "log" / "engine.log").read_text("utf-8")
     assert "engine_started" in said
     assert "ami" not in said

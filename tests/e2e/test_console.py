@@ -1,0 +1,225 @@
+"""The pages in a real browser: used by keyboard alone, looked at by axe, and pictured."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from sqlalchemy import Connection
+
+from agents import presence
+from console import accounts
+from console.roles import Role
+from console.serving import Console
+from console.sessions import IDLE
+from ivr.assembly import Assembly
+from tests.console_world import CALLER, GUANGZHOU, NOON, PASSWORD, World, account_of
+from tests.e2e.sipp import free_port
+from tests.orders import open_order
+from workorders.log import Entry
+
+pytestmark = pytest.mark.e2e
+
+CHROMIUM = "/usr/bin/chromium"
+PROJECT = Path(__file__).parents[2]
+PICTURES = PROJECT / "docs" / "screenshots"
+AXE = (PROJECT / "tests" / "axe" / "axe.min.js").read_text("utf-8")
+COLOURS = 64
+NARROW, WIDE = 360, 1440
+LONGEST = 10_000
+"""Milliseconds."""
+
+BOSS = account_of(Role.MANAGER, GUANGZHOU)
+LIN = account_of(Role.COUNSELOR, GUANGZHOU)
+ORDER = "{order}"
+PAGES = {
+    "login": (None, "/login?expired=1"),
+    "orders": (BOSS, "/orders/"),
+    "order": (BOSS, f"/orders/{ORDER}"),
+    "presence": (BOSS, "/presence/"),
+    "figures": ("nation", "/figures/?days=7"),
+    "account": (BOSS, "/account/"),
+    "refused": ("nation", f"/orders/{ORDER}"),
+}
+
+
+class Desk:
+    """A console and a browser before it."""
+
+    def __init__(self, world: World, address: str, browser: Browser) -> None:
+        self.world = world
+        self.address = address
+        self.browser = browser
+        self.crisis = ""
+
+    def context(self, width: int = WIDE, language: str = "zh-CN") -> BrowserContext:
+        context = self.browser.new_context(
+            base_url=self.address,
+            ignore_https_errors=True,
+            locale=language,
+            viewport={"width": width, "height": 800},
+        )
+        context.set_default_timeout(LONGEST)
+        return context
+
+    def change(self, work: Any) -> None:
+        self.world.assembly.store.write(work)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Its sandbox refuses to be root's.
+        as_root = ["--no-sandbox"] if os.getuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=as_root)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, chromium: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    world = World(tmp_path)
+    assembly = world.assembly
+    settings = assembly.settings.model_copy(update={"console_port": free_port("127.0.0.1")})
+    monkeypatch.setattr("console.serving._now", lambda: world.at)
+    console = Console(
+        Assembly(settings, assembly.store, assembly.log, assembly.stations, assembly.directory)
+    )
+    console.start()
+    desk = Desk(world, f"https://localhost:{settings.console_port}", chromium)
+    desk.change(lambda connection: _crisis(desk, connection))
+    desk.change(_people)
+    yield desk
+    console.stop()
+    world.close()
+
+
+def _crisis(desk: Desk, connection: Connection) -> None:
+    """An order with much to tell."""
+    log, began = desk.world.assembly.log, NOON - timedelta(minutes=30)
+    order_no = desk.crisis = open_order(
+        log, connection, call_id="crisis", at=began, channel="asterisk",
+        access_number="020-12355", caller_id=CALLER, id_trust="original",
+        fields={"station_home": GUANGZHOU, "topic": "psychology", "language": "zh-CN"},
+    )  # fmt: skip
+    offer = {"offer": "o", "counselors": ["gz-huang", "gz-lin"], "tier": 0}
+    missed = {"offer": "o", "counselor": "gz-huang", "result": "no_answer"}
+    answered = {"offer": "o", "station": GUANGZHOU}
+    told = {
+        "risk": "R3", "cause_main": "P1.1", "causes": ["P4"], "groups": ["留守", "在校"],
+        "caller_role": "本人", "age": "14–15", "sex": "女", "schooling": "初中",
+    }  # fmt: skip
+
+    def after(seconds: int, kind: str, actor: str, data: dict[str, Any], **columns: Any) -> Entry:
+        return Entry(kind, began + timedelta(seconds=seconds), actor, data, columns)
+
+    course = [
+        after(0, "notice_given", "system", {}),
+        after(6, "priority_raised", "caller", {"from": 1, "to": 4}, priority=4),
+        after(6, "queued", "engine", {"topic": "psychology", "priority": 4}),
+        after(7, "offer_made", "engine", offer),
+        after(12, "offer_failed", "asterisk", missed),
+        after(12, "answered", "counselor:gz-lin", answered, station_answering=GUANGZHOU),
+        Entry.closing(began + timedelta(minutes=17), "answered", "caller"),
+    ]
+    log.append_all(connection, order_no, course)
+    log.fill_in(connection, order_no, began + timedelta(minutes=19), "counselor:gz-lin", told)
+
+
+def _people(connection: Connection) -> None:
+    for who in ("gz-lin", "gz-chen", "gd-he", "wh-zhou"):
+        presence.log_in(connection, who, NOON)
+    presence.pause(connection, "gz-chen", "meal", NOON)
+
+
+def log_in(page: Page, account_id: str) -> None:
+    """By keyboard: the first field has the focus already."""
+    page.goto("/login")
+    page.keyboard.type(account_id)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/login" not in url)
+
+
+def test_an_order_is_found_read_and_its_number_opened_by_keyboard_alone(desk: Desk) -> None:
+    page = desk.context().new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    log_in(page, LIN)
+    page.get_by_role("link", name=desk.crisis).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"工单 {desk.crisis}")
+    expect(page.get_by_text("138****8000")).to_be_visible()
+    page.get_by_label("查看理由").focus()
+    page.keyboard.type("来电人要求回电")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("+8613800138000")).to_be_visible()
+    expect(page).to_have_url(f"{desk.address}/orders/{desk.crisis}")
+    page.goto("/presence/")
+    expect(page.get_by_text("何川")).to_have_count(0)
+    expect(page.get_by_text("用餐")).to_be_visible()
+    desk.change(lambda connection: presence.log_in(connection, "gz-chen", NOON))
+    expect(page.get_by_text("用餐")).to_have_count(0)
+    assert complaints == []
+
+
+def test_a_log_in_that_is_over_loses_nothing_that_was_written(desk: Desk) -> None:
+    context = desk.context()
+    page = context.new_page()
+    log_in(page, LIN)
+    page.goto(f"/orders/{desk.crisis}")
+    page.get_by_label("查看理由").fill("来电人要求回电")
+    desk.world.at += IDLE
+    page.get_by_role("button", name="查看号码").click()
+    expect(page.get_by_text("您填写的内容还在本页")).to_be_visible()
+    expect(page.get_by_label("查看理由")).to_have_value("来电人要求回电")
+    with context.expect_page() as opened:
+        page.get_by_role("link", name="在新窗口登录").click()
+    log_in(opened.value, LIN)
+    page.get_by_role("button", name="查看号码").click()
+    expect(page.get_by_text("+8613800138000")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_every_page_shuts_nobody_out_and_fits_narrow_and_wide(desk: Desk, language: str) -> None:
+    for who in (BOSS, "nation"):
+        desk.change(lambda connection, who=who: accounts.change(connection, who, language=language))
+    contexts = {who: desk.context(language=language) for who, _ in PAGES.values()}
+    for name, (who, path) in PAGES.items():
+        page = contexts[who].pages[0] if contexts[who].pages else contexts[who].new_page()
+        if who is not None and page.url == "about:blank":
+            log_in(page, who)
+        page.goto(path.replace(ORDER, desk.crisis))
+        # The page's own policy keeps scripts out that aren't its own; the debugger is above it.
+        page.evaluate(AXE)
+        for width in (WIDE, NARROW):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
+            assert _found_by_axe(page) == [], (name, width)
+            _picture(page, f"{name}-{language}-{width}")
+
+
+def _found_by_axe(page: Page) -> list[str]:
+    """What is serious or critical."""
+    result = page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{found['id']}: {[node['html'] for node in found['nodes']]}"
+        for found in result["violations"]
+        if found["impact"] in ("serious", "critical")
+    ]
+
+
+def _picture(page: Page, name: str) -> None:
+    """Into docs/, small."""
+    PICTURES.mkdir(exist_ok=True)
+    shot = Image.open(io.BytesIO(page.screenshot(full_page=True, animations="disabled")))
+    few = shot.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(PICTURES / f"{name}.png", optimize=True)

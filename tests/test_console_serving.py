@@ -1,0 +1,157 @@
+"""The console as a process serves it: TLS, and who is there, as it changes."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agents import presence
+from config.settings import CONFIG, Settings
+from console.audit import Action
+from console.roles import Role
+from console.serving import Console
+from console.tls_front import CertificateUnusable
+from ivr.assembly import Assembly
+from tests.console_world import GUANGZHOU, NOON, World, account_of
+from tests.e2e.sipp import free_port
+
+LONGEST = 20.0
+
+
+class Served:
+    """A world whose console listens."""
+
+    def __init__(self, world: World, port: int, behind: int) -> None:
+        self.world = world
+        self.port = port
+        self.behind = behind
+
+    def ask(
+        self, path: str, method: str = "GET", body: str | None = None, **headers: str
+    ) -> http.client.HTTPResponse:
+        """By TLS, with the certificate that was made."""
+        context = ssl.create_default_context(cafile=self._folder / "certificate.pem")
+        connection = http.client.HTTPSConnection(
+            "localhost", self.port, context=context, timeout=LONGEST
+        )
+        connection.request(method, path, body, headers)
+        return connection.getresponse()
+
+    @property
+    def _folder(self) -> Path:
+        return self.world.assembly.settings.console_certificate
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    world = World(tmp_path)
+    port = free_port("127.0.0.1")
+    settings = world.assembly.settings.model_copy(update={"console_port": port})
+    assembly = Assembly(
+        settings, world.assembly.store, world.assembly.log, world.assembly.stations,
+        world.assembly.directory,
+    )  # fmt: skip
+    monkeypatch.setattr("console.serving._now", lambda: world.at)
+    console = Console(assembly)
+    console.start()
+    yield Served(world, port, console._server.port)
+    console.stop()
+    world.close()
+
+
+def cookie_of(world: World, account_id: str) -> str:
+    browser = world.browser(account_id)
+    cookie = browser._client.get_cookie("__Host-console", domain="desk.example.cn")
+    assert cookie is not None
+    return f"__Host-console={cookie.value}"
+
+
+def test_pages_are_served_by_tls_and_each_browser_is_known_by_its_address(served: Served) -> None:
+    answer = served.ask("/login")
+    page = answer.read().decode()
+    assert answer.status == 200
+    guard = page.split('name="csrf_token" value="')[1].split('"')[0]
+    cookie = str(answer.headers["Set-Cookie"]).partition(";")[0]
+    body = f"account=nobody&password=x&csrf_token={guard}"
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
+    form["Referer"] = f"https://localhost:{served.port}/login"
+    assert served.ask("/login", "POST", body, **form).status == 401
+    form["Referer"] = "https://evil.example/"
+    assert served.ask("/login", "POST", body, **form).status == 400
+    [line] = served.world.audited(Action.LOG_IN_FAILED)
+    assert line[0].startswith("?")
+
+
+def test_nothing_is_told_without_tls(served: Served) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), LONGEST) as plain:
+        plain.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert b"HTTP" not in plain.recv(1024)
+
+
+def test_the_web_server_behind_answers_nobody_but_what_stands_before_it(served: Served) -> None:
+    behind = http.client.HTTPConnection("127.0.0.1", served.behind, timeout=LONGEST)
+    behind.request("GET", "/login")
+    assert behind.getresponse().status == 403
+
+
+def test_who_comes_and_goes_is_seen_at_once_by_all_who_watch(served: Served) -> None:
+    cookies = [cookie_of(served.world, account_of(role, GUANGZHOU)) for role in
+               (Role.COUNSELOR, Role.ADMIN)]  # fmt: skip
+    streams = [served.ask("/presence/stream", Cookie=cookie) for cookie in cookies]
+    store = served.world.assembly.store
+    first = [until(stream, "现在没有人在岗") for stream in streams]
+    assert all(first)
+    store.write(lambda c: presence.log_in(c, "gz-lin", NOON))
+    assert "林静" in until(streams[0], "示闲")
+    assert "林静" not in until(streams[1], "示闲")
+    store.write(lambda c: presence.pause(c, "gz-lin", "meal", NOON))
+    assert "用餐" in until(streams[0], "示忙")
+    store.write(lambda c: presence.log_in(c, "wh-zhou", NOON))
+    store.write(lambda c: presence.log_out(c, "gz-lin", NOON))
+    assert "周宁" not in until(streams[0], "现在没有人在岗")
+
+
+def test_a_page_that_watches_says_when_the_log_in_is_over(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.pages.presence.BEAT_SECONDS", 0.1)
+    stream = served.ask(
+        "/presence/stream", Cookie=cookie_of(served.world, account_of(Role.COUNSELOR, GUANGZHOU))
+    )
+    assert until(stream, "现在没有人在岗")
+    served.world.at = NOON.replace(hour=23)
+    assert "登录已过期" in until(stream, "登录已过期")
+    assert stream.read() == b""
+
+
+def until(stream: http.client.HTTPResponse, said: str) -> str:
+    """What comes up to the message that says it, that message alone."""
+    message: list[str] = []
+    while True:
+        line = stream.readline().decode()
+        assert line, "the stream ended"
+        message.append(line)
+        if not line.strip():
+            whole, message = "".join(message), []
+            if said in whole:
+                return whole
+
+
+def test_a_certificate_that_cannot_be_used_is_said_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "certificate.pem").write_text("nothing")
+    settings = Settings(
+        data_directory=tmp_path / "var",
+        sister_lines_directory=CONFIG / "demo",
+        console_certificate_directory=tmp_path,
+    )
+    assembly = Assembly.open(settings)
+    with pytest.raises(CertificateUnusable, match=r"certificate\.pem and private\.pem there"):
+        Console(assembly)
+    assembly.store.close()
