@@ -37,9 +37,11 @@ NAMES = dict(
 class World:
     """`at` is the time; `orders` by what is special about them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store_url: str = "") -> None:
         self.at = NOON
-        settings = Settings(data_directory=folder, sister_lines_directory=CONFIG / "demo")
+        settings = Settings(
+            data_directory=folder, store_url=store_url, sister_lines_directory=CONFIG / "demo"
+        )
         self.assembly = Assembly.open(settings)
         self.assembly.import_roster(NOON)
         self.watch = Watch(self.assembly.store)
