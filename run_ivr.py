@@ -154,8 +154,9 @@ def engine(rooms: Rooms) -> None:
 def console(rooms: Rooms) -> None:
     """Serve the counselors' pages in the foreground, beside an engine or without one."""
     _log_for_operators()
+    pages = Console(rooms.assembly)
     try:
-        Console(rooms.assembly).run()
+        pages.run()
     except OSError as error:
         port = rooms.settings.console_port
         raise CannotServe(

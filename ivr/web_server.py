@@ -62,5 +62,7 @@ class WebServer:
         self._thread.start()
 
     def stop(self) -> None:
+        # What is being answered is answered first: it needs the server for that.
+        self._server.task_dispatcher.shutdown(timeout=STOP_SECONDS)
         self._server.close()
         self._thread.join(STOP_SECONDS)

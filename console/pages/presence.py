@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -47,20 +48,25 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
     def _told() -> Iterator[str]:
         theirs, mine = branch(stations, visitor().station), token()
         people, seen, shown = watch.now(theirs), 0, None
+        looked = time.monotonic()
         while not watch.ended:
-            try:
-                known = store.read(lambda c: sessions.find(c, mine, now()))
-            except StoreUnavailable:
-                return  # The page asks again, and is told.
-            if known is None:
+            beat = time.monotonic() - looked >= BEAT_SECONDS
+            if beat and not _still_logged_in(mine):
                 yield _message(render_template("expired.html", part=True))
                 return
             if people != shown:
                 shown = people
                 yield _message(render_template("people.html", at=_stations(people)))
-            else:
+            elif beat:
                 yield ": still here\n\n"
+            looked = time.monotonic() if beat else looked
             seen, people = watch.next(theirs, seen, BEAT_SECONDS)
+
+    def _still_logged_in(mine: str) -> bool:
+        try:
+            return store.read(lambda c: sessions.find(c, mine, now())) is not None
+        except StoreUnavailable:
+            return True  # What cannot be known is asked at the next beat.
 
     def _stations(people: list[Present]) -> list[tuple[str, list[Present], Counter[State]]]:
         """Names of stations with who is there and how many are in each state."""
