@@ -85,13 +85,19 @@ class Words:
             case "language_chosen":
                 spoken = _of(words.SPOKEN, data.get("language"))
                 return _("选择语言：%(language)s", language=spoken)
-            case "priority_raised":
+            case "priority_raised" | "priority_lowered":
                 to = _of(words.PRIORITIES, data.get("to"))
-                return _("优先级升为：%(priority)s", priority=to)
+                why = _of(words.CAUSES, data.get("cause"))
+                return _("优先级改为：%(priority)s（%(cause)s）", priority=to, cause=why)
+            case "possible_earlier_contact":
+                many = len(data.get("orders", ()))
+                return _("可能是以前来过电话的人，%(many)s张工单，核实身份前不可查看", many=many)
             case "notice_given":
                 return _("已告知通话录音")
             case "queued":
                 return _("进入排队")
+            case "queue_left":
+                return _("离开排队")
             case "offer_made":
                 rung = _("、").join(self.who(f"counselor:{one}") for one in data["counselors"])
                 tier = _of(words.TIERS, tier_name(data["tier"]))
@@ -112,6 +118,10 @@ class Words:
                 return _("由最后保障接听")
             case "form_filled":
                 return _("%(who)s填写工单", who=who)
+            case "risk_assessed":
+                return _(
+                    "%(who)s评估风险：%(risk)s", who=who, risk=self.value("risk", set_["risk"])
+                )
             case "handover_accepted":
                 return _("%(who)s接收为承办人", who=who)
             case "handler_released":

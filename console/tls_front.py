@@ -67,7 +67,6 @@ class TlsFront:
         )
 
     def stop(self) -> None:
-        self._server.close()
         self._run(self._hang_up())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -87,6 +86,7 @@ class TlsFront:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _hang_up(self) -> None:
+        self._server.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

@@ -82,6 +82,15 @@ PRIORITIES: Mapping[int, str] = {
     4: _("紧急"),
 }
 
+CAUSES: Mapping[str, str] = {
+    "star": _("来电人按了星号键"),
+    "key_5": _("来电人按了5"),
+    "supervisor": _("班长标记"),
+    "open_order_at_risk": _("有未办结的高风险工单"),
+    "harassment": _("骚扰来电"),
+}
+"""Of another priority."""
+
 SPOKEN: Mapping[str, str] = {
     "zh-CN": _("普通话"),
     "yue": _("粤语"),

@@ -20,6 +20,7 @@ from console import words
 from console.roles import Role
 from console.timeline import Words
 from routing.rules import TIER_NAMES
+from workorders.callers import Cause
 
 FOLDER = Path(console.__path__[0])
 ENGLISH = FOLDER / "translations" / "en" / "LC_MESSAGES"
@@ -57,6 +58,7 @@ def test_every_code_has_a_word() -> None:
     assert set(words.ROLE_NAMES) == set(Role)
     assert set(words.STATES) == set(State)
     assert set(words.PRIORITIES) == set(Priority)
+    assert set(words.CAUSES) == {"star", "key_5", *Cause}
     assert set(words.TIERS) == set(TIER_NAMES)
     assert {code.reason for code in CODES.values() if code.reason} <= set(words.REASONS)
     assert {meaning.reason for meaning in OFFER_RESULTS.values() if meaning.reason} <= set(
@@ -74,4 +76,5 @@ def test_every_kind_of_event_that_is_written_is_told_in_words() -> None:
             kinds |= set(re.findall(r'log\.append\([^)]*?, "(\w+)", at', source))
     assert {"queued", "offer_made", "handler_released", "answered"} <= kinds
     source = Path(Words._told.__code__.co_filename).read_text("utf-8")
+    kinds.add("priority_lowered")
     assert {kind for kind in kinds if f'"{kind}"' not in source} == set()

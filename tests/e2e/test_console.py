@@ -122,7 +122,7 @@ def _crisis(desk: Desk, connection: Connection) -> None:
 
     course = [
         after(0, "notice_given", "system", {}),
-        after(6, "priority_raised", "caller", {"from": 1, "to": 4}, priority=4),
+        after(6, "priority_raised", "caller", {"from": 1, "to": 4, "cause": "star"}, priority=4),
         after(6, "queued", "engine", {"topic": "psychology", "priority": 4}),
         after(7, "offer_made", "engine", offer),
         after(12, "offer_failed", "asterisk", missed),
