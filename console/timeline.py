@@ -116,6 +116,22 @@ class Words:
                 return _("转接至%(line)s，未接通", line=data.get("entry"))
             case "last_resort":
                 return _("由最后保障接听")
+            case "callback_agreed":
+                return _("来电人同意回拨")
+            case "callback_waits":
+                return _("等待回拨")
+            case "callback_tried":
+                return _("第%(number)s次回拨", number=data.get("number"))
+            case "callback_connected":
+                return _("回拨接通")
+            case "callback_not_answered":
+                return _("第%(number)s次回拨未通", number=data.get("number"))
+            case "callback_taken_over":
+                return _("来电人再次来电，不再回拨")
+            case "callback_cancelled":
+                return _("回拨取消")
+            case "callback_failed":
+                return _("回拨未通，转人工跟进")
             case "form_filled":
                 return _("%(who)s填写工单", who=who)
             case "risk_assessed":

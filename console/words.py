@@ -57,6 +57,8 @@ OUTCOMES: Mapping[str, str] = {
     "answered": _("已接通"),
     "voicemail": _("已留言"),
     "transferred": _("已转接"),
+    "callback": _("已回拨"),
+    "callback_failed": _("回拨未通"),
     "abandoned_in_queue": _("排队放弃"),
     "abandoned_in_menu": _("菜单挂断"),
     "hung_up_by_flow": _("流程结束"),

@@ -73,6 +73,7 @@ def test_every_kind_of_event_that_is_written_is_told_in_words() -> None:
         for file in (FOLDER.parent / folder).rglob("*.py"):
             source = file.read_text("utf-8")
             kinds |= set(re.findall(r'(?:Note|Entry)\(\s*"(\w+)"', source))
+            kinds |= set(re.findall(r'_note\([^)]*?\bat, "(\w+)"', source))
             kinds |= set(re.findall(r'log\.append\([^)]*?, "(\w+)", at', source))
     assert {"queued", "offer_made", "handler_released", "answered"} <= kinds
     source = Path(Words._told.__code__.co_filename).read_text("utf-8")
