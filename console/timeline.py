@@ -127,7 +127,7 @@ class Words:
             case "callback_not_answered":
                 return _("第%(number)s次回拨未通", number=data.get("number"))
             case "callback_taken_over":
-                return _("来电人再次来电，不再回拨")
+                return _("这次来电代替原定的回拨")
             case "callback_cancelled":
                 return _("回拨取消")
             case "callback_failed":
