@@ -33,8 +33,8 @@ PICTURES = PROJECT / "docs" / "screenshots"
 AXE = (PROJECT / "tests" / "axe" / "axe.min.js").read_text("utf-8")
 COLOURS = 64
 NARROW, WIDE = 360, 1440
-LONGEST = 10_000
-"""Milliseconds."""
+LONGEST = 30_000
+"""Milliseconds, on a busy machine."""
 
 BOSS = account_of(Role.MANAGER, GUANGZHOU)
 LIN = account_of(Role.COUNSELOR, GUANGZHOU)
@@ -78,6 +78,7 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Its sandbox refuses to be root's.
         as_root = ["--no-sandbox"] if os.getuid() == 0 else []
+        expect.set_options(timeout=LONGEST)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=as_root)
         yield browser
         browser.close()
