@@ -55,7 +55,7 @@ lint: .venv/installed
 translations: .venv/installed
 	@mkdir -p var
 	@.venv/bin/pybabel -q extract -F $(WORDS)/babel.cfg --no-location --sort-output \
-	    --project=ivr-12355 --msgid-bugs-address= -o var/console.pot console
+	    --project=ivr-12355 --msgid-bugs-address= -o var/console.pot console workorders/life_view.py
 	@.venv/bin/pybabel -q update -i var/console.pot -d $(WORDS) -l en -N --no-wrap --ignore-obsolete
 	@.venv/bin/pybabel -q compile -d $(WORDS)
 

@@ -33,9 +33,9 @@ class Orders(StrEnum):
 
     NONE = "none"
     STATION = "station"
-    """Those that the station leads, answers, assists or has at home."""
+    """Those that the station leads, answers, assists or has at home, and those dispatched to it."""
     DISPATCHED = "dispatched"
-    """派单: those that the station leads or assists."""
+    """派单: those dispatched to the station."""
     REFERRED = "referred"
     """转介: those referred to the unit, from stations of its branch."""
 

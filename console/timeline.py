@@ -12,7 +12,12 @@ from config.topics import Topic
 from console import words
 from routing.rules import tier_name
 from routing.stations import Stations
+from workorders.deadlines import OF_A_STATION, Deadline
 from workorders.handlers import station_of
+from workorders.life_cycle import State
+from workorders.life_view import CLOCKS, STAGES, STATES
+from workorders.referral import Stage
+from workorders.risk import BY_RISK
 from workorders.unified_fields import unified_fields
 from workorders.views import View
 
@@ -67,12 +72,31 @@ class Words:
                 return str(value)[:19].replace("T", " ")
         return _("、").join(value) if isinstance(value, list) else str(value)
 
+    def state(self, view: View) -> str:
+        """How far an order is."""
+        return _(STATES[State(view["state"])])
+
+    def stage(self, sent: Mapping[str, Any]) -> str:
+        """How far a referral or a dispatch is."""
+        return _(STAGES[Stage(sent["stage"])])
+
+    def waited_for(self, deadline: Deadline) -> str:
+        """`转介签收 2`: what, and which, or which station."""
+        about = "" if deadline.of in (None, BY_RISK) else str(deadline.of)
+        if deadline.clock in OF_A_STATION:
+            about = self.station(about)
+        return f"{_(CLOCKS[deadline.clock])} {about}".rstrip()
+
     def told(self, event: View) -> str:
         """One event in one sentence."""
         data: dict[str, Any] = event["data"]
         return self._told(event["kind"], data, data.get("set", {}), self.who(event["actor"]))
 
     def _told(self, kind: str, data: Mapping[str, Any], set_: Mapping[str, Any], who: str) -> str:
+        if kind in words.LIFE:
+            members = {**data, "risk": set_.get("risk")}
+            said = {name: self._member(name, value) for name, value in members.items()}
+            return str(words.LIFE[kind]) % {**said, "who": who}
         match kind:
             case "offered":
                 return _("来电进入系统")
@@ -132,16 +156,6 @@ class Words:
                 return _("回拨取消")
             case "callback_failed":
                 return _("回拨未通，转人工跟进")
-            case "form_filled":
-                return _("%(who)s填写工单", who=who)
-            case "risk_assessed":
-                return _(
-                    "%(who)s评估风险：%(risk)s", who=who, risk=self.value("risk", set_["risk"])
-                )
-            case "handover_accepted":
-                return _("%(who)s接收为承办人", who=who)
-            case "handler_released":
-                return _("承办人下班，交值班负责人")
             case "forgotten":
                 return _("个人信息已删除")
             case "ended" | "failed":
@@ -149,6 +163,21 @@ class Words:
                 return _("通话结束：%(outcome)s", outcome=outcome)
             case _:
                 return _("其他记录：%(kind)s", kind=kind)
+
+    def _member(self, name: str, value: Any) -> str:
+        """What an event of an order's life says of this name."""
+        match name:
+            case "to":
+                return self.who(value)
+            case "station":
+                return self.station(value)
+            case "stations":
+                return _("、").join(self.station(each) for each in value)
+            case "clock":
+                return _(CLOCKS[value])
+            case "risk" if value is not None:
+                return self.value(name, value)
+        return str(value)
 
     def _region(self, code: object) -> str:
         return self.stations.regions.name(str(code))

@@ -40,6 +40,8 @@ def readable(account: Account, stations: Stations) -> ColumnElement[bool]:
             return or_(
                 c.station_home == account.station,
                 c.station_answering == account.station,
+                c.station_lead == account.station,
+                _written(c.stations_assisting, json.dumps(account.station)),
                 _dispatched(account.station),
             )
         case Orders.DISPATCHED:
@@ -53,7 +55,7 @@ def readable(account: Account, stations: Stations) -> ColumnElement[bool]:
 
 
 def _dispatched(station: str) -> ColumnElement[bool]:
-    return or_(c.station_lead == station, _written(c.stations_assisting, json.dumps(station)))
+    return _lists(c.dispatches, "to", station)
 
 
 def _lists(column: ColumnElement[object], name: str, value: str) -> ColumnElement[bool]:

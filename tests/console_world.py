@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -21,6 +20,8 @@ from console.roles import Role
 from console.watch import Watch
 from ivr.assembly import Assembly
 from tests.orders import open_order
+from workorders import assessments, sent_out
+from workorders.life import Case
 from workorders.log import Entry
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
@@ -66,13 +67,33 @@ class World:
     def _orders(self, connection: Connection) -> None:
         self.order(connection, "guangzhou", GUANGZHOU)
         self.order(connection, "wuhan", WUHAN, station_answering="centre-wuhan")
-        self.order(
-            connection, "dispatched", "440300",
-            station_lead="440300", stations_assisting=[GUANGZHOU],
-        )  # fmt: skip
-        self.order(connection, "referred", GUANGZHOU, referrals=[{"target": UNIT}])
+        self.order(connection, "assisted", "440300")
+        assessments.convene(self.case(connection, "assisted"), [GUANGZHOU], "两地如何分工")
+        self.order(connection, "dispatched", "440300")
+        sent_out.dispatch(self.case(connection, "dispatched"), "线下服务台", GUANGZHOU, "家访")
+        self.order(connection, "referred", GUANGZHOU)
+        sent_out.refer(self.case(connection, "referred"), UNIT, "核实情况")
+        # Somebody else's, in either branch.
+        self.order(connection, "wuhan_sent_out", WUHAN)
+        sent_out.refer(self.case(connection, "wuhan_sent_out"), UNIT, "核实情况")
+        sent_out.dispatch(self.case(connection, "wuhan_sent_out"), "线下服务台", WUHAN, "家访")
+        self.order(connection, "guangzhou_sent_out", GUANGZHOU)
+        sent_out.refer(self.case(connection, "guangzhou_sent_out"), "法援", "法律援助")
+        sent_out.dispatch(self.case(connection, "guangzhou_sent_out"), "合作单位", "gz-law", "咨询")
 
-    def order(self, connection: Connection, name: str, home: str, **columns: Any) -> str:
+    def case(
+        self,
+        connection: Connection,
+        name: str,
+        at: datetime = NOON,
+        actor: str = "counselor:gz-lin",
+    ) -> Case:
+        """The order of this name, for an act of its life."""
+        return Case(connection, self.assembly.log, self.orders[name], at, actor)
+
+    def order(
+        self, connection: Connection, name: str, home: str, station_answering: str = ""
+    ) -> str:
         """An order whose call is over, one a minute."""
         log = self.assembly.log
         at = NOON - timedelta(hours=1) + timedelta(minutes=len(self.orders))
@@ -80,7 +101,7 @@ class World:
             log, connection, call_id=name, at=at, channel="asterisk", access_number="020-12355",
             caller_id=CALLER, id_trust="original", fields={"station_home": home, "topic": "law"},
         )  # fmt: skip
-        answering = columns.pop("station_answering", home)
+        answering = station_answering or home
         answered = Entry(
             "answered", at, "counselor:gz-lin", {"offer": "o", "station": answering},
             {"station_answering": answering},
@@ -93,8 +114,6 @@ class World:
             Entry.closing(at + timedelta(seconds=90), "answered", "caller"),
         ]
         log.append_all(connection, order_no, entries)
-        if columns:
-            log.append(connection, order_no, "form_filled", at, "counselor:gz-lin", {}, **columns)
         self.orders[name] = order_no
         return order_no
 

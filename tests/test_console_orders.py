@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +15,11 @@ from config.database import StoreUnavailable
 from console.audit import Action
 from console.pages.orders import PAGE
 from console.roles import Role
-from tests.console_world import GUANGZHOU, NOON, WUHAN, World, account_of
+from tests.console_world import GUANGZHOU, NOON, UNIT, WUHAN, World, account_of
 from tests.orders import open_order
+from workorders import handover, reports, risk, sent_out
+from workorders.escalation import tell_due
+from workorders.life import Case
 
 LIN = account_of(Role.COUNSELOR, GUANGZHOU)
 BOSS = account_of(Role.SUPERVISOR, GUANGZHOU)
@@ -104,15 +108,15 @@ def test_the_list_is_narrowed_by_day_station_and_progress(world: World) -> None:
     def found(query: str) -> int:
         return browser.get(f"/orders/?{query}").text.count('<th scope="row">')
 
-    assert found("") == 4
-    assert found("day=2026-11-24") == 3
+    assert found("") == 6
+    assert found("day=2026-11-24") == 5
     assert found("day=2026-11-23") == 1
     assert found("day=2026-11-22") == 0
-    assert found("day=nonsense&station=&progress=nonsense") == 4
-    assert found("station=440300") == 1
+    assert found("day=nonsense&station=&progress=nonsense") == 6
+    assert found("station=440300") == 2
     assert found(f"station={WUHAN}") == 0
     assert found("progress=waiting") == 1
-    assert found("progress=open") == 3
+    assert found("progress=open") == 5
     assert found("progress=closed") == 0
     assert world.audited(Action.ORDERS_LISTED)[-1][3] == "closed"
 
@@ -139,10 +143,82 @@ def test_every_order_is_on_one_page_of_the_list(world: World) -> None:
         path = older[0].split('"')[0].replace("&amp;", "&") if older else ""
         pages += 1
     assert pages == 3
-    assert len(seen) == len(set(seen)) == 2 * PAGE + 3
+    assert len(seen) == len(set(seen)) == 2 * PAGE + 5
 
 
 def test_an_order_tells_its_course_in_words(world: World) -> None:
     page = world.browser(LIN).get(f"/orders/{world.orders['guangzhou']}").text
     for said in ("来电进入系统", "振铃（本台）：林静", "林静接听", "通话结束：已接通"):
         assert said in page, said
+
+
+def test_an_order_tells_its_life_in_words(world: World) -> None:
+    def life(connection: Connection) -> None:
+        def by(actor: str = "counselor:gz-lin", hours: int = 0) -> Case:
+            return world.case(connection, "guangzhou", NOON + timedelta(hours=hours), actor)
+
+        risk.assess(by(), "R4", "计划与工具")
+        sent_out.refer(by(), UNIT, "核实情况")
+        sent_out.sign_referral(by(), 1)
+        handover.offer(by(), "counselor:gz-huang", "下班")
+        handover.accept(by("counselor:gz-huang"))
+        handover.open_cross_region(by("counselor:gz-huang"), WUHAN, "户籍地")
+        risk.assess(by("counselor:gz-huang"), "R2", "已安全")
+        reports.report(by("counselor:gz-huang"), UNIT, "电话", NOON, "值班民警")
+
+        def province(station: str) -> str | None:
+            return world.assembly.stations.parent(station)
+
+        tell_due(
+            connection, world.assembly.log, NOON + timedelta(hours=3), province, lambda _: None
+        )
+
+    world.assembly.store.write(life)
+    world.at = NOON + timedelta(hours=3)
+    page = world.browser(LIN).get(f"/orders/{world.orders['guangzhou']}").text
+    for said in (
+        "林静评估风险：R4 紧急",
+        "林静转介至公安（转介1）",
+        "林静签收：转介1",
+        "林静提出交接，待黄",
+        "接收为承办人",
+        "提出交接，待湖北省武汉市12355值班负责人接收",
+        "提出降低风险等级，待第二人确认",
+        "强制报告（报告1）",
+        "系统督办，通知广东省广州市12355值班负责人：复核已逾期",
+        "系统督办，通知湖北省武汉市12355值班负责人：属地接单已逾期",
+    ):
+        assert said in page, said
+
+
+def test_an_order_shows_its_state_and_what_is_waited_for(world: World) -> None:
+    browser = world.browser(LIN)
+    page = browser.get(f"/orders/{world.orders['assisted']}").text
+    assert "联合研判中" in page
+    assert "会签 广东省深圳市12355" in page
+    assert "会签 广东省广州市12355" in page
+    page = browser.get(f"/orders/{world.orders['guangzhou']}").text
+    assert "受理" in page
+    assert re.search(r"11-25 23:59|11-26 00:00", page), "the decision"
+    assert "已逾期" not in page
+    world.at += timedelta(days=3)
+    later = world.browser(LIN).get(f"/orders/{world.orders['referred']}").text
+    assert "转介签收 1" in later
+    assert "已逾期" in later
+
+
+def test_to_whom_something_was_sent_sees_only_that(world: World) -> None:
+    def both(connection: Connection) -> None:
+        sent_out.refer(world.case(connection, "referred"), "法援", "法律援助")
+        sent_out.dispatch(world.case(connection, "referred"), "线下服务台", GUANGZHOU, "家访")
+
+    world.assembly.store.write(both)
+    path = f"/orders/{world.orders['referred']}"
+    sent = {"转介 1 · 公安", "转介 2 · 法援", "派单 1 · 线下服务台"}
+    for role, theirs in (
+        (Role.COUNSELOR, sent),
+        (Role.PARTNER, {"转介 1 · 公安"}),
+        (Role.OFFLINE, {"派单 1 · 线下服务台"}),
+    ):
+        page = world.browser(account_of(role, GUANGZHOU)).get(path).text
+        assert {each for each in sent if each in page} == theirs

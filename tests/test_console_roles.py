@@ -30,9 +30,12 @@ FORMS = {"login.log_out", "account.choose_language", "account.change_password"}
 
 READ = {
     Orders.NONE: {GUANGZHOU: set[str](), WUHAN: set[str]()},
-    Orders.STATION: {GUANGZHOU: {"guangzhou", "dispatched", "referred"}, WUHAN: {"wuhan"}},
-    Orders.DISPATCHED: {GUANGZHOU: {"dispatched"}, WUHAN: set[str]()},
-    Orders.REFERRED: {GUANGZHOU: {"referred"}, WUHAN: set[str]()},
+    Orders.STATION: {
+        GUANGZHOU: {"guangzhou", "assisted", "dispatched", "referred", "guangzhou_sent_out"},
+        WUHAN: {"wuhan", "wuhan_sent_out"},
+    },
+    Orders.DISPATCHED: {GUANGZHOU: {"dispatched"}, WUHAN: {"wuhan_sent_out"}},
+    Orders.REFERRED: {GUANGZHOU: {"referred"}, WUHAN: {"wuhan_sent_out"}},
 }
 
 

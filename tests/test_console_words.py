@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import get_args
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
@@ -20,7 +21,12 @@ from console import words
 from console.roles import Role
 from console.timeline import Words
 from routing.rules import TIER_NAMES
+from workorders import life_view
 from workorders.callers import Cause
+from workorders.life_cycle import KINDS
+from workorders.life_cycle import State as OrderState
+from workorders.order_rules import Clock
+from workorders.referral import Stage
 
 FOLDER = Path(console.__path__[0])
 ENGLISH = FOLDER / "translations" / "en" / "LC_MESSAGES"
@@ -29,7 +35,8 @@ ENGLISH = FOLDER / "translations" / "en" / "LC_MESSAGES"
 def written() -> set[str]:
     """All words of the pages, as they stand there."""
     methods = [("templates/**.html", "jinja2"), ("**.py", "python")]
-    return {str(found[2]) for found in extract_from_dir(str(FOLDER), methods)}
+    console_ = {str(found[2]) for found in extract_from_dir(str(FOLDER), methods)}
+    return console_ | {str(found[1]) for found in extract_from_file("python", life_view.__file__)}
 
 
 def catalogue() -> Catalog:
@@ -65,6 +72,9 @@ def test_every_code_has_a_word() -> None:
         words.REASONS
     )
     assert set(OFFER_RESULTS) - {"answered"} <= set(words.RESULTS)
+    assert set(life_view.STATES) == set(OrderState)
+    assert set(life_view.STAGES) == set(Stage)
+    assert set(life_view.CLOCKS) == set(get_args(Clock))
 
 
 def test_every_kind_of_event_that_is_written_is_told_in_words() -> None:
@@ -76,6 +86,7 @@ def test_every_kind_of_event_that_is_written_is_told_in_words() -> None:
             kinds |= set(re.findall(r'_note\([^)]*?\bat, "(\w+)"', source))
             kinds |= set(re.findall(r'log\.append\([^)]*?, "(\w+)", at', source))
     assert {"queued", "offer_made", "handler_released", "answered"} <= kinds
+    assert set(words.LIFE) == KINDS
     source = Path(Words._told.__code__.co_filename).read_text("utf-8")
     kinds.add("priority_lowered")
-    assert {kind for kind in kinds if f'"{kind}"' not in source} == set()
+    assert {kind for kind in kinds - KINDS if f'"{kind}"' not in source} == set()

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from workorders.canonical import SHANGHAI
-from workorders.deadlines import Deadline
+from workorders.deadlines import Deadline, of_no_decision, undecided
 from workorders.life_cycle import State
-from workorders.order_rules import Clock
+from workorders.order_rules import Clock, order_rules
 from workorders.referral import Stage
 
 TOLD_HERE = (
@@ -17,35 +17,41 @@ TOLD_HERE = (
     "handovers", "assessments", "lowering", "deadlines",
 )  # fmt: skip
 
+
+def N_(word: str) -> str:
+    """Marks a word that the console says in other languages, too."""
+    return word
+
+
 STATES = {
-    State.RECEIVED: "受理",
-    State.HANDLING: "办理中",
-    State.ASSESSING: "联合研判中",
-    State.CLOSED: "办结",
+    State.RECEIVED: N_("受理"),
+    State.HANDLING: N_("办理中"),
+    State.ASSESSING: N_("联合研判中"),
+    State.CLOSED: N_("办结"),
 }
 STAGES = {
-    Stage.SENT: "已发出",
-    Stage.SIGNED: "已签收",
-    Stage.REFUSED: "已退单",
-    Stage.REPLIED: "已回执",
-    Stage.DONE: "线下办结",
+    Stage.SENT: N_("已发出"),
+    Stage.SIGNED: N_("已签收"),
+    Stage.REFUSED: N_("已退单"),
+    Stage.REPLIED: N_("已回执"),
+    Stage.DONE: N_("线下办结"),
 }
 CLOCKS: Mapping[Clock, str] = {
-    "decision": "处置",
-    "reply": "答复",
-    "closing": "办结",
-    "report": "强制报告",
-    "review": "复核",
-    "supervision": "督导",
-    "follow_up": "跟踪反馈",
-    "appointment": "预约",
-    "referral_signed": "转介签收",
-    "referral_replied": "转介回执",
-    "dispatch_signed": "派单签收",
-    "dispatch_done": "线下办结",
-    "handover": "交接",
-    "home_accepts": "属地接单",
-    "sign_off": "会签",
+    "decision": N_("处置"),
+    "reply": N_("答复"),
+    "closing": N_("办结"),
+    "report": N_("强制报告"),
+    "review": N_("复核"),
+    "supervision": N_("督导"),
+    "follow_up": N_("跟踪反馈"),
+    "appointment": N_("预约"),
+    "referral_signed": N_("转介签收"),
+    "referral_replied": N_("转介回执"),
+    "dispatch_signed": N_("派单签收"),
+    "dispatch_done": N_("线下办结"),
+    "handover": N_("交接"),
+    "home_accepts": N_("属地接单"),
+    "sign_off": N_("会签"),
 }
 
 
@@ -61,6 +67,18 @@ def minute(at: datetime | str | None) -> str:
         return ""
     at = datetime.fromisoformat(at) if isinstance(at, str) else at
     return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+
+
+def waited_for(view: Mapping[str, Any]) -> list[Deadline]:
+    """What runs, the next end first.
+
+    :param view: of `order_view`.
+    """
+    if view["deadlines"] is None and view["t_answer"] is not None:
+        row = {**view, "t_answer": datetime.fromisoformat(view["t_answer"])}
+        return [of_no_decision(order_rules().deadlines, row)] if undecided(row) else []
+    deadlines = (Deadline.of_row(each) for each in view["deadlines"] or ())
+    return sorted((each for each in deadlines if each.runs), key=lambda each: each.due)
 
 
 def life_lines(view: Mapping[str, Any], at: datetime) -> list[str]:
@@ -100,8 +118,7 @@ def _done(view: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _waited_for(view: Mapping[str, Any], at: datetime) -> Iterator[str]:
-    deadlines = (Deadline.of_row(each) for each in view["deadlines"] or ())
-    for each in sorted((each for each in deadlines if each.runs), key=lambda each: each.due):
+    for each in waited_for(view):
         late = " 逾期" if each.due <= at else ""
         yield f"等待 {clock_name(each)} 至 {minute(each.due)}{late}"
 

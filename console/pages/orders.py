@@ -8,12 +8,13 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 from flask_babel import get_locale
+from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from agents.roster import counselors
 from config.topics import load_topics
 from console import audit
-from console.accounts import accounts
+from console.accounts import Account, accounts
 from console.audit import Action
 from console.roles import Caller, Orders, Rights
 from console.timeline import Words
@@ -22,6 +23,7 @@ from console.visitor import address, by_htmx, needs, visitor
 from console.words import FIELDS, PROGRESS
 from ivr.assembly import Assembly
 from workorders.canonical import SHANGHAI
+from workorders.life_view import waited_for
 from workorders.log import OrderUnknown
 from workorders.order import orders
 from workorders.views import View, caller_number, order_view, orders_of
@@ -127,7 +129,8 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         return _page(order_no, number)
 
     def _page(order_no: str, number: dict[str, Any] | None = None) -> str:
-        may = visitor().may
+        who, at = visitor(), now()
+        may = who.may
 
         def work(connection: Connection) -> tuple[View, list[audit.Reading], dict[str, str]]:
             view = order_view(connection, keys, order_no)
@@ -145,13 +148,15 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             "order.html",
             order=view,
             fields=list(_fields(view, said, may)),
-            referrals=_referrals(view, visitor().unit),
+            sent_out=list(_sent_out(view, who)),
+            waits=waited_for(view) if may.course else [],
+            at=at,
             readers=readers,
             number=number or {},
             said=said,
             sealed=may.caller >= Caller.SEALED,
             opens=may.caller is Caller.OPENED,
-            progress=PROGRESS[progress_of(view)],
+            progress=None if view["t_end"] else PROGRESS[progress_of(view)],
         )
 
     return page
@@ -175,9 +180,16 @@ def _fields(view: View, said: Words, may: Rights) -> Iterable[tuple[str, str]]:
             yield str(called), said.value(name, value)
 
 
-def _referrals(view: View, unit: str | None) -> list[dict[str, Any]]:
-    """Where it was referred to; to a partner, what concerns it."""
-    return [one for one in view["referrals"] or () if unit is None or one.get("target") == unit]
+def _sent_out(view: View, who: Account) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Its referrals and dispatches; to whom something was sent, only that."""
+    for one in view["referrals"] or ():
+        if who.may.orders is Orders.STATION or one["target"] == who.unit:
+            yield _("转介"), one
+    for one in view["dispatches"] or ():
+        if who.may.orders is Orders.STATION or (
+            who.may.orders is Orders.DISPATCHED and one["to"] == who.station
+        ):
+            yield _("派单"), one
 
 
 def _asked(asked: dict[str, str]) -> Iterable[ColumnElement[bool]]:
@@ -218,6 +230,7 @@ def _in_events(events: Iterable[View]) -> set[str]:
         found.add(event["actor"])
         found |= {f"counselor:{who}" for who in data.get("counselors", ())}
         found.add(f"counselor:{data.get('counselor')}")
+        found.add(str(data.get("to")))
     return found
 
 

@@ -20,9 +20,11 @@ from console.roles import Role
 from console.serving import Console
 from console.sessions import IDLE
 from ivr.assembly import Assembly
-from tests.console_world import CALLER, GUANGZHOU, NOON, PASSWORD, World, account_of
+from tests.console_world import CALLER, GUANGZHOU, NOON, PASSWORD, UNIT, World, account_of
 from tests.e2e.sipp import free_port
 from tests.orders import open_order
+from workorders import risk, sent_out
+from workorders.life import Case
 from workorders.log import Entry
 
 pytestmark = pytest.mark.e2e
@@ -114,7 +116,7 @@ def _crisis(desk: Desk, connection: Connection) -> None:
     missed = {"offer": "o", "counselor": "gz-huang", "result": "no_answer"}
     answered = {"offer": "o", "station": GUANGZHOU}
     told = {
-        "risk": "R3", "cause_main": "P1.1", "causes": ["P4"], "groups": ["留守", "在校"],
+        "cause_main": "P1.1", "causes": ["P4"], "groups": ["留守", "在校"],
         "caller_role": "本人", "age": "14–15", "sex": "女", "schooling": "初中",
     }  # fmt: skip
 
@@ -132,6 +134,9 @@ def _crisis(desk: Desk, connection: Connection) -> None:
     ]
     log.append_all(connection, order_no, course)
     log.fill_in(connection, order_no, began + timedelta(minutes=19), "counselor:gz-lin", told)
+    case = Case(connection, log, order_no, began + timedelta(minutes=20), "counselor:gz-lin")
+    risk.assess(case, "R3", "有计划，手边没有工具")
+    sent_out.refer(case, UNIT, "核实安全")
 
 
 def _people(connection: Connection) -> None:
