@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, select
 
 from agents.offer_results import OFFER_RESULTS
-from callflows.data_dips import KeepCallback
+from callflows.data_dips import KeepCallback, Priority
 from callflows.verbs import Say
 from config.database import MATCHING, one_at_a_time
 from ivr import placed_calls
 from ivr.caller_number import own_telephone
-from ivr.order_events import Note
+from ivr.order_events import Note, notes_of_priority
 from ivr.placed_calls import Result
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction
@@ -53,6 +53,9 @@ NOT_PLACED_REST = timedelta(seconds=60)
 """Where nothing could be rung at all."""
 COUNSELOR_HELD = timedelta(seconds=90)
 """For a call that may be placed twice, ringing and acceptance included."""
+CONNECTS = "1*5"
+"""The keys by which whoever answers is connected: a counselor is there already, for danger too."""
+DANGER = {"*": Priority.CRISIS, "5": Priority.SILENT_CONFIRMED}
 CALLER_RINGS = 30
 CALLER_AWAITED = timedelta(seconds=120)
 """Ringing, the safe-to-talk question and its answer included, and an engine that starts again."""
@@ -256,22 +259,28 @@ class Callbacks:
         name = self.house.stations.regions.name(code) if code else None
         return About(order_no, row.topic, name)
 
-    def connected(self, tx: Transaction, call_id: str, at: datetime) -> None:
-        """Whoever answered has pressed the key: they talk."""
+    def connected(self, tx: Transaction, call_id: str, at: datetime, key: str = "1") -> bool:
+        """Whoever answered has pressed a key of CONNECTS: they talk. False: not any more, and the
+        two are not to be joined."""
         one_at_a_time(tx.connection, MATCHING)
         going_on = self._going_on(tx.connection, call_id)
         if going_on is None:
-            return
+            return False
         kept, part = going_on
         if kept.tried_attempt != kept.attempts:
-            return
+            return False
         if not callbacks.connected(tx.connection, kept.order_no, at):
-            return
+            return True
         parts = self.house.queues.parts_held(tx.connection, kept.waits_as)
         changes = self.house.queues.note_answered(tx.connection, parts, part.counselor_id, at)
         self.house.applied(tx, changes)
         self._note(tx, kept, at, "callback_connected", number=kept.tries)
+        if key in DANGER:
+            place = waiting.place_of(tx.connection, kept.waits_as)
+            before = Priority(place.call.priority) if place else Priority.NORMAL
+            self.house.note(tx, kept.order_no, at, notes_of_priority(before, DANGER[key]))
         self.house.note_answered(tx, kept.order_no, part, at)
+        return True
 
     def ended(
         self,

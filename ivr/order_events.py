@@ -52,10 +52,15 @@ def notes_of_change(before: Session, after: Session) -> Iterator[Note]:
         language = new.get("language", "")
         yield Note("language_chosen", "caller", {"language": language}, {"language": language})
     yield from _notes_of_region(old, new)
-    if after.priority != before.priority:
-        cause = "star" if after.priority is Priority.CRISIS else "key_5"
-        change = {"from": int(before.priority), "to": int(after.priority), "cause": cause}
-        yield Note("priority_raised", "caller", change, {"priority": int(after.priority)})
+    yield from notes_of_priority(before.priority, after.priority)
+
+
+def notes_of_priority(before: Priority, after: Priority) -> Iterator[Note]:
+    """What the caller has said of danger by a key."""
+    if after != before:
+        cause = "star" if after is Priority.CRISIS else "key_5"
+        change = {"from": int(before), "to": int(after), "cause": cause}
+        yield Note("priority_raised", "caller", change, {"priority": int(after)})
 
 
 def _notes_of_region(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Note]:

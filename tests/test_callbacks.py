@@ -104,8 +104,8 @@ class Line:
     def accepted(self, attempt: Attempt) -> Try | None:
         return self.engine.write(lambda tx: self.callbacks.accepted(tx, attempt.id, self.at))
 
-    def connected(self, attempt: Attempt) -> None:
-        self.engine.write(lambda tx: self.callbacks.connected(tx, attempt.id, self.at))
+    def connected(self, attempt: Attempt, key: str = "1") -> bool:
+        return self.engine.write(lambda tx: self.callbacks.connected(tx, attempt.id, self.at, key))
 
     def ended(self, attempt: Attempt, result: Result, by: str | None = None) -> None:
         self.engine.write(lambda tx: self.callbacks.ended(tx, attempt.id, result, self.at, by))
@@ -183,6 +183,33 @@ def test_from_key_8_to_the_talk_one_order_tells_it_all(line: Line) -> None:
     ]  # fmt: skip
     assert line.row(order_no) is None
     assert line.explained() == [("gz-chen",)]
+
+
+@pytest.mark.parametrize(("key", "priority"), [("*", 4), ("5", 3)])
+def test_whoever_tells_of_danger_talks_with_the_counselor_who_is_there(
+    line: Line, key: str, priority: int
+) -> None:
+    order_no = line.agrees("a")
+    line.free()
+    attempt = line.attempt("a")
+    line.accepted(attempt)
+    line.pass_time(10)
+    assert line.connected(attempt, key)
+    assert line.state() == "on_call"
+    assert line.order(order_no)["priority"] == priority
+    assert "priority_raised" in line.kinds(order_no)
+    line.ended(attempt, Result.ACCEPTED, "caller")
+    assert line.order(order_no)["outcome"] == "answered"
+
+
+def test_who_is_no_longer_held_is_joined_with_nobody(line: Line) -> None:
+    line.agrees("a")
+    line.free()
+    attempt = line.attempt("a")
+    assert not line.connected(attempt)  # the caller was never rung
+    line.accepted(attempt)
+    line.engine.hung_up(line.waits("b").call_id, line.at)
+    assert not line.connected(attempt)
 
 
 def test_the_place_is_kept_among_those_on_the_line(line: Line) -> None:

@@ -48,6 +48,15 @@ def agreed(line: TwilioLine) -> None:
     talks.hang_up()
 
 
+@pytest.mark.parametrize("key", ["*", "5"])
+def test_a_key_for_danger_connects_too(line: TwilioLine, key: str) -> None:
+    line.twilio.party(CALLER, answers_after=3, keys=[(5.0, key)], talks=40)
+    agreed(line)
+    line.clock.run_until(lambda: order(line)["t_end"] is not None, within=200)
+    assert order(line)["outcome"] == "answered"
+    assert "priority_raised" in kinds(order(line))
+
+
 def order(line: TwilioLine) -> View:
     return line.orders()[-1]
 

@@ -1,6 +1,7 @@
 """Callbacks on Asterisk: a counselor is rung by a call that we place, and accepts; then that leg
-dials the caller, who hears the safe-to-talk question (the dialplan's `safe`) and has to press 1
-before the two are connected.
+dials the caller, who hears the safe-to-talk question (the dialplan's `safe`) and has to press 1,
+or * or 5, before the two are connected. The dialplan asks first whether they still may be; no
+engine to ask is no reason to hang up on a child.
 
 `SAFE_AT` holds the second in which that was, `CALLBACK_TRY` that the Dial was begun: whoever goes
 on with the leg never dials again.
@@ -13,11 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from asterisk.manager import ManagerException
 from sqlalchemy import Connection
 
 from callflows.events import DialResult
 from callflows.verbs import Say
+from config.database import StoreUnavailable
 from ivr import placed_calls
 from ivr.asterisk.ami import Ami
 from ivr.asterisk.channel import Channel, ChannelGone
@@ -29,6 +32,8 @@ from ivr.callbacks import PURPOSE, Try
 from ivr.controller import Controller
 from ivr.placed_calls import PlacedCall, Result
 from recordings.prompts import PromptCache
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,19 @@ class AsteriskCallbacks:
             return
         self._ring(channel, call, ring)
 
+    def safe(self, channel: Channel) -> None:
+        """Handles `safe`: whoever answered at the caller's has pressed a key that connects."""
+        call_id, key = (channel.env.get(f"agi_arg_{n}", "") for n in (1, 2))
+        now = self.now()
+        try:
+            joined = self.controller.write(
+                lambda tx: self.placing.law.connected(tx, call_id, now, key)
+            )
+        except StoreUnavailable as error:
+            log.error("callback_not_asked", id=call_id, reason=str(error))
+        else:
+            channel.set_variable("SAFE_TOLD", "joined" if joined else "refused")
+
     def bridged(self, call_id: str) -> None:
         """Two channels met, of which one is a placed call of ours. Raises StoreUnavailable."""
         if call_id.startswith(f"{PURPOSE}:"):
@@ -95,7 +113,8 @@ class AsteriskCallbacks:
         safe = self.prompts.file(ring.safe_to_talk, ring.language).absolute()
         gone = False
         try:
-            channel.ring_back(f"PJSIP/{ring.number}@{self.trunk}", ring.ring_seconds, safe)
+            phone = f"PJSIP/{ring.number}@{self.trunk}"
+            channel.ring_back(phone, ring.ring_seconds, safe, call.id)
         except ChannelGone:
             gone = True
         self._report(channel, call, gone)

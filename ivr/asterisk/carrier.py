@@ -78,6 +78,7 @@ class AsteriskCarrier:
                 },
             ),
             "unanswered": self.placing.unanswered,
+            "safe": self.callbacks.safe,
         }
         self._reconciling = threading.Lock()
         self._reconciled = threading.Event()

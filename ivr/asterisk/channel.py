@@ -174,13 +174,17 @@ class Channel(AGI):  # type: ignore[misc]
         options = "gmdU(answered)" if until_star else "gmU(answered)"
         self._appexec("Dial", [rung, str(int(seconds)), options])
 
-    def ring_back(self, contact: str, seconds: int, safe_to_talk: str | Path) -> None:
-        """Ring a caller from a counselor's leg, which hears it ringing. Whoever answers runs the
-        dialplan's subroutine `safe`, which speaks `safe_to_talk`; only key 1 connects them.
+    def ring_back(self, contact: str, seconds: int, safe_to_talk: str | Path, placed: str) -> None:
+        """Ring a caller from a counselor's leg, the call `placed`, which hears it ringing. Whoever
+        answers runs the dialplan's subroutine `safe`, which speaks `safe_to_talk`; only a key
+        connects them.
 
         Returns when it is over; what came of it is in the channel's variables.
         """
-        self.set_variables(CALLBACK_TRY=1, DIALSTATUS="", SAFE_AT="", __SAFE_TO_TALK=safe_to_talk)
+        self.set_variables(
+            CALLBACK_TRY=1, DIALSTATUS="", SAFE_AT="",
+            __SAFE_TO_TALK=safe_to_talk, __CALLBACK=placed,
+        )  # fmt: skip
         self._appexec("Dial", [_argument(contact), str(int(seconds)), "grU(safe)"])
 
     def set_variables(self, **values: object) -> None:

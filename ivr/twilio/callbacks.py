@@ -1,7 +1,7 @@
 """Callbacks on Twilio: a counselor is rung by a call that we place, and accepts; then that call
-dials the caller, who hears the safe-to-talk question and has to press 1 before they meet (Number,
-url). Twilio tells of the key, and at the Dial's end what came of it; an end that it doesn't tell is
-the placed call's own.
+dials the caller, who hears the safe-to-talk question and has to press 1, or * or 5, before they
+meet (Number, url). Twilio tells of the key, and at the Dial's end what came of it; an end that it
+doesn't tell is the placed call's own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from callflows.events import DialResult
 from callflows.verbs import Say
 from ivr.callback_placing import NOT_REACHED, NOT_WANTED, CallbackPlacing
-from ivr.callbacks import Callbacks
+from ivr.callbacks import CONNECTS, Callbacks
 from ivr.controller import Controller
 from ivr.placed_calls import PlacedCall, Result
 from ivr.twilio import forms
@@ -62,10 +62,12 @@ class TwilioCallbacks:
         return self.twiml.ask_called_back(call_id, check) if check else hang_up()
 
     def caller_key(self, call_id: str, form: Form) -> str:
-        if forms.keys(form) != "1":
+        key = forms.keys(form)
+        if not key or key not in CONNECTS:
             return hang_up()
-        self.controller.write(lambda tx: self._law.connected(tx, call_id, self.now()))
-        return nothing()
+        law, now = self._law, self.now()
+        joined = self.controller.write(lambda tx: law.connected(tx, call_id, now, key))
+        return nothing() if joined else hang_up()
 
     def over(self, call_id: str, form: Form) -> str:
         """The Dial is over; the counselor is still there where the caller hung up."""

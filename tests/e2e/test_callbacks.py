@@ -127,7 +127,7 @@ def test_a_voicemail_is_connected_to_nobody_and_is_no_fault_of_the_counselors(
 
 
 def test_an_engine_that_dies_while_the_caller_is_rung_rings_nobody_again(line: Deployment) -> None:
-    called = Behaviour(answers_after=6.0, keys=((5.0, "1"),), talks=12.0)
+    called = Behaviour(answers_after=6.0, keys=((5.0, "*"),), talks=12.0)
     with line.desk(DESK, keys=ACCEPTS) as desk, telephone(line, called) as mobile:
         agreed(line, "13570000703")
         line.presence(DESK, presence.log_in)
