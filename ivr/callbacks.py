@@ -6,8 +6,9 @@ is rung once, committed before too, so nothing that dies or is told twice makes 
 became of the caller is no counselor's fault. A caller whom nobody reached in so many tries, or for
 so long, is a task for the station.
 
-Whoever calls again isn't called back. A call in danger has no callback: it is never put in another
-place than its own.
+While a call of the same number is on the line nobody is called back; once it waits for a counselor,
+or has reached anybody, its callback is over. A call in danger has no callback: it is never put in
+another place than its own, nor redialled by machine where it drops.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 PURPOSE = "callback"
 OUTCOME = "callback"
 """Of a call that ends with an agreement: its order stays open."""
+REACHED = frozenset({"answered", "transferred", "voicemail"})
+"""Outcomes of a call that has come to a person, or left them a message."""
 TASK = "回拨未通"
 """The unified fields' word for a caller whom nobody reached."""
 NOT_PLACED_REST = timedelta(seconds=60)
@@ -131,14 +134,17 @@ class Callbacks:
         self._note(tx, kept, at, "callback_agreed", actor="caller")
         return True
 
-    def caller_left(self, tx: Transaction, row: CallRow, outcome: str, at: datetime) -> bool:
-        """The first call is over: from now on its callback waits. False: there is none, or the
-        call has come to something else since."""
-        kept = callbacks.of_order(tx.connection, row.order_no)
+    def caller_left(
+        self, tx: Transaction, order_no: str, outcome: str, at: datetime, *, danger: bool
+    ) -> bool:
+        """A call is over: from now on the callback waits that was agreed in it. False: there is
+        none, or the call has come to something else since."""
+        self._newer_call_over(tx, order_no, outcome, at, danger)
+        kept = callbacks.of_order(tx.connection, order_no)
         if kept is None:
             return False
-        if outcome not in (OUTCOME, "failed"):
-            self._cancelled(tx, kept, at, reason=outcome)
+        if danger or outcome not in (OUTCOME, "failed"):
+            self._cancelled(tx, kept, at, reason="danger" if danger else outcome)
             return False
         self._note(tx, kept, at, "callback_waits")
         self._show(tx, kept, at)
@@ -152,24 +158,34 @@ class Callbacks:
         kept = callbacks.of_order(tx.connection, order_no)
         return self._cancelled(tx, kept, at, reason="waits_on_the_line") if kept else None
 
-    def called_again(
-        self, tx: Transaction, number: str, order_no: str, at: datetime
-    ) -> datetime | None:
-        """A call from this number has come, whose order is `order_no`: it takes the place of the
-        callback that was to go there. Since when that waits; None where there is none."""
-        since = None
+    def caller_is_back(self, tx: Transaction, number: str, order_no: str, at: datetime) -> None:
+        """A call from this number has come, whose order is `order_no`."""
         hashed = caller_hash(self.house.log.keys, number)
         if not callbacks.of_caller(tx.connection, hashed):
-            return None
+            return
         one_at_a_time(tx.connection, MATCHING)
         for kept in callbacks.of_caller(tx.connection, hashed):
-            if kept.connected_at is None:
-                took = self._cancelled(tx, kept, at, reason="called_again", order=order_no)
-                since = since or took
-                self._close(tx, kept, at, "called_again", "caller")
-                taken = Note("callback_taken_over", "engine", {"order": kept.order_no})
-                self.house.note(tx, order_no, at, [taken])
-        return since
+            # Of one that is agreed in a call that is still there, that call decides.
+            if kept.connected_at is None and kept.due_at is not None:
+                callbacks.rest_for(tx.connection, kept.order_no, order_no)
+                self._rest(tx, kept, at, self._every(kept))
+
+    def waits_since(self, connection: Connection, order_no: str) -> datetime | None:
+        """When the place was taken that this order's call may take over; None: there is none."""
+        places = [
+            place
+            for kept in callbacks.of_newer_order(connection, order_no)
+            if (place := waiting.place_of(connection, kept.waits_as))
+        ]
+        return min((place.call.enqueued_at for place in places), default=None)
+
+    def called_again(self, tx: Transaction, order_no: str, at: datetime) -> None:
+        """This order's call waits, or has reached somebody, in place of what was to go there."""
+        for kept in callbacks.of_newer_order(tx.connection, order_no):
+            self._cancelled(tx, kept, at, reason="called_again", order=order_no)
+            self._close(tx, kept, at, "called_again", "caller")
+            taken = Note("callback_taken_over", "engine", {"order": kept.order_no})
+            self.house.note(tx, order_no, at, [taken])
 
     # What time brings.
 
@@ -181,7 +197,7 @@ class Callbacks:
                 continue
             if at >= kept.agreed_at + within:
                 self._give_up(tx, kept, at)
-            else:
+            elif kept.newer_order is None:
                 self._show(tx, kept, at)
 
     # What the carrier does, and what comes of it. The queue's turn is taken first of all, as
@@ -223,7 +239,7 @@ class Callbacks:
         """Is there a callback still that this call was placed for?"""
         order_no, number = order_of(call_id)
         kept = callbacks.of_order(connection, order_no)
-        return kept is not None and kept.attempts == number
+        return kept is not None and kept.attempts == number and kept.newer_order is None
 
     def not_placed(self, tx: Transaction, attempt: Attempt, at: datetime) -> None:
         """It could not be, and nothing rings."""
@@ -298,6 +314,19 @@ class Callbacks:
 
     # Pieces.
 
+    def _newer_call_over(
+        self, tx: Transaction, order_no: str, outcome: str, at: datetime, danger: bool
+    ) -> None:
+        """Whoever rang in and reached nobody is called back as before."""
+        if danger or outcome in REACHED:
+            self.called_again(tx, order_no, at)
+        for kept in callbacks.of_newer_order(tx.connection, order_no):
+            callbacks.rest_for(tx.connection, kept.order_no, None)
+            if self._tried_enough(kept) and not kept.unsettled:
+                self._give_up(tx, kept, at)
+            elif not kept.unsettled:
+                self._show(tx, kept, at)
+
     def _see_to_ends(self, tx: Transaction, at: datetime) -> None:
         """What a carrier told of an attempt's end, or never placed."""
         for kept in callbacks.unsettled(tx.connection):
@@ -325,7 +354,7 @@ class Callbacks:
             how = result.value
             self._note(tx, kept, at, "callback_not_answered", number=kept.tries, result=how)
             self._rest(tx, kept, at, self._every(kept))
-            if kept.tries >= self._setting(kept, "callback_tries"):
+            if self._tried_enough(kept) and kept.newer_order is None:
                 self._give_up(tx, kept, at)
         elif part is None or result is Result.NOT_PLACED:
             self._rest(tx, kept, at, NOT_PLACED_REST)
@@ -400,6 +429,9 @@ class Callbacks:
         if kept is None or part is None or not kept.attempts == number > kept.settled:
             return None
         return kept, part
+
+    def _tried_enough(self, kept: Callback) -> bool:
+        return kept.tries >= self._setting(kept, "callback_tries")
 
     def _every(self, kept: Callback) -> timedelta:
         return timedelta(seconds=self._setting(kept, "callback_every_seconds"))

@@ -30,7 +30,13 @@ from callflows.verbs import Dial, Hangup, Record, Verb
 from config.database import MATCHING, Store, one_at_a_time
 from ivr import sessions
 from ivr.house import House
-from ivr.order_events import Note, notes_of_change, notes_of_event, notes_of_verbs
+from ivr.order_events import (
+    Note,
+    notes_of_change,
+    notes_of_event,
+    notes_of_priority,
+    notes_of_verbs,
+)
 from ivr.pending import OfferedCall, Pending, StaleTurn
 from ivr.publications import WRONG_NUMBER, Publications
 from ivr.sessions import CallRow
@@ -169,12 +175,13 @@ class Controller:
         result: DialResult | None,
         notes: Sequence[Note],
         over: bool = False,
+        crisis: bool = False,
     ) -> None:
         """The carrier's last resort served the caller while no engine could, and the call is
         over: its order is opened, if it never was, and closed. Telling it again does nothing.
 
         `result` is how the last resort's Dial ended, `over` whether whoever answered hung up,
-        `notes` what else happened.
+        `notes` what else happened, `crisis` whether the caller pressed `*` there.
         """
 
         def work(tx: Transaction) -> None:
@@ -189,13 +196,19 @@ class Controller:
                 sessions.insert(tx.connection, row)
             if row.ended_at is not None:
                 return
+            before = _priority_of(row)
             self.house.note(tx, row.order_no, at, notes)
+            if crisis:
+                starred = notes_of_priority(before, Priority.CRISIS)
+                self.house.note(tx, row.order_no, at, starred)
             kinds = {note.kind for note in notes}
             outcome = "voicemail" if "voicemail_left" in kinds else "failed"
             if result is DialResult.ANSWERED:
                 outcome = "transferred"
             left = _dial_of(sessions.verbs_from_json(row.verbs))
-            self.house.close(tx, row, outcome, "counselor" if over else "caller", at, left)
+            by = "counselor" if over else "caller"
+            danger = crisis or before >= Priority.SILENT_CONFIRMED
+            self.house.close(tx, row, outcome, by, at, left, danger=danger)
             sessions.save(tx.connection, _ended(row, at), row.turn)
 
         self.write(work)
@@ -209,7 +222,8 @@ class Controller:
             if row is None:
                 return False
             left = _dial_of(sessions.verbs_from_json(row.verbs))
-            self.house.close(tx, row, "failed", None, at, left)
+            danger = _priority_of(row) >= Priority.SILENT_CONFIRMED
+            self.house.close(tx, row, "failed", None, at, left, danger=danger)
             sessions.save(tx.connection, _ended(row, at), row.turn)
             return True
 
@@ -347,7 +361,8 @@ class Controller:
         if after.outcome is not None:
             outcome = _outcome(after)
             by = "caller" if hung_up_by_caller else _hung_up_by(event, dialled)
-            house.close(tx, row, outcome, by, at, left)
+            danger = after.priority >= Priority.SILENT_CONFIRMED
+            house.close(tx, row, outcome, by, at, left, danger=danger)
             saved = _ended(saved, at)
         else:
             house.dial_left(tx, row, left, at)
@@ -402,6 +417,10 @@ def _standing(row: CallRow) -> Pending:
     if row.ended_at is not None or row.session is None:
         return Pending(row.call_id, row.turn, row.verbs_turn, row.order_no, (Hangup(),))
     return _pending(row, Session.from_json(row.session), sessions.verbs_from_json(row.verbs))
+
+
+def _priority_of(row: CallRow) -> Priority:
+    return Session.from_json(row.session).priority if row.session else Priority.NORMAL
 
 
 def _ended(row: CallRow, at: datetime) -> CallRow:

@@ -140,9 +140,7 @@ class House:
                 self.note(tx, order_no, at, notes_of_number(known))
         values = {"access_number": call.access_number, "language": language, "station": home}
         if caller is not None:
-            since = self.callbacks.called_again(tx, caller, order_no, at)
-            if since is not None:
-                values["waits_since"] = since.isoformat()
+            self.callbacks.caller_is_back(tx, caller, order_no, at)
         if hint is not None:
             values["number_region"] = hint.region
         if leading is not None:
@@ -166,7 +164,8 @@ class House:
                 tx.out_of_queue.discard(row.call_id)
                 values = session.values
                 anybody = values.get("counselor") == "anybody"
-                since = self._waits_since(tx, row, session, at)
+                taken_back = self.callbacks.taken_back(tx, row.order_no, at)
+                since = taken_back or self.callbacks.waits_since(tx.connection, row.order_no)
                 changes = self.queues.join(
                     tx.connection,
                     call_id=row.call_id,
@@ -181,6 +180,8 @@ class House:
                     at=at,
                     since=since,
                 )
+                if not isinstance(changes.answer, Nobody):
+                    self.callbacks.called_again(tx, row.order_no, at)
                 if changes.joined:
                     told = told_of(changes.joined)
                     self.note(tx, row.order_no, at, [Note("queued", "engine", told)])
@@ -351,13 +352,15 @@ class House:
         hung_up_by: str | None,
         at: datetime,
         left: Dial | None = None,
+        *,
+        danger: bool,
     ) -> None:
         """The call is over: free whom it held and close its order. `left`: the Dial it was in,
-        of whose end nothing is known."""
+        of whose end nothing is known. `danger`: the caller has told of it by a key."""
         if row.call_id not in tx.out_of_queue:
             self.applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
         self.dial_left(tx, row, left, at)
-        if self.callbacks.caller_left(tx, row, outcome, at):
+        if self.callbacks.caller_left(tx, row.order_no, outcome, at, danger=danger):
             return
         closing = Entry.closing(at, outcome, hung_up_by)
         tx.entries.setdefault(row.order_no, []).append(closing)
@@ -405,15 +408,6 @@ class House:
             if row is not None and row.ended_at is None:
                 tx.woken.append(Woken(row.call_id, row.channel, row.turn))
         return changes
-
-    def _waits_since(
-        self, tx: Transaction, row: CallRow, session: Session, at: datetime
-    ) -> datetime | None:
-        """When the place was taken that the call takes back, or over from a callback; None: it
-        takes a new one."""
-        since = session.values.get("waits_since")
-        taken_back = self.callbacks.taken_back(tx, row.order_no, at)
-        return taken_back or (datetime.fromisoformat(since) if since else None)
 
     def _area_code(self, found: FoundRegion | None) -> str | None:
         """The one area code of a region."""

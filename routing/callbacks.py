@@ -2,7 +2,7 @@
 
 The place in the queue is the caller's own, under another name: a waiting call like any other, for
 which a counselor is found as for any other. It rests, so that nobody is held for it, while the
-caller is still on the line and between two tries; from `due_at` on it waits.
+caller is still on the line, or is again, and between two tries; from `due_at` on it waits.
 
 No number stands here: the order keeps it, encrypted. The row goes when the callback is over, and
 nothing is kept then but what the order tells.
@@ -48,8 +48,10 @@ callbacks = Table(
     Column("tried_attempt", Integer, nullable=False),
     Column("settled", Integer, nullable=False),
     Column("connected_at", Instant),
+    Column("newer_order", Text),
     Index("callbacks_caller_hash", "caller_hash"),
     Index("callbacks_due_at", "due_at"),
+    Index("callbacks_newer_order", "newer_order"),
 )
 
 b = callbacks.c
@@ -60,7 +62,8 @@ class Callback:
     """`waits_as`: the call's id in the queue. `due_at`: when it waits again, None while the caller
     is on the line. `attempts`: how often a counselor was rung for it. `tries`: how often the
     caller's telephone was; `tried_attempt`: in which attempt last, 0 in none. `settled`: the last
-    attempt of whose end was seen to. `connected_at`: since when the two talk."""
+    attempt of whose end was seen to. `connected_at`: since when the two talk. `newer_order`:
+    of a call of the same number that is on the line now."""
 
     order_no: str
     waits_as: str
@@ -76,6 +79,7 @@ class Callback:
     tried_attempt: int = 0
     settled: int = 0
     connected_at: datetime | None = None
+    newer_order: str | None = None
 
     @property
     def unsettled(self) -> bool:
@@ -88,6 +92,9 @@ _of_order = Statement(select(callbacks).where(b.order_no == bindparam("of")))
 _waiting_as = Statement(select(callbacks).where(b.waits_as == bindparam("waits")))
 _of_caller = Statement(
     select(callbacks).where(b.caller_hash == bindparam("hashed")).order_by(b.agreed_at)
+)
+_of_newer = Statement(
+    select(callbacks).where(b.newer_order == bindparam("newer")).order_by(b.agreed_at)
 )
 _due = Statement(
     select(callbacks)
@@ -111,6 +118,7 @@ def _changing(guard: Any = None, **values: Any) -> Statement:
 
 
 _rests_until = _changing(due_at=bindparam("until", type_=b.due_at.type))
+_rests_for = _changing(newer_order=bindparam("newer", type_=b.newer_order.type))
 _attempt = _changing(b.attempts == bindparam("number") - 1, attempts=bindparam("number"))
 _try = _changing(
     b.tried_attempt < bindparam("number"), tries=b.tries + 1, tried_attempt=bindparam("number")
@@ -141,6 +149,11 @@ def of_caller(connection: Connection, caller_hash: bytes) -> list[Callback]:
     return [Callback(*row) for row in _of_caller.rows(connection, hashed=caller_hash)]
 
 
+def of_newer_order(connection: Connection, order_no: str) -> list[Callback]:
+    """Those whose caller is on the line with this order."""
+    return [Callback(*row) for row in _of_newer.rows(connection, newer=order_no)]
+
+
 def due(connection: Connection, at: datetime) -> list[Callback]:
     """Those whose rest is over, and whom nobody talks with."""
     return [Callback(*row) for row in _due.rows(connection, at=at)]
@@ -157,6 +170,11 @@ def held(connection: Connection) -> list[str]:
 
 def rest_until(connection: Connection, order_no: str, until: datetime) -> None:
     _rests_until.later(connection, of=order_no, until=until)
+
+
+def rest_for(connection: Connection, order_no: str, newer_order: str | None) -> None:
+    """Its caller is on the line again; None: no more."""
+    _rests_for.later(connection, of=order_no, newer=newer_order)
 
 
 def begin_attempt(connection: Connection, order_no: str, number: int) -> bool:

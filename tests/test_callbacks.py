@@ -6,6 +6,7 @@ The test plays the carrier: nothing here rings.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
 from agents import presence, roster
-from callflows.events import DigitsCollected, Event, HoldEnded, ReservationNoticed
+from callflows.events import DialResult, DigitsCollected, Event, HoldEnded, ReservationNoticed
 from callflows.verbs import Dial, Gather, Hold
 from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
@@ -208,7 +209,7 @@ def test_who_is_no_longer_held_is_joined_with_nobody(line: Line) -> None:
     attempt = line.attempt("a")
     assert not line.connected(attempt)  # the caller was never rung
     line.accepted(attempt)
-    line.engine.hung_up(line.waits("b").call_id, line.at)
+    line.call("b")
     assert not line.connected(attempt)
 
 
@@ -327,6 +328,72 @@ def test_who_calls_again_takes_the_place_over(line: Line) -> None:
     assert "callback_taken_over" in line.kinds(again.order_no)
 
 
+def test_who_rang_in_and_reached_nobody_is_called_back_all_the_same(line: Line) -> None:
+    order_no = line.agrees("a")
+    line.free()
+    assert line.held == ["a.callback"]
+    line.pass_time(30)
+    again = line.call("b")
+    line.pass_time(1)
+    assert (line.held, line.state()) == ([], "available")  # nobody rings a telephone that talks
+    line.engine.hung_up("b", line.at)
+    assert line.held == ["a.callback"]
+    assert line.order(again.order_no)["outcome"] == "abandoned_in_menu"
+    line.engine.served_without_us(
+        OfferedCall("c", "asterisk", "PJSIP/x", "020-12355", CALLER), line.at, None, []
+    )
+    assert line.held == ["a.callback"]
+    assert line.order(order_no)["t_end"] is None
+
+
+def test_who_rang_in_and_reached_somebody_is_not_called_back(line: Line) -> None:
+    order_no = line.agrees("a")
+    line.engine.served_without_us(
+        OfferedCall("b", "asterisk", "PJSIP/x", "020-12355", CALLER),
+        line.at, DialResult.ANSWERED, [],
+    )  # fmt: skip
+    assert line.row(order_no) is None
+    assert line.order(order_no)["outcome"] == "called_again"
+
+
+def test_an_old_attempt_ends_while_the_caller_is_back(line: Line) -> None:
+    order_no = line.agrees("a")
+    line.free()
+    attempt = line.attempt("a")
+    assert line.accepted(attempt) is not None
+    line.call("b")
+    assert not line.connected(attempt)
+    line.ended(attempt, Result.NO_ANSWER)
+    line.pass_time(400)
+    assert line.held == []
+    line.engine.hung_up("b", line.at)
+    assert line.held == ["a.callback"]
+    row = line.row(order_no)
+    assert row is not None
+    assert row.tries == 1
+
+
+@pytest.mark.parametrize("dropped", ["last_resort", "lost", "back"])
+def test_danger_is_not_redialled_by_machine(line: Line, dropped: str) -> None:
+    asked = line.asks(line.waits("a"))
+    kept = line.on(asked, DigitsCollected(line.at, "1"))
+    call = OfferedCall("a", "asterisk", "PJSIP/x", "020-12355", CALLER)
+    if dropped == "last_resort":
+        line.engine.served_without_us(call, line.at, DialResult.NO_ANSWER, [], crisis=True)
+        assert line.order(kept.order_no)["priority"] == 4
+    elif dropped == "lost":
+        line.on(kept, DigitsCollected(line.at, "*"))
+        line.engine.lost("a", line.at)
+    else:
+        line.engine.hung_up("a", line.at)
+        back = replace(call, call_id="b")
+        line.engine.served_without_us(back, line.at, None, [], crisis=True)
+    line.free()
+    assert line.held == []
+    assert line.row(kept.order_no) is None
+    assert line.order(kept.order_no)["t_end"] is not None
+
+
 def test_cancelled_while_the_counselors_telephone_rings(line: Line) -> None:
     line.agrees("a")
     line.free()
@@ -398,7 +465,7 @@ def test_kept_too_long(line: Line) -> None:
 
 HAPPENINGS = st.one_of(
     st.tuples(st.just("time"), st.sampled_from([1, 30, 100, 301, 3000])),
-    st.tuples(st.sampled_from(["begin", "free", "call_again"]), st.just(0)),
+    st.tuples(st.sampled_from(["begin", "free", "ring_in", "call_again"]), st.just(0)),
     st.tuples(st.sampled_from(["accepted", "connected"]), st.integers(0, 4)),
     st.tuples(
         st.sampled_from(["no_answer", "busy", "not_accepted", "not_placed", "accepted_result"]),
@@ -421,7 +488,7 @@ def test_whatever_happens_no_attempt_rings_twice_and_three_ring_at_most(
     attempts: list[Attempt] = []
     rung: list[str] = []
     over = False
-    for what, number in [*happenings, ("time", 7200), ("time", 7200)]:
+    for step, (what, number) in enumerate([*happenings, ("time", 7200), ("time", 7200)]):
         about = attempts[-1 - number] if number < len(attempts) else None
         match what:
             case "time":
@@ -432,8 +499,11 @@ def test_whatever_happens_no_attempt_rings_twice_and_three_ring_at_most(
             case "begin":
                 begun = line.begin(call_id)
                 attempts += [begun] if begun else []
-            case "call_again":
-                line.engine.hung_up(line.call(f"{call_id}-{len(rung)}", caller).call_id, line.at)
+            case "ring_in" | "call_again":
+                again = line.call(f"{call_id}-{step}", caller)
+                if what == "call_again":
+                    line.on(again, DigitsCollected(line.at, "1"))
+                line.engine.hung_up(again.call_id, line.at)
                 talking = line.row(order_no)
                 over = over or talking is None
             case "accepted":

@@ -208,4 +208,6 @@ class AsteriskCarrier:
             left = {"recording": report.recording, "seconds": report.recorded_seconds}
             columns = {"recording_ref": report.recording}
             notes.append(Note("voicemail_left", "caller", left, columns))
-        self._controller.served_without_us(call, report.at, report.dial, notes, report.over)
+        self._controller.served_without_us(
+            call, report.at, report.dial, notes, report.over, report.last_resort and report.crisis
+        )
