@@ -33,6 +33,7 @@ from routing import callbacks, offers, waiting
 from routing.callbacks import Callback
 from routing.offers import Offer
 from routing.priority import SILENT_CONFIRMED
+from routing.stations import NATION
 from workorders import number_flags
 from workorders.decisions import record_outcome
 from workorders.life import Case
@@ -53,7 +54,7 @@ REACHED = frozenset({"answered", "transferred", "voicemail"})
 TASK = "回拨未通"
 """The unified fields' word for a caller whom nobody reached."""
 NOT_PLACED_REST = timedelta(seconds=60)
-"""Where nothing could be rung at all."""
+"""Before whom nothing could be rung at all is asked once more."""
 COUNSELOR_HELD = timedelta(seconds=90)
 """For a call that may be placed twice, ringing and acceptance included."""
 CONNECTS = "1*5"
@@ -189,16 +190,33 @@ class Callbacks:
 
     # What time brings.
 
-    def tick(self, tx: Transaction, at: datetime) -> None:
-        self._see_to_ends(tx, at)
-        for kept in callbacks.due(tx.connection, at):
-            within = timedelta(seconds=self._setting(kept, "callback_within_seconds"))
-            if kept.unsettled:
-                continue
-            if at >= kept.agreed_at + within:
-                self._give_up(tx, kept, at)
-            elif kept.newer_order is None:
-                self._show(tx, kept, at)
+    def to_look_at(self, connection: Connection, at: datetime) -> list[str]:
+        """Orders for whose callback there is something to do by now."""
+        unsettled = callbacks.unsettled(connection)
+        ended = [kept for kept in unsettled if self._end_of(connection, kept) is not None]
+        due = [
+            kept
+            for kept in callbacks.due(connection, at)
+            if not (kept.unsettled and self._held(connection, kept) is not None)
+        ]
+        return list(dict.fromkeys(kept.order_no for kept in (*ended, *due)))
+
+    def look_at(self, tx: Transaction, order_no: str, at: datetime) -> None:
+        one_at_a_time(tx.connection, MATCHING)
+        kept = callbacks.of_order(tx.connection, order_no)
+        end = self._end_of(tx.connection, kept) if kept is not None else None
+        if kept is not None and end is not None:
+            self._settle(tx, attempt_id(order_no, kept.attempts), end, at, None)
+            kept = callbacks.of_order(tx.connection, order_no)
+        if kept is None or kept.due_at is None or kept.due_at > at or kept.connected_at is not None:
+            return
+        if kept.unsettled and self._held(tx.connection, kept) is not None:
+            return
+        within = timedelta(seconds=self._setting(kept, "callback_within_seconds"))
+        if at >= kept.agreed_at + within:
+            self._give_up(tx, kept, at)
+        elif kept.newer_order is None and not kept.unsettled:
+            self._show(tx, kept, at, anew=True)
 
     # What the carrier does, and what comes of it. The queue's turn is taken first of all, as
     # whoever matches does.
@@ -211,9 +229,13 @@ class Callbacks:
         part = self._held(tx.connection, kept) if kept else None
         if kept is None or part is None or kept.unsettled:
             return None
+        if self.house.log.caller_id(tx.connection, kept.order_no) is None:
+            self._number_gone(tx, kept, at)
+            return None
         number = kept.attempts + 1
         if not callbacks.begin_attempt(tx.connection, kept.order_no, number):
             return None
+        self.house.applied(tx, self.house.queues.ring_alone(tx.connection, part, at))
         self.house.note_ringing(tx, kept.order_no, part.offer_id, at)
         self.house.queues.hold_longer(tx.connection, part.offer_id, at + COUNSELOR_HELD)
         return Attempt(attempt_id(kept.order_no, number), part.counselor_id)
@@ -256,7 +278,10 @@ class Callbacks:
         kept, part = going_on
         order_no, number = kept.order_no, kept.attempts
         caller = self.house.log.caller_id(tx.connection, order_no)
-        if caller is None or not callbacks.begin_try(tx.connection, order_no, number):
+        if caller is None:
+            self._number_gone(tx, kept, at)
+            return None
+        if not callbacks.begin_try(tx.connection, order_no, number):
             return None
         self.house.queues.hold_longer(tx.connection, part.offer_id, at + CALLER_AWAITED)
         self._note(tx, kept, at, "callback_tried", number=kept.tries + 1)
@@ -327,18 +352,14 @@ class Callbacks:
             elif not kept.unsettled:
                 self._show(tx, kept, at)
 
-    def _see_to_ends(self, tx: Transaction, at: datetime) -> None:
-        """What a carrier told of an attempt's end, or never placed."""
-        for kept in callbacks.unsettled(tx.connection):
-            call = placed_calls.latest(
-                tx.connection, PURPOSE, _reference(kept.order_no, kept.attempts)
-            )
-            if call is None:
-                if self._held(tx.connection, kept) is None:
-                    lost = attempt_id(kept.order_no, kept.attempts)
-                    self._settle(tx, lost, Result.NOT_PLACED, at, None)
-            elif call.ended_at is not None and call.result is not None:
-                self._settle(tx, call.id, Result(call.result), at, None)
+    def _end_of(self, connection: Connection, kept: Callback) -> Result | None:
+        """How an attempt ended that nobody has seen to: as a carrier told, or never placed."""
+        if not kept.unsettled:
+            return None
+        call = placed_calls.latest(connection, PURPOSE, _reference(kept.order_no, kept.attempts))
+        if call is None:
+            return Result.NOT_PLACED if self._held(connection, kept) is None else None
+        return Result(call.result) if call.ended_at is not None and call.result else None
 
     def _settle(
         self, tx: Transaction, call_id: str, result: Result, at: datetime, by: str | None
@@ -356,8 +377,13 @@ class Callbacks:
             self._rest(tx, kept, at, self._every(kept))
             if self._tried_enough(kept) and kept.newer_order is None:
                 self._give_up(tx, kept, at)
-        elif part is None or result is Result.NOT_PLACED:
+        elif part is None:
             self._rest(tx, kept, at, NOT_PLACED_REST)
+        elif result is Result.NOT_PLACED:
+            self._note(tx, kept, at, "callback_not_placed", counselor=part.counselor_id)
+            self.house.queues.not_rung(tx.connection, part, at)
+            self._show(tx, kept, at)
+            callbacks.rest_until(tx.connection, kept.order_no, at + NOT_PLACED_REST)
         else:
             self._counselor_missed(tx, kept, part, result, at)
 
@@ -383,6 +409,12 @@ class Callbacks:
         self.house.applied(tx, changes)
         failed = [(part.counselor_id, how)]
         self.house.note_failed(tx, kept, part.offer_id, failed, at)
+        self._show(tx, kept, at)
+
+    def _number_gone(self, tx: Transaction, kept: Callback, at: datetime) -> None:
+        """It was deleted from the order, for whatever reason: there is nobody to ring."""
+        self._cancelled(tx, kept, at, reason="number_deleted")
+        self._close(tx, kept, at, "callback_failed", None)
 
     def _cancelled(
         self, tx: Transaction, kept: Callback, at: datetime, **why: str
@@ -408,8 +440,13 @@ class Callbacks:
         closing = Entry.closing(at, outcome, by)
         tx.entries.setdefault(kept.order_no, []).append(closing)
 
-    def _show(self, tx: Transaction, kept: Callback, at: datetime) -> None:
-        self.house.applied(tx, self.house.queues.show(tx.connection, [kept.waits_as], at))
+    def _show(self, tx: Transaction, kept: Callback, at: datetime, *, anew: bool = False) -> None:
+        """`anew`: whoever failed it before may be asked once more."""
+        place = waiting.place_of(tx.connection, kept.waits_as)
+        if anew and place is not None and place.call.excluded:
+            self._note(tx, kept, at, "callback_asks_anew")
+        changes = self.house.queues.show(tx.connection, kept.waits_as, at, anew=anew)
+        self.house.applied(tx, changes)
         # Looked at again later: what is held for it may run out unseen.
         callbacks.rest_until(tx.connection, kept.order_no, at + self._every(kept))
 
@@ -418,8 +455,11 @@ class Callbacks:
         callbacks.rest_until(tx.connection, kept.order_no, at + rest)
 
     def _held(self, connection: Connection, kept: Callback) -> Offer | None:
-        """Who is held for the callback."""
-        return next(iter(offers.of_call(connection, kept.waits_as)), None)
+        """Who is held for the callback. Of a weak home and the centre that covers it, whoever
+        covers: no place is rung in vain for a caller who waits."""
+        parts = offers.of_call(connection, kept.waits_as)
+        covering = [part for part in parts if part.station != kept.home]
+        return min(covering or parts, key=lambda part: part.counselor_id, default=None)
 
     def _going_on(self, connection: Connection, call_id: str) -> tuple[Callback, Offer] | None:
         """The callback that a call was placed for, and whom it rings; None: not any more."""
@@ -437,8 +477,9 @@ class Callbacks:
         return timedelta(seconds=self._setting(kept, "callback_every_seconds"))
 
     def _setting(self, kept: Callback, name: str) -> int:
-        """Of the caller's home station."""
-        return int(self.house.stations.setting(kept.home, name))
+        """Of the caller's home station, or the nation's where that is no longer in the tree."""
+        stations = self.house.stations
+        return int(stations.setting(kept.home if kept.home in stations else NATION, name))
 
     def _note(
         self, tx: Transaction, kept: Callback, at: datetime, kind: str, actor: str = "engine",

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+import structlog
 from sqlalchemy import Connection
 
 from callflows.data_dips import Priority
@@ -27,7 +28,7 @@ from callflows.events import (
 from callflows.interpreter import advance, new_session
 from callflows.session import Session
 from callflows.verbs import Dial, Hangup, Record, Verb
-from config.database import MATCHING, Store, one_at_a_time
+from config.database import MATCHING, Store, StoreUnavailable, one_at_a_time
 from ivr import sessions
 from ivr.house import House
 from ivr.order_events import (
@@ -43,6 +44,7 @@ from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
 
 T = TypeVar("T")
+log = structlog.get_logger()
 
 
 class Controller:
@@ -251,8 +253,17 @@ class Controller:
         return self.write(work)
 
     def tick(self, at: datetime) -> None:
-        """Time has passed: leases, wrap-ups, widening."""
+        """Time has passed: leases, wrap-ups, widening, and what callbacks wait for. One callback
+        that fails stops neither the line nor the others."""
         self.write(lambda tx: self.house.tick(tx, at))
+        law = self.house.callbacks
+        for order_no in self.store.read(lambda connection: law.to_look_at(connection, at)):
+            try:
+                self.write(lambda tx, of=order_no: law.look_at(tx, of, at))  # type: ignore[misc]
+            except StoreUnavailable:
+                raise
+            except Exception:
+                log.exception("callback_not_looked_at", order_no=order_no)
 
     def reservation_waiting(self, call_id: str) -> bool:
         """Is a counselor reserved for this waiting call? Raises StoreUnavailable."""

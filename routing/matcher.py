@@ -21,6 +21,7 @@ from routing.offers import Offer
 from routing.router import Choice
 from routing.rules import Network, Rules
 from routing.staff import StoredStaff
+from routing.stations import NATION
 from routing.touched import touched
 from routing.waiting_call import WaitingCall
 
@@ -34,8 +35,14 @@ class Matcher:
         self._standings = Standings()
 
     def rules_of(self, station: str) -> Rules:
+        """The nation's for a call whose station is no longer in the tree: one caller's home must
+        not stop the line for everybody."""
         if station not in self._rules:
-            self._rules[station] = Rules.of(self._places, station)
+            try:
+                rules = Rules.of(self._places, station)
+            except KeyError:
+                rules = Rules.of(self._places, NATION)
+            self._rules[station] = rules
         return self._rules[station]
 
     def standings(self, connection: Connection, at: datetime) -> Fallback:

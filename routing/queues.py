@@ -138,12 +138,37 @@ class Queues:
         self._to_rest(connection, call_id, at)
         return Changes(woken=self._matcher.match(connection, at))
 
-    def show(self, connection: Connection, call_ids: Iterable[str], at: datetime) -> Changes:
-        """These wait again."""
+    def show(
+        self, connection: Connection, call_id: str, at: datetime, *, anew: bool = False
+    ) -> Changes:
+        """The call waits again. `anew`: whoever failed it before may be asked once more."""
         one_at_a_time(connection, MATCHING)
-        for call_id in call_ids:
+        if anew:
+            waiting.asks_anew(connection, call_id)
+        else:
             waiting.shown(connection, call_id)
         return Changes(woken=self._matcher.match(connection, at))
+
+    def ring_alone(self, connection: Connection, part: Offer, at: datetime) -> Changes:
+        """Of an offer's parts only this one is to be rung: the others are free again. Once the
+        offer is over the call rests, until it is `show`n."""
+        one_at_a_time(connection, MATCHING)
+        others = [o for o in offers.parts_of(connection, part.offer_id) if o != part]
+        outcomes = [self._release(connection, other, "not_first", at) for other in others]
+        waiting.rest_after(connection, part.call_id, part.offer_id)
+        woken = self._matcher.match(connection, at) if outcomes else ()
+        return Changes(woken=woken, outcomes=tuple(outcomes))
+
+    def not_rung(self, connection: Connection, part: Offer, at: datetime) -> None:
+        """This counselor could not be rung at all: nothing is held against them, and the call is
+        for somebody else."""
+        one_at_a_time(connection, MATCHING)
+        place = waiting.place_of(connection, part.call_id)
+        excluded = place.call.excluded if place is not None else frozenset()
+        self._release(connection, part, "abandoned", at)
+        waiting.back_to_queue(
+            connection, part.call_id, part.offer_id, excluded | {part.counselor_id}, 0
+        )
 
     def hold_longer(self, connection: Connection, offer_id: str, until: datetime) -> None:
         """Whoever rings under this offer is held until then."""

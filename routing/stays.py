@@ -61,7 +61,9 @@ class Stay:
                 meaning = OFFER_RESULTS.get(event.data["result"])
                 if meaning is not None and not meaning.again:
                     failed.add(event.data["counselor"])
-            elif event.kind == "callback_not_answered":
+            elif event.kind == "callback_not_placed":
+                failed.add(event.data["counselor"])
+            elif event.kind in ("callback_not_answered", "callback_asks_anew"):
                 failed.clear()
         return replace(self.call, **wishes, excluded=frozenset(failed))
 

@@ -127,6 +127,11 @@ _shown = Statement(
     .where(w.call_id == bindparam("call"))
     .values(unclaimed=0, due_at=w.enqueued_at)
 )
+_asks_anew = Statement(
+    update(waiting_calls)
+    .where(w.call_id == bindparam("call"))
+    .values(unclaimed=0, excluded="[]", due_at=w.enqueued_at)
+)
 _look_at = Statement(
     update(waiting_calls)
     .where(w.call_id == bindparam("call"))
@@ -154,6 +159,11 @@ _rest = Statement(
     update(waiting_calls)
     .where(w.call_id == bindparam("call"), w.offer_id.is_(None))
     .values(unclaimed=UNCLAIMED_LIMIT, excluded="[]")
+)
+_rests_after = Statement(
+    update(waiting_calls)
+    .where(w.call_id == bindparam("call"), w.offer_id == bindparam("offer"))
+    .values(unclaimed=UNCLAIMED_LIMIT)
 )
 _delete_place = Statement(waiting_calls.delete().where(w.call_id == bindparam("call")))
 _before = or_(
@@ -201,6 +211,11 @@ def any_urgent(connection: Connection) -> bool:
 def due(connection: Connection, at: datetime) -> list[WaitingCall]:
     """The `unserved` whose time to be looked at has come, in no order."""
     return [_to_call(row) for row in _due.rows(connection, at=at)]
+
+
+def asks_anew(connection: Connection, call_id: str) -> None:
+    """The call is there: hold anybody for it, whoever failed it before."""
+    _asks_anew.later(connection, call=call_id)
 
 
 def look_at(connection: Connection, call_id: str, then: datetime | None) -> None:
@@ -273,6 +288,11 @@ def rename(connection: Connection, call_id: str, new_id: str) -> None:
 def rest(connection: Connection, call_id: str) -> None:
     """Hold nobody for the call until it is `shown` again, and then anybody."""
     _rest.later(connection, call=call_id)
+
+
+def rest_after(connection: Connection, call_id: str, offer_id: str) -> None:
+    """Once this offer is over, hold nobody for the call until it is `shown` again."""
+    _rests_after.later(connection, call=call_id, offer=offer_id)
 
 
 def delete(connection: Connection, call_id: str) -> None:

@@ -13,18 +13,22 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from agents import presence, roster
 from callflows.events import DialResult, DigitsCollected, Event, HoldEnded, ReservationNoticed
 from callflows.verbs import Dial, Gather, Hold
 from config.settings import CONFIG, Settings
+from ivr import placed_calls
 from ivr.assembly import Assembly
-from ivr.callbacks import Attempt, Try
+from ivr.callbacks import Attempt, Callbacks, Try
 from ivr.pending import OfferedCall, Pending
-from ivr.placed_calls import Result
-from routing import callbacks, waiting
+from ivr.placed_calls import PlacedCall, Result
+from ivr.transaction import Transaction
+from routing import callbacks, standing, standings, waiting
 from routing.decisions import story_of
+from routing.standing import Standing
+from routing.strength import Counts, Figures, strength
 from workorders import number_flags
 from workorders.order import orders
 from workorders.personal import caller_hash
@@ -209,7 +213,7 @@ def test_who_is_no_longer_held_is_joined_with_nobody(line: Line) -> None:
     attempt = line.attempt("a")
     assert not line.connected(attempt)  # the caller was never rung
     line.accepted(attempt)
-    line.call("b")
+    line.pass_time(121)
     assert not line.connected(attempt)
 
 
@@ -308,9 +312,100 @@ def test_nothing_could_be_placed(line: Line) -> None:
     line.engine.write(lambda tx: line.callbacks.not_placed(tx, attempt, line.at))
     assert line.state() == "available"
     assert line.begin("a") is None
+    line.pass_time(1)
+    line.free("gz-huang")
+    other = line.attempt("a")
+    assert other.counselor_id == "gz-huang"
+    line.engine.write(lambda tx: line.callbacks.not_placed(tx, other, line.at))
+    assert line.begin("a") is None
     line.pass_time(60)
     assert line.begin("a") is not None
     assert "offer_failed" not in line.kinds(order_no)
+
+
+def test_who_missed_one_ring_is_asked_again_later(line: Line) -> None:
+    line.agrees("a")
+    line.free()
+    line.ended(line.attempt("a"), Result.NO_ANSWER)
+    line.pass_time(1)
+    line.free()
+    assert line.held == []
+    line.pass_time(300)
+    assert line.attempt("a").counselor_id == "gz-chen"
+
+
+def test_a_weak_home_rings_one_counselor_and_holds_no_other(line: Line) -> None:
+    order_no = line.agrees("a")
+    strong, weak = standing.State.STRONG, standing.State.WEAK
+    place = ("440100", "law")
+
+    def turn_weak(connection: Connection) -> None:
+        seen = strength(Figures(Counts(answered=1, abandoned=9), Counts(answered=50), 0.9), 10)
+        change = standings.write_down(connection, place, line.at, strong, weak, "so", seen)
+        standings.save(connection, {place: Standing(weak, line.at, change_id=change.id)})
+
+    line.assembly.store.write(turn_weak)
+    line.pass_time(61)
+
+    def come(connection: Connection) -> None:
+        for who in ("gz-chen", "gd-he"):
+            presence.log_in(connection, who, line.at)
+
+    line.engine.counselors_changed(come, line.at)
+    assert (line.state("gz-chen"), line.state("gd-he")) == ("reserved", "reserved")
+    line.pass_time(1)
+    attempt = line.attempt("a")
+    assert attempt.counselor_id == "gd-he"
+    assert (line.state("gz-chen"), line.state("gd-he")) == ("available", "ringing")
+    line.pass_time(25)
+    line.ended(attempt, Result.NO_ANSWER)
+    made = [e["data"] for e in line.order(order_no)["events"] if e["kind"] == "offer_made"]
+    assert made[0]["counselors"] == ["gd-he"]
+    assert line.attempt("a").counselor_id == "gz-chen"
+
+
+def test_an_attempt_is_one_counselors_and_no_others(line: Line) -> None:
+    """Asterisk was away until the first was no longer held."""
+    line.agrees("a")
+    line.free()
+    attempt = line.attempt("a")
+    line.pass_time(1)
+    line.set(presence.log_in, "gz-huang")
+    line.pass_time(90)
+    assert line.state("gz-huang") == "available"
+    line.ended(attempt, Result.NO_ANSWER)
+    assert (line.state("gz-chen"), line.state("gz-huang")) == ("available", "available")
+    line.pass_time(60)
+    assert len(line.held) == 1
+
+
+@pytest.mark.parametrize("rings", [False, True])
+def test_a_number_that_was_deleted_is_nobodys_fault(line: Line, rings: bool) -> None:
+    order_no = line.agrees("a")
+    line.free()
+    attempt = line.attempt("a") if rings else None
+    log = line.assembly.log
+    line.assembly.store.write(lambda c: log.forget(c, order_no, line.at, "system", "asked"))
+    if attempt is None:
+        assert line.begin("a") is None
+    else:
+        assert line.accepted(attempt) is None
+        line.ended(attempt, Result.NO_ANSWER)
+    assert line.state() == "available"
+    assert line.row(order_no) is None
+    assert line.order(order_no)["t_end"] is not None
+
+
+def test_an_attempt_of_a_machine_that_is_gone_ends_with_the_callback(line: Line) -> None:
+    order_no = line.agrees("a")
+    line.free()
+    attempt = line.attempt("a")
+    gone = PlacedCall(attempt.id, "asterisk-gone", attempt.counselor_id, b"x", line.at)
+    line.assembly.store.write(lambda c: placed_calls.commit(c, gone))
+    for _ in range(26):
+        line.pass_time(300)
+    assert line.row(order_no) is None
+    assert line.order(order_no)["outcomes"] == ["回拨未通"]
 
 
 def test_who_calls_again_takes_the_place_over(line: Line) -> None:
@@ -461,6 +556,39 @@ def test_kept_too_long(line: Line) -> None:
     assert line.order(order_no)["outcome"] == "callback_failed"
     line.free()
     assert line.begin("a") is None
+
+
+def test_a_station_that_is_gone_stops_nobody_elses_call(line: Line) -> None:
+    order_no = line.agrees("a")
+
+    def rename(connection: Connection) -> None:
+        for table in (callbacks.callbacks, waiting.waiting_calls):
+            connection.execute(update(table).values(home="999999"))
+
+    line.assembly.store.write(rename)
+    other = line.waits("b", "13570000002")
+    line.pass_time(301)
+    line.free()
+    assert line.assembly.store.read(lambda c: line.engine.house.reserved(c, other.call_id))
+    for _ in range(24):
+        line.pass_time(300)
+    assert line.order(order_no)["outcome"] == "callback_failed"
+
+
+def test_a_callback_that_fails_stops_no_other(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.agrees("a", "13570000001")
+    second = line.agrees("b", "13570000002")
+    look_at = Callbacks.look_at
+
+    def fails(law: Callbacks, tx: Transaction, order_no: str, at: datetime) -> None:
+        if order_no != second:
+            raise LookupError
+        look_at(law, tx, order_no, at)
+
+    monkeypatch.setattr(Callbacks, "look_at", fails)
+    for _ in range(24):
+        line.pass_time(300)
+    assert line.row(second) is None
 
 
 HAPPENINGS = st.one_of(
