@@ -9,13 +9,12 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from agents import roster
 from callflows.verbs import Say
 from config.topics import Topic
-from ivr.callbacks import Attempt, Callbacks
+from ivr.callbacks import Callbacks
 from ivr.controller import Controller
 from ivr.placed_calls import AlreadyRinging
-from ivr.placing import CannotRing, Placer, Wanted
+from ivr.placing import CannotRing, Placer, Placing, Wanted
 from ivr.sessions import node_of
 from ivr.whispers import LANGUAGE, whispered
 from routing import callbacks
@@ -23,7 +22,7 @@ from routing import callbacks
 log = structlog.get_logger()
 
 WHISPER = "回电：{words}。接通请按1，然后为你呼叫对方。"
-NOT_REACHED = Say("对方没有接通，稍后再拨，谢谢。", LANGUAGE, "callback_not_reached")
+NOT_REACHED = Say("对方没有接通。不用你再拨，谢谢。", LANGUAGE, "callback_not_reached")
 NOT_WANTED = Say("这个回电已经取消，谢谢。", LANGUAGE, "callback_cancelled")
 SPOKEN = ((NOT_REACHED.text, LANGUAGE), (NOT_WANTED.text, LANGUAGE))
 
@@ -58,21 +57,14 @@ class CallbackPlacing:
         attempt = self.controller.write(lambda tx: self.law.begin(tx, name, self.now()))
         if attempt is None:
             return
-        try:
-            self._ring(attempt)
-        except (AlreadyRinging, CannotRing) as error:
-            log.error("callback_not_placed", id=attempt.id, reason=str(error))
-            self.controller.write(lambda tx: self.law.not_placed(tx, attempt, self.now()))
-
-    def _ring(self, attempt: Attempt) -> None:
-        who = attempt.counselor_id
 
         def stands(connection: Connection) -> None:
             if not self.law.stands(connection, attempt):
                 raise CannotRing("nobody is held for it any more")
 
-        contacts = self.controller.store.read(lambda c: roster.contacts_of(c, [who])).get(who, ())
-        reached = [contact for contact in contacts if contact.reach in self.placer.reached]
-        if not reached:
-            raise CannotRing(f"{who} has no telephone that this line reaches")
-        self.placer.place(Wanted(attempt.id, who, also=stands), reached)
+        placing = Placing(self.controller.store, [self.placer])
+        try:
+            placing.place(Wanted(attempt.id, attempt.counselor_id, also=stands))
+        except (AlreadyRinging, CannotRing) as error:
+            log.error("callback_not_placed", id=attempt.id, reason=str(error))
+            self.controller.write(lambda tx: self.law.not_placed(tx, attempt, self.now()))

@@ -34,12 +34,10 @@ from routing.callbacks import Callback
 from routing.offers import Offer
 from routing.priority import SILENT_CONFIRMED
 from routing.stations import NATION
-from workorders import number_flags
 from workorders.decisions import record_outcome
 from workorders.life import Case
 from workorders.life_cycle import State
 from workorders.log import Entry
-from workorders.number_flags import Kind
 from workorders.order import orders
 from workorders.personal import caller_hash
 
@@ -110,12 +108,7 @@ class Callbacks:
         number = house.log.caller_id(tx.connection, row.order_no)
         if number is None or not own_telephone(number):
             return False
-        hashed = caller_hash(house.log.keys, number)
-        return not (
-            house.stations.by_access_number(number)
-            or house.directory.has(number)
-            or Kind.SHARED in number_flags.in_force(tx.connection, hashed, at)
-        )
+        return not house.many_share(tx.connection, number, at)
 
     def keep(self, tx: Transaction, row: CallRow, dip: KeepCallback, at: datetime) -> bool:
         """The caller agreed. False: it has become impossible meanwhile."""

@@ -60,9 +60,11 @@ from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
 from routing.regions import FoundRegion
 from routing.stations import Stations
 from routing.stays import told_of
-from workorders import callers
+from workorders import callers, number_flags
 from workorders.callers import NOTHING
 from workorders.log import Entry, Log
+from workorders.number_flags import Kind
+from workorders.personal import caller_hash
 
 CARRIER_KINDS: Mapping[str, frozenset[str]] = {
     "asterisk": frozenset({"browser", "sip", "outside"}),
@@ -134,12 +136,11 @@ class House:
             tx.openings[order_no] = opening
             tx.entries[order_no] = []
             number = opening.secrets["caller_hash"]
-            # A line that passes calls on may show its own number as the caller's.
-            if number is not None and self.stations.by_access_number(caller) is None:
+            if number is not None and not self.passed_on(caller):
                 known = callers.known(tx.connection, number, at)
                 self.note(tx, order_no, at, notes_of_number(known))
         values = {"access_number": call.access_number, "language": language, "station": home}
-        if caller is not None:
+        if caller is not None and not self.many_share(tx.connection, caller, at):
             self.callbacks.caller_is_back(tx, caller, order_no, at)
         if hint is not None:
             values["number_region"] = hint.region
@@ -222,6 +223,20 @@ class House:
                 return CallbackKept(at) if kept else CallbackImpossible(at)
             case _:
                 assert_never(dip)
+
+    def passed_on(self, number: str | None) -> bool:
+        """Is it the number of a line that passes calls on, which may show its own as the caller's:
+        one of ours, or of the directory?"""
+        if number is None:
+            return False
+        return self.stations.by_access_number(number) is not None or self.directory.has(number)
+
+    def many_share(self, connection: Connection, number: str, at: datetime) -> bool:
+        """Is it more than one person's: passed on, or as a supervisor says?"""
+        hashed = caller_hash(self.log.keys, number)
+        return self.passed_on(number) or Kind.SHARED in number_flags.in_force(
+            connection, hashed, at
+        )
 
     @property
     def callbacks(self) -> Callbacks:

@@ -34,6 +34,7 @@ from sqlalchemy import (
     update,
 )
 
+from callflows.events import DialResult
 from config.database import Instant, metadata, one_at_a_time
 from config.statements import Statement
 
@@ -66,6 +67,20 @@ class Result(StrEnum):
 
 IN_VAIN = (Result.NOT_ACCEPTED, Result.NO_ANSWER, Result.BUSY, Result.UNREACHABLE)
 """It rang, and nobody accepted."""
+
+
+_OF_DIAL: Mapping[DialResult, Result] = {
+    DialResult.ANSWERED: Result.NOT_ACCEPTED,
+    DialResult.BUSY: Result.BUSY,
+    DialResult.DECLINED: Result.BUSY,
+    DialResult.NO_ANSWER: Result.NO_ANSWER,
+    DialResult.ABANDONED: Result.NO_ANSWER,
+}
+
+
+def result_of_dial(ended: DialResult | None) -> Result:
+    """Of a Dial whose other side has pressed no key."""
+    return _OF_DIAL.get(ended, Result.UNREACHABLE) if ended is not None else Result.UNREACHABLE
 
 
 class AlreadyRinging(Exception):

@@ -92,6 +92,10 @@ _OF_RESULT = {
 }
 """Congestion, a lease that ran out, a caller who left: no fault of the station's."""
 
+EXCUSED = frozenset({"failed", "callback_failed", "called_again"})
+"""Outcomes that say nothing of a station: a caller who is called back and doesn't pick up, or who
+has called again, hasn't given up waiting; the newer call tells."""
+
 _offer_id = o.offer_id + "/" + o.counselor_id
 _answered_together = select(o.call_id).where(
     o.made_at > bindparam("since"),
@@ -236,7 +240,7 @@ def _of_call(
         (at - queued).total_seconds(),
         answered=answered is not None,
         at_home=answering == home,
-        excused=people.closed or urgent or outcome == "failed",
+        excused=people.closed or urgent or outcome in EXCUSED,
         rung=bool(rung),
         here=bool(people.free or people.talking),
         together=bool(together),

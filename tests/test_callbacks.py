@@ -25,7 +25,8 @@ from ivr.callbacks import Attempt, Callbacks, Try
 from ivr.pending import OfferedCall, Pending
 from ivr.placed_calls import PlacedCall, Result
 from ivr.transaction import Transaction
-from routing import callbacks, standing, standings, waiting
+from routing import callbacks, standing, standings, trials, waiting
+from routing.assessment import Assessment
 from routing.decisions import story_of
 from routing.standing import Standing
 from routing.strength import Counts, Figures, strength
@@ -262,6 +263,26 @@ def test_three_tries_spaced_then_a_task_for_the_station(line: Line) -> None:
     assert [each["clock"] for each in order["deadlines"]] == ["reply"]
     assert line.kinds(order_no).count("callback_tried") == 3
     assert line.row(order_no) is None
+
+
+def test_a_child_who_does_not_pick_up_says_nothing_of_the_station(line: Line) -> None:
+    line.agrees("a")
+    line.free()
+    for _ in range(3):
+        attempt = line.attempt("a")
+        line.accepted(attempt)
+        line.pass_time(30)
+        line.ended(attempt, Result.NO_ANSWER)
+        line.pass_time(300)
+    line.set(presence.pause, "gz-chen", "break")
+    line.agrees("b")
+    line.waits("c")
+    assessment = Assessment(line.assembly.stations)
+    store = line.assembly.store
+    store.write(lambda c: assessment.reassess(c, assessment.look(c, (), line.at)))
+    t = trials.station_trials.c
+    trialled = store.read(lambda c: c.execute(select(t.trial).where(t.station == "440100")).all())
+    assert [tuple(row) for row in trialled] == [("says_nothing",), ("says_nothing",)]
 
 
 def test_a_counselor_whom_nobody_met_is_given_the_next_caller_at_once(line: Line) -> None:
@@ -539,6 +560,19 @@ def test_no_callback_to_a_number_that_many_share(line: Line) -> None:
         )
     )
     assert isinstance(line.asks(line.waits("a")).verbs[-1], Hold)
+
+
+def test_a_call_from_a_number_that_has_come_to_be_shared_ends_no_callback(line: Line) -> None:
+    order_no = line.agrees("a")
+    hashed = caller_hash(line.assembly.log.keys, f"+86{CALLER}")
+    until = BEGAN + timedelta(days=300)
+    line.assembly.store.write(
+        lambda c: number_flags.say(
+            c, hashed, number_flags.Kind.SHARED, BEGAN, until, "gz-chen", "a school"
+        )
+    )
+    line.waits("b")
+    assert line.row(order_no) is not None
 
 
 def test_no_callback_for_who_presses_5(line: Line) -> None:

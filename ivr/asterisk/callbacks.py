@@ -26,7 +26,6 @@ from ivr.asterisk.ami import Ami
 from ivr.asterisk.channel import Channel, ChannelGone
 from ivr.asterisk.dialling import result_of
 from ivr.asterisk.placed_legs import ACCEPT_SECONDS, ACCEPTS
-from ivr.asterisk.placing import RESULTS
 from ivr.callback_placing import NOT_REACHED, NOT_WANTED, CallbackPlacing
 from ivr.callbacks import PURPOSE, Try
 from ivr.controller import Controller
@@ -66,10 +65,10 @@ class AsteriskCallbacks:
         with contextlib.suppress(ManagerException):
             channels = self.ami.channels()
             for one in wanted.keys() & channels.keys():
-                if not wanted[one]:
-                    self.ami.hang_up(channels[one].name)
-                elif channels[one].bridged:
+                if channels[one].bridged:
                     self.bridged(one)
+                elif not wanted[one]:
+                    self.ami.hang_up(channels[one].name)
 
     def leg(self, channel: Channel, call: PlacedCall) -> None:
         """A `Leg`: whoever picked up at a counselor's."""
@@ -86,7 +85,7 @@ class AsteriskCallbacks:
             return
         ring = self.controller.write(lambda tx: self.placing.law.accepted(tx, call.id, self.now()))
         if ring is None:
-            self._end(call, Result.NO_ANSWER)
+            self._end(call, Result.NOT_ACCEPTED)
             channel.stream_file(self._file(NOT_WANTED))
             return
         self._ring(channel, call, ring)
@@ -127,7 +126,7 @@ class AsteriskCallbacks:
             self._end(call, Result.ACCEPTED, "counselor" if gone else "caller")
             return
         result = result_of(said["DIALSTATUS"], said["HANGUPCAUSE"])
-        self._end(call, RESULTS.get(result, Result.UNREACHABLE))
+        self._end(call, placed_calls.result_of_dial(result))
         if not gone and result is not DialResult.ABANDONED:
             channel.stream_file(self._file(NOT_REACHED))
 

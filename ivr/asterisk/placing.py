@@ -8,7 +8,7 @@ neither told is found missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,13 +16,14 @@ from asterisk.manager import ManagerException
 
 from agents import roster
 from agents.roster import Contact
-from callflows.events import DialResult
 from config.database import Store, StoreUnavailable
 from config.settings import Settings
+from ivr import placed_calls
+from ivr.asterisk import dialling
 from ivr.asterisk.ami import Ami, Headers, NotPlaced
 from ivr.asterisk.calls import CARRIER
 from ivr.asterisk.channel import Channel
-from ivr.asterisk.dialling import contact_address, dial_string, result_of
+from ivr.asterisk.dialling import contact_address, dial_string
 from ivr.attempts import Attempts
 from ivr.house import CARRIER_KINDS
 from ivr.placed_calls import PlacedCall, Result
@@ -39,14 +40,6 @@ THERE_WITHIN = timedelta(seconds=15)
 
 STILL_RINGING = "3"
 """AST_CONTROL_RINGING: OriginateResponse's Reason where the time is over."""
-
-RESULTS: Mapping[DialResult, Result] = {
-    DialResult.ANSWERED: Result.NOT_ACCEPTED,
-    DialResult.BUSY: Result.BUSY,
-    DialResult.DECLINED: Result.BUSY,
-    DialResult.NO_ANSWER: Result.NO_ANSWER,
-    DialResult.ABANDONED: Result.NO_ANSWER,
-}
 
 
 class AsteriskPlacing:
@@ -126,7 +119,7 @@ class AsteriskPlacing:
         """Handles `unanswered`: nobody picked up, and the dialplan says why."""
         call_id = channel.env.get("agi_arg_1", "")
         status, cause = (channel.env.get(f"agi_arg_{n}", "") for n in (2, 3))
-        result = RESULTS.get(result_of(status, cause), Result.UNREACHABLE)
+        result = placed_calls.result_of_dial(dialling.result_of(status, cause))
         try:
             self._attempts.end(call_id, result)
         except StoreUnavailable as error:

@@ -6,27 +6,18 @@ doesn't tell is the placed call's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from callflows.events import DialResult
 from callflows.verbs import Say
 from ivr.callback_placing import NOT_REACHED, NOT_WANTED, CallbackPlacing
 from ivr.callbacks import CONNECTS, Callbacks
 from ivr.controller import Controller
-from ivr.placed_calls import PlacedCall, Result
+from ivr.placed_calls import PlacedCall, Result, result_of_dial
 from ivr.twilio import forms
 from ivr.twilio.forms import Form
 from ivr.twilio.twiml import Twiml, hang_up, nothing
-
-RESULTS: Mapping[DialResult, Result] = {
-    DialResult.ANSWERED: Result.NOT_ACCEPTED,
-    DialResult.BUSY: Result.BUSY,
-    DialResult.NO_ANSWER: Result.NO_ANSWER,
-    DialResult.ABANDONED: Result.NO_ANSWER,
-}
-"""Of a Dial whose other side has pressed no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +67,7 @@ class TwilioCallbacks:
         if talked:
             self._end(call_id, Result.ACCEPTED, "caller" if there else "counselor")
             return hang_up()
-        self._end(call_id, RESULTS.get(forms.dial_result(form), Result.UNREACHABLE))
+        self._end(call_id, result_of_dial(forms.dial_result(form)))
         return self.twiml.whisper(NOT_REACHED)
 
     def _end(self, call_id: str, result: Result, by: str | None = None) -> None:
