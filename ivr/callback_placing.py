@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from callflows.verbs import Say
 from config.topics import Topic
-from ivr.callbacks import Callbacks
+from ivr.callback_attempts import CallbackAttempts
 from ivr.controller import Controller
 from ivr.placed_calls import AlreadyRinging
 from ivr.placing import CannotRing, Placer, Placing, Wanted
@@ -38,8 +38,8 @@ class CallbackPlacing:
     now: Callable[[], datetime]
 
     @property
-    def law(self) -> Callbacks:
-        return self.controller.house.callbacks
+    def law(self) -> CallbackAttempts:
+        return self.controller.house.callback_attempts
 
     def place_held(self) -> None:
         """Ring whoever is held for a callback. Raises StoreUnavailable."""

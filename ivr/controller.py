@@ -256,7 +256,7 @@ class Controller:
         """Time has passed: leases, wrap-ups, widening, and what callbacks wait for. One callback
         that fails stops neither the line nor the others."""
         self.write(lambda tx: self.house.tick(tx, at))
-        law = self.house.callbacks
+        law = self.house.callback_attempts
         for order_no in self.store.read(lambda connection: law.to_look_at(connection, at)):
             try:
                 self.write(lambda tx, of=order_no: law.look_at(tx, of, at))  # type: ignore[misc]

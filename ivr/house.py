@@ -47,6 +47,7 @@ from callflows.events import (
 from callflows.session import Session
 from callflows.verbs import Dial
 from ivr import messages, sessions
+from ivr.callback_attempts import CallbackAttempts
 from ivr.callbacks import Callbacks
 from ivr.caller_number import e164
 from ivr.order_events import CLASS_BY_CAUSE, Note, notes_of_number
@@ -241,6 +242,10 @@ class House:
     @property
     def callbacks(self) -> Callbacks:
         return Callbacks(self)
+
+    @property
+    def callback_attempts(self) -> CallbackAttempts:
+        return CallbackAttempts(self)
 
     def ringing(self, tx: Transaction, row: CallRow, dial: Dial, at: datetime) -> None:
         """The Dial is about to be performed."""

@@ -21,7 +21,7 @@ from callflows.verbs import Dial, Gather, Hold
 from config.settings import CONFIG, Settings
 from ivr import placed_calls
 from ivr.assembly import Assembly
-from ivr.callbacks import Attempt, Callbacks, Try
+from ivr.callback_attempts import Attempt, CallbackAttempts, Try
 from ivr.pending import OfferedCall, Pending
 from ivr.placed_calls import PlacedCall, Result
 from ivr.transaction import Transaction
@@ -56,7 +56,7 @@ class Line:
         self.assembly = Assembly.open(settings)
         self.assembly.import_roster(BEGAN)
         self.engine = self.assembly.controller("one", lambda woken: None)
-        self.callbacks = self.engine.house.callbacks
+        self.attempts = self.engine.house.callback_attempts
         # Somebody who could serve is there, or there would be no queue.
         self.set(presence.log_in, "gz-chen")
         self.set(presence.pause, "gz-chen", "break")
@@ -100,7 +100,7 @@ class Line:
 
     def begin(self, call_id: str) -> Attempt | None:
         name = callbacks.waits_as(call_id)
-        return self.engine.write(lambda tx: self.callbacks.begin(tx, name, self.at))
+        return self.engine.write(lambda tx: self.attempts.begin(tx, name, self.at))
 
     def attempt(self, call_id: str) -> Attempt:
         attempt = self.begin(call_id)
@@ -108,13 +108,13 @@ class Line:
         return attempt
 
     def accepted(self, attempt: Attempt) -> Try | None:
-        return self.engine.write(lambda tx: self.callbacks.accepted(tx, attempt.id, self.at))
+        return self.engine.write(lambda tx: self.attempts.accepted(tx, attempt.id, self.at))
 
     def connected(self, attempt: Attempt, key: str = "1") -> bool:
-        return self.engine.write(lambda tx: self.callbacks.connected(tx, attempt.id, self.at, key))
+        return self.engine.write(lambda tx: self.attempts.connected(tx, attempt.id, self.at, key))
 
     def ended(self, attempt: Attempt, result: Result, by: str | None = None) -> None:
-        self.engine.write(lambda tx: self.callbacks.ended(tx, attempt.id, result, self.at, by))
+        self.engine.write(lambda tx: self.attempts.ended(tx, attempt.id, result, self.at, by))
 
     def state(self, who: str = "gz-chen") -> str:
         def work(connection: Connection) -> str:
@@ -330,14 +330,14 @@ def test_nothing_could_be_placed(line: Line) -> None:
     order_no = line.agrees("a")
     line.free()
     attempt = line.attempt("a")
-    line.engine.write(lambda tx: line.callbacks.not_placed(tx, attempt, line.at))
+    line.engine.write(lambda tx: line.attempts.not_placed(tx, attempt, line.at))
     assert line.state() == "available"
     assert line.begin("a") is None
     line.pass_time(1)
     line.free("gz-huang")
     other = line.attempt("a")
     assert other.counselor_id == "gz-huang"
-    line.engine.write(lambda tx: line.callbacks.not_placed(tx, other, line.at))
+    line.engine.write(lambda tx: line.attempts.not_placed(tx, other, line.at))
     assert line.begin("a") is None
     line.pass_time(60)
     assert line.begin("a") is not None
@@ -612,14 +612,14 @@ def test_a_station_that_is_gone_stops_nobody_elses_call(line: Line) -> None:
 def test_a_callback_that_fails_stops_no_other(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     line.agrees("a", "13570000001")
     second = line.agrees("b", "13570000002")
-    look_at = Callbacks.look_at
+    look_at = CallbackAttempts.look_at
 
-    def fails(law: Callbacks, tx: Transaction, order_no: str, at: datetime) -> None:
+    def fails(law: CallbackAttempts, tx: Transaction, order_no: str, at: datetime) -> None:
         if order_no != second:
             raise LookupError
         look_at(law, tx, order_no, at)
 
-    monkeypatch.setattr(Callbacks, "look_at", fails)
+    monkeypatch.setattr(CallbackAttempts, "look_at", fails)
     for _ in range(24):
         line.pass_time(300)
     assert line.row(second) is None

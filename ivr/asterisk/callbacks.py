@@ -26,8 +26,8 @@ from ivr.asterisk.ami import Ami
 from ivr.asterisk.channel import Channel, ChannelGone
 from ivr.asterisk.dialling import result_of
 from ivr.asterisk.placed_legs import ACCEPT_SECONDS, ACCEPTS
+from ivr.callback_attempts import PURPOSE, Try
 from ivr.callback_placing import NOT_REACHED, NOT_WANTED, CallbackPlacing
-from ivr.callbacks import PURPOSE, Try
 from ivr.controller import Controller
 from ivr.placed_calls import PlacedCall, Result
 from recordings.prompts import PromptCache

@@ -24,8 +24,8 @@ from ivr.asterisk.provisions import Provisions
 from ivr.asterisk.server import Handler
 from ivr.asterisk.spool import Report, import_spool, unread
 from ivr.asterisk.waker import Waker
+from ivr.callback_attempts import PURPOSE
 from ivr.callback_placing import CallbackPlacing
-from ivr.callbacks import PURPOSE
 from ivr.controller import Controller
 from ivr.order_events import Note
 from ivr.purposes import SYNTHETIC, attempts

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callflows.verbs import Say
+from ivr.callback_attempts import CONNECTS, CallbackAttempts
 from ivr.callback_placing import NOT_REACHED, NOT_WANTED, CallbackPlacing
-from ivr.callbacks import CONNECTS, Callbacks
 from ivr.controller import Controller
 from ivr.placed_calls import PlacedCall, Result, result_of_dial
 from ivr.twilio import forms
@@ -74,5 +74,5 @@ class TwilioCallbacks:
         self.controller.write(lambda tx: self._law.ended(tx, call_id, result, self.now(), by))
 
     @property
-    def _law(self) -> Callbacks:
+    def _law(self) -> CallbackAttempts:
         return self.placing.law

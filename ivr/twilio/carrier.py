@@ -14,8 +14,8 @@ from config.settings import Settings
 from config.topics import load_topics
 from config.twilio_numbers import load_twilio_numbers
 from ivr.assembly import Assembly
+from ivr.callback_attempts import PURPOSE
 from ivr.callback_placing import CallbackPlacing
-from ivr.callbacks import PURPOSE
 from ivr.controller import Controller
 from ivr.purposes import SYNTHETIC, attempts
 from ivr.sessions import CallRow
