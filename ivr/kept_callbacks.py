@@ -1,5 +1,5 @@
-"""What becomes of a callback, whoever says so: it waits, it rests, it is over. Inside the transaction
-of whoever tells what happened."""
+"""What becomes of a callback, whoever says so: it waits, it rests, it is over. All in the
+transaction of whoever tells what happened."""
 
 from __future__ import annotations
 
