@@ -154,6 +154,11 @@ class Words:
                 return _("这次来电代替原定的回拨")
             case "callback_cancelled":
                 return _("回拨取消")
+            case "callback_not_placed":
+                missed = self.who(f"counselor:{data.get('counselor')}")
+                return _("%(who)s的话机无法振铃，改由他人回拨", who=missed)
+            case "callback_asks_anew":
+                return _("之前未接的咨询员可再次被请回拨")
             case "callback_failed":
                 return _("回拨未通，转人工跟进")
             case "forgotten":
