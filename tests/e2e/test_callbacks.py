@@ -120,9 +120,10 @@ def test_a_voicemail_is_connected_to_nobody_and_is_no_fault_of_the_counselors(
         assert line.kinds("+8613570000702")[-2:] == ["callback_tried", "callback_not_answered"]
         order = line.order_of("+8613570000702", ended=False)
         assert order["events"][-1]["data"] == {"number": 1, "result": "not_accepted"}
-    # Whoever calls again waits on the line, and is called back no more.
-    call = line.phones.start_call(GUANGZHOU, "13570000702", keys=[(1.0, "1")], talks=3.0)
-    line.phones.result(call)
+        # Whoever calls again waits on the line, and is called back no more.
+        line.presence(DESK, pause)
+        call = line.phones.start_call(GUANGZHOU, "13570000702", keys=[(1.0, "1")], talks=3.0)
+        line.phones.result(call)
     assert order_outcome(line, order["order_no"]) == "called_again"
 
 
