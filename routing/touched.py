@@ -4,8 +4,9 @@ A call that can't be served stays so until somebody becomes free whom it suits, 
 leaves who was nearer, or until time opens a tier to it or lets a filter fall. So a change costs
 what it touches: these calls are found by index, however many others wait.
 
-A standing, the mean talk or somebody leaving elsewhere may open centres to a call, too. That is
-found by the sweep, which looks at each call that any counselor free suits, and at urgent ones.
+A standing or the mean talk may open centres to a call, too. That is found by the sweep, which looks
+at each call that any counselor free suits, and at urgent ones. Somebody who leaves a station that
+may serve everybody is reason for a sweep, too.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def touched(
     due = waiting.due(connection, at)
     for call in due:
         waiting.look_at(connection, call.call_id, _next_look(call, rules_of(call.home), at))
-    homes = {home for station in left for home in places.served_by(station) or (station,)}
+    served = [places.served_by(station) for station in left]
+    homes = {home for of_station in served for home in of_station or ()}
+    sweep = sweep or None in served
     near = waiting.unserved_of(connection, homes) if homes else []
     urgent = waiting.urgent(connection) if sweep else []
     suited = _suited(connection, places, floor, rules_of, at, None if sweep else freed)
