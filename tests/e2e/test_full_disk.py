@@ -50,7 +50,7 @@ def test_a_full_disk_costs_no_caller_and_no_order(line: Deployment, disk: Path) 
         line.until(lambda: line.state("8002") == "on_call")
         orders = line.orders()
         with filled(disk):
-            message = line.phones.start_call(GUANGZHOU, "13570000202", talks=44.0)
+            message = line.phones.start_call(GUANGZHOU, "13570000202", talks=56.0)
             danger = line.phones.start_call(
                 GUANGZHOU, "13570000203", keys=[(s, "*") for s in (1.0, 2.5, 4.0)]
             )
