@@ -4,7 +4,6 @@ circle; and when no more calls come, everybody is served."""
 
 from __future__ import annotations
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import Connection, select
@@ -23,7 +22,6 @@ from agents.offer_results import OFFER_RESULTS
 from agents.presence import Person
 from agents.roster import Role
 from config.database import Store
-from config.tables import load_tables
 from routing import offers, waiting
 from routing.changes import Changes, Nobody, Reserved
 from routing.offers import Offer
@@ -33,6 +31,7 @@ from routing.rules import Rules
 from routing.suitability import could_serve
 from routing.waiting import UNCLAIMED_LIMIT, Place, waiting_calls
 from routing.waiting_call import WaitingCall
+from tests.machines_on_stores import fresh, opened, run
 from tests.postgresql import PostgreSQL
 from tests.routing_stand_in import (
     CENTRE,
@@ -300,38 +299,17 @@ class Laws(RuleBasedStateMachine):
             self.store.close()
 
 
-def run(open_store: Callable[[], Store], examples: int, steps: int) -> None:
-    machine = type("LawsOnAStore", (Laws,), {"open_store": staticmethod(open_store)})
-    machine.TestCase.settings = settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        # To shrink would take minutes: what failed is told as it was found.
-        phases=[Phase.generate],
-        deadline=None,
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
-    machine.TestCase("runTest").debug()
-
-
-def opened(url: str) -> Store:
-    load_tables()
-    store = Store(url)
-    store.create_all()
-    return store
+AS_FOUND = (Phase.generate,)
+"""To shrink would take minutes: what failed is told as it was found."""
 
 
 def test_the_laws_on_sqlite(tmp_path: Path) -> None:
-    def fresh() -> Store:
-        return opened(f"sqlite:///{Path(tempfile.mkdtemp(dir=tmp_path)) / 'store.db'}")
-
-    run(fresh, examples=15, steps=30)
+    run(Laws, lambda: fresh(tmp_path), 15, 30, AS_FOUND)
 
 
 @pytest.mark.postgresql
 def test_the_laws_on_postgresql(postgresql: PostgreSQL) -> None:
-    run(lambda: opened(postgresql.new_database()), examples=5, steps=25)
+    run(Laws, lambda: opened(postgresql.new_database()), 5, 25, AS_FOUND)
 
 
 def test_no_call_goes_in_a_circle(store: Store) -> None:

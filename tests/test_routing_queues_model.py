@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
@@ -17,10 +15,10 @@ from sqlalchemy import select
 from agents import presence, presence_log
 from agents.roster import counselors
 from config.database import Store
-from config.tables import load_tables
 from routing.offers import offers
 from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
 from routing.waiting import waiting_calls
+from tests.machines_on_stores import fresh, opened, run
 from tests.postgresql import PostgreSQL
 from tests.routing_stand_in import HOME, NOON, StandIn, counselor, log_in, picked_up
 
@@ -292,33 +290,10 @@ class QueueMachine(RuleBasedStateMachine):
             self.store.close()
 
 
-def run(open_store: Callable[[], Store], examples: int) -> None:
-    machine = type("QueueOnAStore", (QueueMachine,), {"open_store": staticmethod(open_store)})
-    machine.TestCase.settings = settings(
-        max_examples=examples,
-        stateful_step_count=40,
-        deadline=None,
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
-    machine.TestCase("runTest").debug()
-
-
-def opened(url: str) -> Store:
-    load_tables()
-    store = Store(url)
-    store.create_all()
-    return store
-
-
 def test_queue_on_sqlite(tmp_path: Path) -> None:
-    def fresh() -> Store:
-        return opened(f"sqlite:///{Path(tempfile.mkdtemp(dir=tmp_path)) / 'store.db'}")
-
-    run(fresh, examples=20)
+    run(QueueMachine, lambda: fresh(tmp_path), examples=20, steps=40)
 
 
 @pytest.mark.postgresql
 def test_queue_on_postgresql(postgresql: PostgreSQL) -> None:
-    run(lambda: opened(postgresql.new_database()), examples=10)
+    run(QueueMachine, lambda: opened(postgresql.new_database()), examples=10, steps=40)

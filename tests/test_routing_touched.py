@@ -4,14 +4,12 @@ have been given somebody, and nobody was overtaken. Here everybody is looked at,
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from sqlalchemy import Connection, select
@@ -21,7 +19,6 @@ from agents.counselor import State
 from agents.presence import Person
 from agents.roster import Counselor, Role, RosterError
 from config.database import Store
-from config.tables import load_tables
 from routing import offers, waiting
 from routing.changes import Changes, Reserved
 from routing.conditions import Conditions
@@ -29,6 +26,7 @@ from routing.floor import Floor
 from routing.queues import Queues
 from routing.rules import Rules
 from routing.waiting_call import WaitingCall
+from tests.machines_on_stores import fresh, opened, run
 from tests.postgresql import PostgreSQL
 from tests.routing_stand_in import NOON, StandIn, counselor, log_in
 
@@ -202,35 +200,10 @@ class TouchedMachine(RuleBasedStateMachine):
             self.store.close()
 
 
-def run(open_store: Callable[[], Store], examples: int) -> None:
-    machine: Any = type(
-        "TouchedOnAStore", (TouchedMachine,), {"open_store": staticmethod(open_store)}
-    )
-    machine.TestCase.settings = settings(
-        max_examples=examples,
-        stateful_step_count=25,
-        deadline=None,
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
-    machine.TestCase("runTest").debug()
-
-
-def opened(url: str) -> Store:
-    load_tables()
-    store = Store(url)
-    store.create_all()
-    return store
-
-
 def test_touched_on_sqlite(tmp_path: Path) -> None:
-    def fresh() -> Store:
-        return opened(f"sqlite:///{Path(tempfile.mkdtemp(dir=tmp_path)) / 'store.db'}")
-
-    run(fresh, examples=10)
+    run(TouchedMachine, lambda: fresh(tmp_path), examples=10, steps=25)
 
 
 @pytest.mark.postgresql
 def test_touched_on_postgresql(postgresql: PostgreSQL) -> None:
-    run(lambda: opened(postgresql.new_database()), examples=5)
+    run(TouchedMachine, lambda: opened(postgresql.new_database()), examples=5, steps=25)
