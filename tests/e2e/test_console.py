@@ -146,8 +146,13 @@ def _people(connection: Connection) -> None:
 
 
 def log_in(page: Page, account_id: str) -> None:
-    """By keyboard: the first field has the focus already."""
     page.goto("/login")
+    log_in_here(page, account_id)
+
+
+def log_in_here(page: Page, account_id: str) -> None:
+    """By keyboard: the first field has the focus already."""
+    expect(page.locator("[name=account]")).to_be_focused()
     page.keyboard.type(account_id)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
@@ -189,7 +194,7 @@ def test_a_log_in_that_is_over_loses_nothing_that_was_written(desk: Desk) -> Non
     expect(page.get_by_label("查看理由")).to_have_value("来电人要求回电")
     with context.expect_page() as opened:
         page.get_by_role("link", name="在新窗口登录").click()
-    log_in(opened.value, LIN)
+    log_in_here(opened.value, LIN)
     page.get_by_role("button", name="查看号码").click()
     expect(page.get_by_text("+8613800138000")).to_be_visible()
 
