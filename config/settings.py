@@ -29,7 +29,6 @@ PORTS = (
     "sip_port",
     "sip_tls_port",
     "sip_ws_port",
-    "sip_wss_port",
     "twilio_port",
     "console_port",
 )
@@ -55,7 +54,7 @@ class Settings(BaseSettings):
     """`sqlite:///…` or `postgresql+psycopg://…`; empty: a database in the data directory."""
 
     bind_address: str = "127.0.0.1"
-    """Where telephones reach us: SIP, WebSocket, sound."""
+    """Where telephones reach us: SIP, sound; sound of browsers, too."""
     asterisk: bool = True
     """off: a station without Asterisk, whose calls come by Twilio alone. None is installed, started
     or connected to."""
@@ -72,7 +71,7 @@ class Settings(BaseSettings):
     """UDP and TCP."""
     sip_tls_port: Port = 5061
     sip_ws_port: Port = 8088
-    sip_wss_port: Port = 8089
+    """Asterisk's WebSocket, always on loopback: the console passes browsers on to it."""
     rtp_first_port: Port = 10000
     rtp_last_port: Port = 10999
 

@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from config.database import StoreUnavailable
 from console import sessions, words
-from console.pages import account, figures, login, orders, presence
+from console.pages import account, desk, figures, login, orders, presence
 from console.roles import Orders
 from console.visitor import NEEDS, by_htmx, logged_in, needs
 from console.watch import Watch
@@ -76,6 +76,7 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
         figures.pages(assembly, now),
         presence.pages(assembly, watch, now),
         account.pages(assembly, now),
+        desk.pages(assembly),
     ):
         app.register_blueprint(page)
 

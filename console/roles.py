@@ -60,7 +60,7 @@ class Presence(IntEnum):
 @dataclass(frozen=True, slots=True)
 class Rights:
     """`course`: what happened, event by event. `readers`: who has read an order. `figures`: how
-    many orders the branch's stations have."""
+    many orders the branch's stations have. `desk`: takes calls, where the roster knows them."""
 
     orders: Orders = Orders.NONE
     caller: Caller = Caller.HIDDEN
@@ -68,12 +68,16 @@ class Rights:
     readers: bool = False
     presence: Presence = Presence.NONE
     figures: bool = False
+    desk: bool = False
 
 
 ROLES: Mapping[Role, Rights] = {
-    Role.COUNSELOR: Rights(Orders.STATION, Caller.OPENED, course=True, presence=Presence.NAMED),
+    Role.COUNSELOR: Rights(
+        Orders.STATION, Caller.OPENED, course=True, presence=Presence.NAMED, desk=True
+    ),
     Role.SUPERVISOR: Rights(
-        Orders.STATION, Caller.OPENED, course=True, readers=True, presence=Presence.NAMED
+        Orders.STATION, Caller.OPENED, course=True, readers=True, presence=Presence.NAMED,
+        desk=True,
     ),
     Role.CLINICAL: Rights(Orders.STATION, Caller.OPENED, course=True, presence=Presence.NAMED),
     Role.MANAGER: Rights(

@@ -37,7 +37,9 @@ class Console:
         if settings.console_certificate_directory is None:
             folder.mkdir(parents=True, exist_ok=True)
             write_certificate(folder, settings.console_address)
-        self._front = TlsFront(settings.console_address, settings.console_port, tls(folder))
+        self._front = TlsFront(
+            settings.console_address, settings.console_port, tls(folder), settings.sip_ws_port
+        )
         self._watch = Watch(assembly.store)
         app = application(assembly, self._watch, _now)
         self._server = WebServer(

@@ -1,20 +1,31 @@
 """TLS before the pages: what browsers meet. It takes the certificate's part and passes bytes on to
-the web server behind, which is on loopback and answers nobody else.
+the web server behind, which is on loopback and answers nobody else; and to Asterisk those of the
+WebSockets that a page lets in (`websockets.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import ssl
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from config.settings import LOOPBACK
+from console import websockets
+from console.websockets import Head, Verdict, head_of, verdict_of
+
+log = structlog.get_logger()
 
 HANDSHAKE_SECONDS = 10.0
+HEAD_SECONDS = 60.0
+"""A browser connects ahead of what it will ask for."""
+ANSWER_SECONDS = 30.0
 CHUNK = 65_536
 FORBIDDEN = 403
 
@@ -40,12 +51,16 @@ def tls(folder: Path) -> ssl.SSLContext:
 
 class TlsFront:
     """Listens from `start()` to `stop()`. `wrapped` around the application behind tells it where
-    each browser is, and refuses whoever hasn't come this way."""
+    each browser is, and refuses whoever hasn't come this way.
 
-    def __init__(self, address: str, port: int, context: ssl.SSLContext) -> None:
+    :param telephones: the port of Asterisk's WebSocket.
+    """
+
+    def __init__(self, address: str, port: int, context: ssl.SSLContext, telephones: int) -> None:
         self._address = address
         self._port = port
         self._context = context
+        self._telephones = telephones
         self._behind = 0
         self._browsers: dict[str, str] = {}
         """Where a browser is, by the port of its connection behind."""
@@ -94,22 +109,101 @@ class TlsFront:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One browser's connection, until either end hangs up or we stop."""
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            inner_reader, inner = await asyncio.open_connection(LOOPBACK, self._behind)
-            port = str(inner.get_extra_info("sockname")[1])
-            self._browsers[port] = writer.get_extra_info("peername")[0]
-            passing = [
-                asyncio.create_task(_pass_on(*ends))
-                for ends in ((reader, inner), (inner_reader, writer))
-            ]
-            try:
-                await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in passing:
-                    task.cancel()
-                del self._browsers[port]
-                inner.close()
+        with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(HEAD_SECONDS):
+                begun = await _begun(reader)
+            head = head_of(begun)
+            if head is not None and head.asks_for_sip:
+                await self._telephone(head, reader, writer)
+            elif begun:
+                async with self._behind_for(writer) as (inner_reader, inner):
+                    inner.write(begun)
+                    await _both_ways((reader, inner), (inner_reader, writer))
         writer.close()
+
+    @contextlib.asynccontextmanager
+    async def _behind_for(
+        self, writer: asyncio.StreamWriter
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A connection to the web server on behalf of the browser that `writer` writes to."""
+        inner_reader, inner = await asyncio.open_connection(LOOPBACK, self._behind)
+        port = str(inner.get_extra_info("sockname")[1])
+        self._browsers[port] = writer.get_extra_info("peername")[0]
+        try:
+            yield inner_reader, inner
+        finally:
+            del self._browsers[port]
+            inner.close()
+
+    async def _telephone(
+        self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """A WebSocket that the page at its address lets in, until either end hangs up or the page
+        would refuse it."""
+        name = secrets.token_urlsafe(12)
+        answer = await self._asked(head, name, writer)
+        if not verdict_of(answer).admits:
+            writer.write(answer)
+            await writer.drain()
+            return
+        try:
+            inner_reader, inner = await asyncio.open_connection(LOOPBACK, self._telephones)
+        except OSError as error:
+            log.error("telephones_not_reached", reason=str(error))
+            writer.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+            return
+        try:
+            inner.write(websockets.upgrade(head))
+            await _both_ways(
+                (reader, inner), (inner_reader, writer), until=self._refused(head, name, writer)
+            )
+        finally:
+            inner.close()
+
+    async def _refused(self, head: Head, name: str, writer: asyncio.StreamWriter) -> None:
+        """Returns when the page says that it lets this WebSocket in no more."""
+        verdict = Verdict(admits=True, final=True)
+        while verdict.admits or not verdict.final:
+            await asyncio.sleep(websockets.ASKED_EVERY)
+            try:
+                verdict = verdict_of(await self._asked(head, name, writer))
+            except (OSError, TimeoutError):
+                verdict = Verdict(admits=False, final=False)
+
+    async def _asked(self, head: Head, name: str, writer: asyncio.StreamWriter) -> bytes:
+        """The whole answer of the page at the upgrade's address."""
+        async with asyncio.timeout(ANSWER_SECONDS), self._behind_for(writer) as (answers, inner):
+            inner.write(websockets.asking(head, name))
+            return await answers.read()
+
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _begun(reader: asyncio.StreamReader) -> bytes:
+    """A request as far as its blank line, or what has come of one whose head is too long for us
+    or never ends: the web server knows what to say to that."""
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    except asyncio.LimitOverrunError:
+        return await reader.read(CHUNK)
+
+
+async def _both_ways(
+    there: Ends, back: Ends, until: Coroutine[Any, Any, None] | None = None
+) -> None:
+    """Until either end is gone, or `until` is over."""
+    passing = [asyncio.create_task(_pass_on(*ends)) for ends in (there, back)]
+    if until is not None:
+        passing.append(asyncio.create_task(until))
+    try:
+        await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in passing:
+            task.cancel()
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -258,8 +258,7 @@ def _ports_are_free(settings: Settings) -> None:
             ("sip_port", telephones, socket.SOCK_DGRAM),
             ("sip_port", telephones, socket.SOCK_STREAM),
             ("sip_tls_port", telephones, socket.SOCK_STREAM),
-            ("sip_ws_port", telephones, socket.SOCK_STREAM),
-            ("sip_wss_port", telephones, socket.SOCK_STREAM),
+            ("sip_ws_port", LOOPBACK, socket.SOCK_STREAM),
         ]
     if settings.twilio_account_sid:
         ports.append(("twilio_port", LOOPBACK, socket.SOCK_STREAM))

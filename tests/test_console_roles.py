@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from flask import url_for
+from werkzeug.test import TestResponse
 
+from agents import roster
+from agents.roster import Counselor
 from console.application import OPEN
 from console.roles import ROLES, Caller, Orders, Presence, Rights, Role
 from console.visitor import NEEDS
-from tests.console_world import CALLER, GUANGZHOU, WUHAN, Browser, World, account_of
+from tests.console_world import CALLER, GUANGZHOU, NOON, WUHAN, Browser, World, account_of
 
 STATIONS = (GUANGZHOU, WUHAN)
 EVERYBODY = [(role, station) for role in Role for station in STATIONS]
@@ -25,6 +28,7 @@ PAGES: dict[str, Callable[[Rights], bool]] = {
     "account.show": lambda may: True,
 }
 ORDER_PAGES = {"orders.show", "orders.open_number"}
+DESK_PAGES = {"desk.telephone"}
 FORMS = {"login.log_out", "account.choose_language", "account.change_password"}
 """Everybody's own."""
 
@@ -59,7 +63,7 @@ def browsers(world: World) -> dict[tuple[Role, str], Browser]:
 
 
 def test_every_page_is_tried_here_and_says_whom_it_is_for(world: World) -> None:
-    tried = set(PAGES) | ORDER_PAGES | FORMS | OPEN
+    tried = set(PAGES) | ORDER_PAGES | DESK_PAGES | FORMS | OPEN
     assert {rule.endpoint for rule in world.app.url_map.iter_rules()} == tried
     assert {
         name for name, view in world.app.view_functions.items() if not hasattr(view, NEEDS)
@@ -110,6 +114,24 @@ def test_a_number_is_opened_for_whom_the_table_says(
         opened = name in READ[may.orders][station] and may.caller is Caller.OPENED
         assert (answer.status_code == 200) is opened, name
         assert (CALLER in answer.text) is opened
+
+
+def test_a_desk_has_a_telephone_for_whom_the_table_and_the_roster_say(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for number, (role, station) in enumerate(EVERYBODY, start=9001):
+        browser = world.browser(account_of(role, station))
+        assert _telephone(browser).status_code == 403
+        one = Counselor(account_of(role, station), "", str(number), station)
+        world.assembly.store.write(lambda c, one=one: roster.add(c, one, NOON))
+        answer = _telephone(browser)
+        assert answer.status_code == (204 if ROLES[role].desk else 403), role
+        assert _telephone(browser, "https://evil.example").status_code == 403
+    assert _telephone(world.browser()).status_code == 302
+    world.close()
+
+
+def _telephone(browser: Browser, origin: str = "https://desk.example.cn") -> TestResponse:
+    return browser.get("/ws", Origin=origin)
 
 
 def test_above_the_stations_there_are_figures_and_no_persons(world: World) -> None:

@@ -101,8 +101,7 @@ def _ports(settings: AsteriskSettings) -> Iterator[str]:
     for port, purpose in (
         (settings.sip_port, "SIP"),
         (settings.tls_port, "SIP over TLS"),
-        (settings.http_port, "WebSocket"),
-        (settings.https_port, "secure WebSocket"),
+        (settings.ws_port, "WebSocket"),
         (settings.ami_port, "AMI"),
     ):
         who = holder(port)

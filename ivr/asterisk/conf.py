@@ -106,8 +106,7 @@ class AsteriskSettings:
     bind: str = "127.0.0.1"
     sip_port: int = 5060
     tls_port: int = 5061
-    http_port: int = 8088
-    https_port: int = 8089
+    ws_port: int = 8088
     ami_port: int = 5038
     ami_user: str = "engine"
     rtp_ports: tuple[int, int] = (10000, 20000)
@@ -270,19 +269,18 @@ def _manager(settings: AsteriskSettings) -> str:
 
 
 def _http(settings: AsteriskSettings) -> str:
-    keys = settings.directory / "keys"
+    """On loopback whatever the telephones' address is: browsers come through the console's TLS,
+    which lets in those that may."""
     return section(
         "general",
         [
             "enabled = yes",
             "enable_static = no",
             "enable_status = no",
-            f"bindaddr = {valid_address(settings.bind)}",
-            f"bindport = {valid_port(settings.http_port)}",
-            "tlsenable = yes",
-            f"tlsbindaddr = {valid_address(settings.bind)}:{valid_port(settings.https_port)}",
-            f"tlscertfile = {valid_path(keys / 'certificate.pem')}",
-            f"tlsprivatekey = {valid_path(keys / 'private.pem')}",
+            "bindaddr = 127.0.0.1",
+            f"bindport = {valid_port(settings.ws_port)}",
+            # Each browser has one as long as it is connected; Asterisk's default is 100.
+            "sessionlimit = 2000",
         ],
     )
 
@@ -372,11 +370,9 @@ def _accounts(settings: AsteriskSettings, accounts: Iterable[Account]) -> str:
                 f"priv_key_file = {valid_path(keys / 'private.pem')}",
             ]
         text += section(f"transport-{protocol}", lines)
-    for protocol in ("ws", "wss"):
-        text += section(
-            f"transport-{protocol}",
-            ["type = transport", f"protocol = {protocol}", f"bind = {bind}"],
-        )
+    # A busy machine is slow to read; after 100 ms, the default, the browser would be cut off.
+    ws = ["type = transport", "protocol = ws", f"bind = {bind}", "websocket_write_timeout = 2000"]
+    text += section("transport-ws", ws)
     for trunk in settings.trunks:
         name = valid_name(trunk.name)
         text += section(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,9 +10,11 @@ from config.settings import LOOPBACK, Settings
 from config.trunks import load_trunks
 from ivr.assembly import Assembly
 from ivr.asterisk import conf
+from ivr.asterisk.browser_phones import browser_password
 from ivr.asterisk.conf import Account, AsteriskSettings, Caller, LastResortPrompts, Trunk
 from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.install import Installation
+from ivr.asterisk.kept_secrets import kept_secret
 from recordings.prompts import PromptCache
 
 LANGUAGE = "zh-CN"
@@ -31,17 +31,17 @@ def ami_secret(settings: Settings) -> str:
     """The configured secret, else the one made at the first start and kept in a file of ours."""
     if settings.ami_secret is not None:
         return settings.ami_secret.get_secret_value()
-    return _kept_secret(settings.data_directory / "keys-ami")
+    return kept_secret(settings.data_directory / "keys-ami")
 
 
 def caller_secret(settings: Settings) -> str:
     """The password of the telephones from which a demonstration is called."""
-    return _kept_secret(settings.data_directory / "keys-caller")
+    return kept_secret(settings.data_directory / "keys-caller")
 
 
 def sister_line_secret(settings: Settings) -> str:
     """The password of the sister lines that are phones of this server."""
-    return _kept_secret(settings.data_directory / "keys-sister-lines")
+    return kept_secret(settings.data_directory / "keys-sister-lines")
 
 
 def asterisk_settings(
@@ -70,8 +70,7 @@ def asterisk_settings(
         bind=settings.bind_address,
         sip_port=settings.sip_port,
         tls_port=settings.sip_tls_port,
-        http_port=settings.sip_ws_port,
-        https_port=settings.sip_wss_port,
+        ws_port=settings.sip_ws_port,
         ami_port=settings.ami_port,
         ami_user=settings.ami_user,
         rtp_ports=(settings.rtp_first_port, settings.rtp_last_port),
@@ -84,15 +83,17 @@ def asterisk_settings(
 def accounts(assembly: Assembly) -> list[Account]:
     """The telephones of everybody in the roster, and the sister lines that are phones here."""
     people = assembly.store.read(roster.sip_accounts)
-    found = [
-        Account(person.number, kind, person.secret)
-        for person in people
-        for kind in ("sip", "browser")
-        if kind in person.kinds
-    ]
+    settings = assembly.settings
+    found = []
+    for person in people:
+        if "sip" in person.kinds:
+            found.append(Account(person.number, "sip", person.secret))
+        if "browser" in person.kinds:
+            password = browser_password(settings, person.number)
+            found.append(Account(person.number, "browser", password))
     theirs = {account.number for account in found if account.kind == "sip"}
     lines = [number for number in assembly.directory.local() if number not in theirs]
-    secret = sister_line_secret(assembly.settings) if lines else ""
+    secret = sister_line_secret(settings) if lines else ""
     return [*found, *(Account(number, "sip", secret) for number in lines)]
 
 
@@ -121,15 +122,3 @@ def _places(settings: Settings, number: str, desks: Iterable[Account]) -> tuple[
 
 def _digits(access_number: str) -> str:
     return access_number.replace("-", "")
-
-
-def _kept_secret(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text("ascii").strip()
-    with os.fdopen(descriptor, "w") as file:
-        secret = secrets.token_urlsafe(24)
-        file.write(secret + "\n")
-    return secret

@@ -22,7 +22,7 @@ from typing import Literal, Protocol
 from tests.e2e.media import playing
 from tests.e2e.sipp import free_port
 
-Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
+Transport = Literal["udp", "tcp", "tls", "ws"]
 
 SECONDS = 10.0
 
@@ -236,13 +236,13 @@ def _connected(server: tuple[str, int], transport: Transport) -> Link:
     if transport == "udp":
         return _Datagrams(server)
     connection: socket.socket = socket.create_connection(server, SECONDS)
-    if transport in ("tls", "wss"):
+    if transport == "tls":
         # The certificate is one we made ourselves.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         connection = context.wrap_socket(connection)
-    if transport in ("ws", "wss"):
+    if transport == "ws":
         return _WebSocket(connection, server)
     return _Stream(connection)
 

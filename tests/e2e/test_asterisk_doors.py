@@ -165,7 +165,7 @@ def test_tls_and_websocket_are_served(asterisk: RunningAsterisk) -> None:
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n"
         "Sec-WebSocket-Version: 13\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", settings.http_port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", settings.ws_port), 5) as connection:
         connection.sendall(upgrade.encode())
         assert connection.recv(4096).startswith(b"HTTP/1.1 101")
 
@@ -207,8 +207,7 @@ def test_nothing_listens_beyond_the_address_given(asterisk: RunningAsterisk) -> 
     ours = (
         settings.sip_port,
         settings.tls_port,
-        settings.http_port,
-        settings.https_port,
+        settings.ws_port,
         settings.ami_port,
     )
     for port in ours:

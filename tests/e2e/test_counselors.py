@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from agents import presence, roster
 from config.settings import CONFIG
+from ivr.asterisk.browser_phones import browser_password
 from tests.e2e.hearing import listening
 from tests.e2e.line import GUANGZHOU, Deployment
 from tests.e2e.media import CALLER_HERTZ
@@ -62,7 +63,6 @@ def server(line: Deployment, transport: Transport = "udp") -> tuple[str, int]:
         "tcp": settings.sip_port,
         "tls": settings.sip_tls_port,
         "ws": settings.sip_ws_port,
-        "wss": settings.sip_wss_port,
     }
     return settings.bind_address, ports[transport]
 
@@ -171,17 +171,17 @@ def test_a_phone_logs_in_over(line: Deployment, transport: Transport) -> None:
         assert phone.register() == 401
 
 
-@pytest.mark.parametrize("transport", ["ws", "wss"])
-def test_a_browser_logs_in_over(line: Deployment, transport: Transport) -> None:
-    place = server(line, transport)
-    with Telephone("browser-8001", line.secret("8001"), place, transport) as phone:
+def test_a_browser_logs_in_with_a_password_of_its_own(line: Deployment) -> None:
+    place = server(line, "ws")
+    with Telephone("browser-8001", browser_password(line.settings, "8001"), place, "ws") as phone:
         assert phone.register() == 200
         assert phone.register(0) == 200
-    with Telephone("browser-8001", "not-the-password", place, transport) as phone:
-        assert phone.register() == 401
+    for password in (line.secret("8001"), "not-the-password"):
+        with Telephone("browser-8001", password, place, "ws") as phone:
+            assert phone.register() == 401
 
 
-@pytest.mark.parametrize("transport", ["tls", "ws", "wss"])
+@pytest.mark.parametrize("transport", ["tls", "ws"])
 def test_caller_and_counselor_hear_each_other_over(line: Deployment, transport: Transport) -> None:
     """As a SIP telephone, with plain RTP."""
     place = server(line, transport)
