@@ -8,6 +8,8 @@
 | FindDirectoryEntry | DirectoryEntryFound, DirectoryEntryMissing |
 | CheckCallback | CallbackPossible, CallbackImpossible |
 | KeepCallback | CallbackKept, CallbackImpossible |
+| CheckSurvey | SurveyPossible, SurveyImpossible |
+| KeepSurvey | SurveyKept |
 """
 
 from __future__ import annotations
@@ -81,6 +83,18 @@ class KeepCallback:
     language: str
 
 
+@dataclass(frozen=True, slots=True)
+class CheckSurvey:
+    """May this caller be asked how the service was, as far as is known at this moment?"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSurvey:
+    """The caller's answer: 1 satisfied, 2 fairly, 3 not."""
+
+    satisfaction: int
+
+
 DataDip = (
     FindRegion
     | JoinQueue
@@ -90,4 +104,6 @@ DataDip = (
     | FindDirectoryEntry
     | CheckCallback
     | KeepCallback
+    | CheckSurvey
+    | KeepSurvey
 )

@@ -176,6 +176,23 @@ class CallbackKept:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SurveyPossible:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyImpossible:
+    """The risk, the cause or the end of the talk forbids it, or the caller is gone."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyKept:
+    at: datetime
+
+
 Event = (
     CallOffered
     | DigitsCollected
@@ -196,6 +213,9 @@ Event = (
     | CallbackPossible
     | CallbackImpossible
     | CallbackKept
+    | SurveyPossible
+    | SurveyImpossible
+    | SurveyKept
 )
 
 

@@ -12,12 +12,14 @@ from callflows.graph import Edge, Node
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A node and how the caller came to it: in danger, served, with somebody rung already."""
+    """A node and how the caller came to it: in danger, served, with somebody rung already; having
+    `talked` with a counselor, and with nobody else since."""
 
     node: Node
     danger: bool = False
     served: bool = False
     rung: bool = False
+    talked: bool = False
 
 
 class Paths:

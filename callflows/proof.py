@@ -2,8 +2,9 @@
 
 Every path ends in a human, a voicemail, an emergency line or a callback; from `*` and from
 `silent_confirmed` only somebody who answers will do, and where nobody is on duty a duty phone
-or an emergency line; whoever presses nothing reaches a human; a human is a few keys and seconds
-away; every sister line named is one of the directory's. (That every exit leads somewhere, every
+or an emergency line, and no survey ever; whoever presses nothing reaches a human; a human is a few
+keys and seconds away; a survey follows a counselor's talk alone; every sister line named is one of
+the directory's. (That every exit leads somewhere, every
 step can be reached, every prompt exists in every language and no loop is without a wait is
 checked at every load already, by `structure`.)
 """
@@ -22,6 +23,7 @@ from callflows.graph import Edge, Graph, Node, find_loop, start_of
 from callflows.paths import Paths, State
 from callflows.steps.business_hours import CHINA, BusinessHoursStep
 from callflows.steps.queue import QueueStep
+from callflows.steps.survey import SurveyStep
 from callflows.unstaffed import REACH_EVERYBODY, Unstaffed
 from callflows.workdays import CALENDAR_ENDS, WARN_BEFORE
 
@@ -165,6 +167,7 @@ class _Situation:
     def findings(self) -> Iterator[Finding]:
         yield from self._ends()
         yield from self._dangers()
+        yield from self._surveys()
         yield from self._music_in_danger()
         yield from self._nobody_on_duty()
         yield from self._rounds()
@@ -186,6 +189,9 @@ class _Situation:
                     danger=state.danger or raises,
                     served=state.served or edge.exit in step.SERVED_EXITS,
                     rung=state.rung or step.REACHES_HUMAN,
+                    talked=isinstance(step, QueueStep)
+                    if edge.exit in step.SERVED_EXITS
+                    else state.talked,
                 ),
             )
 
@@ -212,6 +218,17 @@ class _Situation:
             if state.danger and not state.served and refused is not None:
                 message = f"a caller in danger must not meet {refused}"
                 yield Finding("danger", state.node, message + self._way(state))
+
+    def _surveys(self) -> Iterator[Finding]:
+        for state in (*self._call, *self._star):
+            if not isinstance(self._graph.step(state.node), SurveyStep):
+                continue
+            if state.danger:
+                message = "a caller in danger must not meet a survey, not even after a talk"
+                yield Finding("survey", state.node, message + self._way(state))
+            elif not state.talked:
+                message = "a survey comes only after a talk with a counselor"
+                yield Finding("survey", state.node, message + self._way(state))
 
     def _music_in_danger(self) -> Iterator[Finding]:
         most = MOST_SECONDS_OF_MUSIC_IN_DANGER

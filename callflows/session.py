@@ -30,7 +30,8 @@ class Session:
     any other step; `queue_stack` and `queue_memory` go with it. `unspoken`: prompts decided on
     before a data dip, spoken with the next verbs. `answered`: the call has been taken, so no
     further `Answer`. `reached`: what has been reached so far (`answered voicemail transferred
-    callback`). `outcome`: how the flow says it ended, once it has.
+    callback`). `talk_ended_at`, `talk_seconds`: of the last talk with a counselor, until the call
+    waits for another. `outcome`: how the flow says it ended, once it has.
     """
 
     call_id: str
@@ -50,7 +51,14 @@ class Session:
     answered: bool = False
     keys_pressed: bool = False
     reached: str | None = None
+    talk_ended_at: str | None = None
+    talk_seconds: int = 0
     outcome: str | None = None
+
+    @property
+    def talk_is_over(self) -> bool:
+        """A counselor was the last to be reached, and has hung up."""
+        return self.reached == "answered" and self.talk_ended_at is not None
 
     def to_json(self) -> str:
         return json.dumps(

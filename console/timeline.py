@@ -61,6 +61,8 @@ class Words:
                 return _of(words.SPOKEN, value)
             case "outcome":
                 return _of(words.OUTCOMES, value)
+            case "satisfaction":
+                return _of(words.SATISFACTION, value)
             case "hung_up_by":
                 return _of(words.ENDERS, value)
             case "risk":
@@ -132,6 +134,11 @@ class Words:
                 return _("%(who)s未接通：%(result)s", who=missed, result=result)
             case "answered":
                 return _("%(who)s接听", who=who)
+            case "survey_asked":
+                return _("请来电人评价")
+            case "survey_answered":
+                word = _of(words.SATISFACTION, set_.get("satisfaction"))
+                return _("来电人评价：%(satisfaction)s", satisfaction=word)
             case "voicemail_left":
                 return _("来电人留言，%(seconds)s秒", seconds=data.get("seconds"))
             case "transferred":

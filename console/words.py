@@ -114,6 +114,12 @@ ENDERS: Mapping[str, str] = {
     "flow": _("系统"),
 }
 
+SATISFACTION: Mapping[int, str] = {
+    1: _("满意"),
+    2: _("基本满意"),
+    3: _("不满意"),
+}
+
 LIFE: Mapping[str, str] = {
     "form_filled": _("%(who)s填写工单"),
     "answered_directly": _("%(who)s直接答复"),

@@ -161,11 +161,14 @@ class Controller:
             if _records(sessions.verbs_from_json(row.verbs)):
                 ended = self.house.message_left(row, at)
             left: CallRow | None = row
+            by = None
             if ended is not None:
-                self._advanced(tx, row, ended, hung_up_by_caller=not over)
+                tx.gone.add(call_id)
+                by = None if over else "caller"
+                self._advanced(tx, row, ended, by)
                 left = self._live(tx, call_id)
             if left is not None:
-                self._advanced(tx, left, CallerHungUp(at), hung_up_by_caller=True)
+                self._advanced(tx, left, CallerHungUp(at), by)
             return True
 
         return self.write(work)
@@ -347,8 +350,9 @@ class Controller:
         return DialEnded(at, DialResult.ANSWERED, who, int((at - answered[1]).total_seconds()))
 
     def _advanced(
-        self, tx: Transaction, row: CallRow, event: Event, hung_up_by_caller: bool = False
+        self, tx: Transaction, row: CallRow, event: Event, hung_up_by: str | None = None
     ) -> Pending:
+        """:param hung_up_by: who did, where the carrier told so itself."""
         assert row.session is not None
         house, at = self.house, event.at
         before = Session.from_json(row.session)
@@ -371,9 +375,10 @@ class Controller:
         left = None if isinstance(event, DialEnded) or ringing == dialled else dialled
         if after.outcome is not None:
             outcome = _outcome(after)
-            by = "caller" if hung_up_by_caller else _hung_up_by(event, dialled)
+            by = hung_up_by or _hung_up_by(after, event, dialled)
             danger = after.priority >= Priority.SILENT_CONFIRMED
-            house.close(tx, row, outcome, by, at, left, danger=danger)
+            talk_ended_at = _talk_ended_at(after)
+            house.close(tx, row, outcome, by, at, left, danger=danger, talk_ended_at=talk_ended_at)
             saved = _ended(saved, at)
         else:
             house.dial_left(tx, row, left, at)
@@ -453,11 +458,20 @@ def _outcome(session: Session) -> str:
     return session.outcome or "failed"
 
 
-def _hung_up_by(event: Event, dialled: Dial | None) -> str:
+def _talk_ended_at(session: Session) -> datetime | None:
+    """Of a call that went on after its talk, and not to anybody else."""
+    if not session.talk_is_over or session.talk_ended_at is None:
+        return None
+    return datetime.fromisoformat(session.talk_ended_at)
+
+
+def _hung_up_by(session: Session, event: Event, dialled: Dial | None) -> str:
     if isinstance(event, RecordingFinished) and event.hung_up:
         return "caller"
     if dialled is None or not isinstance(event, DialEnded):
-        return "flow"
+        if session.talk_is_over:
+            return "counselor"
+        return "caller" if isinstance(event, CallerHungUp) else "flow"
     if event.result is not DialResult.ANSWERED:
         return "flow"
     return "counselor" if dialled.kind == "offer" else "sister_line"

@@ -17,11 +17,13 @@ from sqlalchemy import Connection
 from agents import roster
 from callflows.data_dips import (
     CheckCallback,
+    CheckSurvey,
     DataDip,
     FindDirectoryEntry,
     FindRegion,
     JoinQueue,
     KeepCallback,
+    KeepSurvey,
     LeaveQueue,
     Priority,
     QueueStatus,
@@ -43,6 +45,9 @@ from callflows.events import (
     RecordingFinished,
     RegionFound,
     RegionUnknown,
+    SurveyImpossible,
+    SurveyKept,
+    SurveyPossible,
 )
 from callflows.session import Session
 from callflows.verbs import Dial
@@ -61,7 +66,7 @@ from routing.queues import Changes, Nobody, Queues, Reserved, Waiting
 from routing.regions import FoundRegion
 from routing.stations import Stations
 from routing.stays import told_of
-from workorders import callers, number_flags
+from workorders import callers, number_flags, survey
 from workorders.callers import NOTHING
 from workorders.log import Entry, Log
 from workorders.number_flags import Kind
@@ -222,8 +227,24 @@ class House:
             case KeepCallback():
                 kept = self.callbacks.keep(tx, row, dip, at)
                 return CallbackKept(at) if kept else CallbackImpossible(at)
+            case CheckSurvey():
+                possible = self._may_be_surveyed(tx, row, session)
+                if possible:
+                    self.note(tx, row.order_no, at, [Note("survey_asked", "engine", {})])
+                return SurveyPossible(at) if possible else SurveyImpossible(at)
+            case KeepSurvey():
+                survey.answered(tx.connection, self.log, row.order_no, dip.satisfaction, at)
+                return SurveyKept(at)
             case _:
                 assert_never(dip)
+
+    def _may_be_surveyed(self, tx: Transaction, row: CallRow, session: Session) -> bool:
+        station = session.values["station"]
+        if row.call_id in tx.gone or station not in self.stations:
+            return False
+        if session.talk_seconds < self.stations.setting(station, "survey_after_seconds"):
+            return False
+        return survey.may_be_asked(tx.connection, self.log, row.order_no)
 
     def passed_on(self, number: str | None) -> bool:
         """Is it the number of a line that passes calls on, which may show its own as the caller's:
@@ -373,15 +394,17 @@ class House:
         left: Dial | None = None,
         *,
         danger: bool,
+        talk_ended_at: datetime | None = None,
     ) -> None:
         """The call is over: free whom it held and close its order. `left`: the Dial it was in,
-        of whose end nothing is known. `danger`: the caller has told of it by a key."""
+        of whose end nothing is known. `danger`: the caller has told of it by a key.
+        `talk_ended_at`: for the order the call ended then, whatever was asked afterwards."""
         if row.call_id not in tx.out_of_queue:
             self.applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
         self.dial_left(tx, row, left, at)
         if self.callbacks.caller_left(tx, row.order_no, outcome, at, danger=danger):
             return
-        closing = Entry.closing(at, outcome, hung_up_by)
+        closing = Entry.closing(talk_ended_at or at, outcome, hung_up_by)
         tx.entries.setdefault(row.order_no, []).append(closing)
 
     def note(self, tx: Transaction, order_no: str, at: datetime, notes: Iterable[Note]) -> None:

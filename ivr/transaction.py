@@ -23,7 +23,8 @@ class Woken:
 class Transaction:
     """`woken`: whom to wake. `alerts`: what an operator must act on. `openings` and `entries`:
     orders to open and what orders are to say, by order number; written at the end, all at once.
-    `out_of_queue`: calls that hold neither place nor counselor any more."""
+    `out_of_queue`: calls that hold neither place nor counselor any more. `gone`: calls whose
+    caller has hung up, while the flow hears first how the Dial ended."""
 
     connection: Connection
     woken: list[Woken] = field(default_factory=list)
@@ -31,3 +32,4 @@ class Transaction:
     openings: dict[str, Opening] = field(default_factory=dict)
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     out_of_queue: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)

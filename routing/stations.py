@@ -104,6 +104,7 @@ class StationSettings(BaseModel):
     last_counselor_returns: NonNegativeInt
     service_level_seconds: PositiveInt
     short_abandon_seconds: NonNegativeInt
+    survey_after_seconds: NonNegativeInt
     strength_thresholds: Annotated[tuple[Share, Share], AfterValidator(_down_under_up)]
     strength_prior_calls: PositiveInt
     weak_after_calls: Annotated[int, Field(ge=5)]

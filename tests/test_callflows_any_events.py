@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from callflows.data_dips import (
     CheckCallback,
+    CheckSurvey,
     FindDirectoryEntry,
     FindRegion,
     JoinQueue,
     KeepCallback,
+    KeepSurvey,
     LeaveQueue,
     Priority,
     QueueStatus,
@@ -39,6 +41,9 @@ from callflows.events import (
     RegionFound,
     RegionUnknown,
     ReservationNoticed,
+    SurveyImpossible,
+    SurveyKept,
+    SurveyPossible,
 )
 from callflows.interpreter import advance, new_session
 from callflows.loader import LIBRARY, load_callflow
@@ -75,6 +80,8 @@ fitting = {
     ),
     LeaveQueue: st.just(QueueLeft),
     CheckCallback: st.sampled_from([CallbackPossible, CallbackImpossible]),
+    CheckSurvey: st.sampled_from([SurveyPossible, SurveyImpossible]),
+    KeepSurvey: st.just(SurveyKept),
     KeepCallback: st.sampled_from([CallbackKept, CallbackImpossible]),
     FindDirectoryEntry: st.sampled_from(
         [DirectoryEntryMissing, lambda at: DirectoryEntryFound(at, "entry")]
@@ -108,6 +115,7 @@ class Caller:
         self.session, self.turn = session, turn
         if before.outcome is None:
             self._in_danger_nobody_is_let_go(turn, event)
+            self._in_danger_nobody_is_asked_how_it_was(turn)
         self._star_is_crisis(before, waiting, event)
         if session.outcome is None and session.step:
             assert (turn.dip is None) != (not turn.verbs)
@@ -124,6 +132,11 @@ class Caller:
             assert not isinstance(verb, Record | Hangup)
             assert not (isinstance(verb, Say) and verb.recording_notice)
         assert turn.session.outcome is None
+
+    def _in_danger_nobody_is_asked_how_it_was(self, turn):
+        if turn.session.priority >= Priority.SILENT_CONFIRMED:
+            step = self.callflow.flows[turn.session.flow].steps[turn.session.step]
+            assert step.type != "survey"
 
     def _star_is_crisis(self, before, waiting, event):
         pressed = getattr(event, "digits", None) or getattr(event, "key", None) or ""

@@ -118,6 +118,67 @@ def test_danger_ends_in_a_callback() -> None:
     assert "step callback: a caller in danger must not meet a callback" in line
 
 
+SURVEY = """\
+  survey:
+    type: survey
+    prompt: greeting
+    exits: {answered: goodbye, not_answered: goodbye}
+  goodbye:
+"""
+SURVEYED = (
+    "answered: goodbye, none_available: message",
+    "answered: survey, none_available: message",
+)
+
+
+def test_a_survey_follows_an_ordinary_talk() -> None:
+    assert errors(changed(SURVEYED, ("  goodbye:\n", SURVEY))) == []
+
+
+@pytest.mark.parametrize(
+    ("exits", "message"),
+    [
+        (
+            ("answered: goodbye, none_available: duty", "answered: survey, none_available: duty"),
+            (
+                "a caller in danger must not meet a survey, not even after a talk: "
+                "trial.greeting –5→ trial.silent –answered→ trial.survey"
+            ),
+        ),
+        (
+            ("recorded: goodbye", "recorded: survey"),
+            "a survey comes only after a talk with a counselor: ",
+        ),
+    ],
+    ids=["in danger", "after a message"],
+)
+def test_a_survey_follows_nothing_else(exits: tuple[str, str], message: str) -> None:
+    (line,) = errors(changed(SURVEYED, exits, ("  goodbye:\n", SURVEY)))
+    assert f"error: step survey: {message}" in line
+
+
+def test_the_crisis_flow_asks_nobody_how_it_was() -> None:
+    crisis = CRISIS.replace("      answered: end\n", "      answered: survey\n").replace(
+        "  end:\n",
+        "  survey: {type: survey, prompt: received, exits: {answered: end, not_answered: end}}\n"
+        "  end:\n",
+    )
+    (line,) = errors(FLOW, crisis=crisis)
+    assert "step survey: a caller in danger must not meet a survey" in line
+
+
+def test_a_survey_after_a_sister_line_is_refused() -> None:
+    transfer = ON_CALL.replace("answered: goodbye", "answered: survey")
+    text = changed(
+        ("  anyone:\n", transfer + "  anyone:\n"),
+        ("none_available: message}", 'none_available: message, "9": on_call}'),
+        ("  goodbye:\n", SURVEY),
+        SURVEYED,
+    )
+    (line,) = errors(text)
+    assert "step survey: a survey comes only after a talk with a counselor" in line
+
+
 def test_danger_ends_in_hanging_up():
     (line,) = errors(changed(("not_answered: pause", "not_answered: goodbye")))
     assert "step goodbye: hang_up ends the call before anybody was reached" in line

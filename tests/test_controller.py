@@ -125,7 +125,7 @@ def test_a_talk_ends_by_the_counselor(house: House) -> None:
     assert house.state("gz-chen") == "ringing"
     house.engine.counselor_answered("a", "8002", at(8))
     assert house.state("gz-chen") == "on_call"
-    over = on(house.engine, ringing, DialEnded(at(68), DialResult.ANSWERED, "gz-chen", 60))
+    over = on(house.engine, ringing, DialEnded(at(17), DialResult.ANSWERED, "gz-chen", 9))
     assert over.verbs == (Hangup(),)
     assert house.state("gz-chen") == "wrap_up"
     order = house.order(over.order_no)
@@ -353,7 +353,7 @@ def test_a_talk_that_outlasted_the_lease_unseen_is_in_the_order(at_home: House) 
     ringing = on(at_home.engine, offer(at_home.engine), DigitsCollected(at(1), "1"))
     at_home.engine.tick(at(200))
     assert at_home.state("gz-chen") != "ringing"
-    on(at_home.engine, ringing, DialEnded(at(300), DialResult.ANSWERED, "gz-chen", 290))
+    at_home.engine.hung_up("a", at(300), DialResult.ANSWERED, ringing.verbs_turn, 290)
     order = at_home.order(ringing.order_no)
     assert order["outcome"] == "answered"
     assert order["first_responder"] == "counselor:gz-chen"

@@ -25,6 +25,8 @@ AT_ONCE = 50
 """One transaction keeps callers' turns waiting."""
 OF_A_STATION = frozenset({"home_accepts", "sign_off"})
 """Clocks whose `of` is the station that is waited for."""
+OF_A_LEAD = frozenset({"revisit"})
+"""Not the handler's: the duty lead is reminded, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Due:
     def told_to(self, parent: Callable[[str], str | None]) -> str:
         """The handler, or `station:<id>`: its duty lead, at higher levels that of the station so
         far above it in the tree; the topmost where there is none."""
-        if self.level == REMINDER:
+        if self.level == REMINDER and self.deadline.clock not in OF_A_LEAD:
             return self.handler
         station = self.station or "unknown"
         for _ in range(self.level - 1):

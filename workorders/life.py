@@ -17,6 +17,7 @@ from workorders.life_cycle import DECISIONS, State, after
 from workorders.log import Entry, Log, OrderUnknown
 from workorders.order import Row, orders
 from workorders.order_rules import Clock
+from workorders.personal import order_secrets
 
 GUARDIAN = "监护人"
 
@@ -152,6 +153,12 @@ class Case:
             if each["no"] == number:
                 return every, each
         raise NotPossible(f"{column}: there is no number {number}")
+
+    def knows(self, personal: str) -> bool:
+        """Is something kept under this personal field?"""
+        column = order_secrets.c[personal]
+        found = select(column.is_not(None)).where(order_secrets.c.order_no == self.order_no)
+        return bool(self.connection.execute(found).scalar())
 
     def outcomes(self, *, adding: str | None = None, without: str | None = None) -> list[str]:
         found = [each for each in self.row["outcomes"] or () if each != without]

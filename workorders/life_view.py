@@ -52,6 +52,7 @@ CLOCKS: Mapping[Clock, str] = {
     "handover": N_("交接"),
     "home_accepts": N_("属地接单"),
     "sign_off": N_("会签"),
+    "revisit": N_("回访"),
 }
 
 
@@ -103,7 +104,8 @@ def _done(view: Mapping[str, Any]) -> Iterator[str]:
         yield f"{each['manner']} {each['no']} {each['whom']} {kept} {minute(each['when'])}"
     for each in view["followups"] or ():
         result = each["result"] or "待办"
-        yield f"跟踪反馈 {each['no']} {each['whom']} {result} {minute(each['when'])}"
+        what = "回访" if each.get("revisit") else "跟踪反馈"
+        yield f"{what} {each['no']} {each['whom']} {result} {minute(each['when'])}"
     for each in view["handovers"] or ():
         answers = {"accepted": "已接", "declined": "已拒", "lapsed": "逾期未接"}
         answer = next((answers[name] for name in answers if each[name]), "待接")

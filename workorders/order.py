@@ -211,6 +211,8 @@ def check_columns(kind: str, columns: Iterable[str]) -> None:
             raise ValueError(f"{name!r} is not set by a {kind!r} event")
         if name == "first_responder" and kind != "answered":
             raise ValueError("first_responder is set only by answering")
+        if name == "satisfaction" and kind != "survey_answered":
+            raise ValueError("satisfaction is the caller's own word")
         if name in _OF_ITS_LIFE and (kind not in KINDS or kind == "form_filled"):
             raise ValueError(f"{name!r} is not set by a {kind!r} event, only by the order's life")
 

@@ -1,4 +1,5 @@
-"""What a deployment says of the life of orders: `config/deadlines.yaml`, `config/closing.yaml`."""
+"""What a deployment says of the life of orders: `deadlines.yaml`, `closing.yaml` and `survey.yaml`
+of `config/`."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from workorders.working_days import end_of_working_day
 Clock = Literal[
     "decision", "reply", "closing", "report", "review", "supervision", "follow_up", "appointment",
     "referral_signed", "referral_replied", "dispatch_signed", "dispatch_done", "handover",
-    "home_accepts", "sign_off",
+    "home_accepts", "sign_off", "revisit",
 ]  # fmt: skip
 WITH_A_DATE_OF_THEIR_OWN = frozenset({"appointment"})
 
@@ -116,15 +117,24 @@ class Closing(_Model):
         return demand.only or (*self.ordinary, *demand.fields)
 
 
+class Survey(_Model):
+    """survey.yaml: after what nobody is asked."""
+
+    risks: tuple[str, ...]
+    causes: tuple[str, ...]
+    outcomes: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class OrderRules:
     deadlines: Deadlines
     closing: Closing
+    survey: Survey
 
 
 @lru_cache(maxsize=1)
 def order_rules() -> OrderRules:
-    """The rules in force. Raises ConfigErrors with every mistake of both files."""
+    """The rules in force. Raises ConfigErrors with every mistake of their files."""
     return read_order_rules(Path(config.__path__[0]))
 
 
@@ -133,10 +143,16 @@ def read_order_rules(folder: Path) -> OrderRules:
     fields = YamlFile(folder / "order_fields.yaml").checked(UnifiedFields)
     deadlines_file = YamlFile(folder / "deadlines.yaml")
     closing_file = YamlFile(folder / "closing.yaml")
-    rules = OrderRules(deadlines_file.checked(Deadlines), closing_file.checked(Closing))
+    survey_file = YamlFile(folder / "survey.yaml")
+    rules = OrderRules(
+        deadlines_file.checked(Deadlines),
+        closing_file.checked(Closing),
+        survey_file.checked(Survey),
+    )
     errors = [
         *_wrong_deadlines(deadlines_file, rules.deadlines, fields),
         *_wrong_closing(closing_file, rules.closing, fields),
+        *_wrong_survey(survey_file, rules.survey, fields),
     ]
     if errors:
         raise ConfigErrors(errors)
@@ -180,3 +196,14 @@ def _wrong_closing(file: YamlFile, rules: Closing, fields: UnifiedFields) -> Ite
                 yield file.error(where, f"an order has no field {name}")
         for event in set(demand.events) - KINDS:
             yield file.error(where, f"no event {event}")
+
+
+def _wrong_survey(file: YamlFile, rules: Survey, fields: UnifiedFields) -> Iterator[str]:
+    for key, written, codes in (
+        ("risks", rules.risks, fields.choices["risk"]),
+        ("causes", rules.causes, fields.cause_names),
+        ("outcomes", rules.outcomes, fields.several["outcomes"]),
+    ):
+        for number, code in enumerate(written):
+            if code not in codes:
+                yield file.error([key, number], f"no such code: {code}")

@@ -13,6 +13,7 @@ from callflows.steps.say import SayStep
 from callflows.steps.set_value import SetValueStep
 from callflows.steps.step import Step
 from callflows.steps.subflow import SubflowStep
+from callflows.steps.survey import SurveyStep
 from callflows.steps.transfer import TransferStep
 from callflows.steps.voicemail import VoicemailStep
 
@@ -29,6 +30,7 @@ STEPS: dict[str, type[Step]] = {
     "voicemail": VoicemailStep,
     "offer_callback": OfferCallbackStep,
     "transfer": TransferStep,
+    "survey": SurveyStep,
     "subflow": SubflowStep,
     "hang_up": HangUpStep,
 }

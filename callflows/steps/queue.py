@@ -109,6 +109,7 @@ class QueueStep(Step):
             priority=priority,
             # Whoever waits again is not called back.
             reached=None if reached == "callback" else reached,
+            talk_ended_at=None,
             queue=Frame(session.flow, session.step),
             queue_stack=session.stack,
             memory={
@@ -184,7 +185,13 @@ class QueueStep(Step):
             return None
         call = call.remember(says=[])
         if event.result is DialResult.ANSWERED:
-            return Exit("answered", call.changed(reached="answered", queue=None))
+            talked = call.changed(
+                reached="answered",
+                queue=None,
+                talk_ended_at=event.at.isoformat(),
+                talk_seconds=event.talk_seconds,
+            )
+            return Exit("answered", talked)
         if self._waited_long(call):
             # Telephones that ring in vain must not keep the caller from the way out.
             return Exit("waited_long", call.remember(phase="hold"))

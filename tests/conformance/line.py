@@ -64,9 +64,9 @@ class ObservedController(Controller):
     observe: Callable[[CallRow, Event, tuple[Verb, ...]], None]
 
     def _advanced(
-        self, tx: Transaction, row: CallRow, event: Event, hung_up_by_caller: bool = False
+        self, tx: Transaction, row: CallRow, event: Event, hung_up_by: str | None = None
     ) -> Pending:
-        pending = super()._advanced(tx, row, event, hung_up_by_caller)
+        pending = super()._advanced(tx, row, event, hung_up_by)
         self.observe(row, event, pending.verbs)
         return pending
 

@@ -32,6 +32,9 @@ from callflows.events import (
     RegionFound,
     RegionUnknown,
     ReservationNoticed,
+    SurveyImpossible,
+    SurveyKept,
+    SurveyPossible,
 )
 from callflows.verbs import Dial, Gather, Hangup, Hold, Record, Verb
 from ivr.simulated_caller import SILENCE, Act, Telephone
@@ -52,6 +55,9 @@ ANSWERS = (
     CallbackPossible,
     CallbackImpossible,
     CallbackKept,
+    SurveyPossible,
+    SurveyImpossible,
+    SurveyKept,
 )
 COUNSELORS = {person.id for person in PEOPLE}
 AT = datetime(2026, 1, 1, tzinfo=UTC)
