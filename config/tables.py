@@ -9,6 +9,7 @@ TABLE_MODULES = (
     "agents.roster",
     "workorders.number_flags",
     "workorders.guards",
+    "workorders.deadlines",
     "routing.waiting",
     "routing.offers",
     "routing.callbacks",

@@ -26,6 +26,8 @@ from ivr.transaction import Woken
 from routing.directory import Directory
 from routing.queues import Queues
 from routing.stations import Stations
+from workorders.deadlines import Due
+from workorders.escalation import tell_due
 from workorders.handlers import release
 from workorders.keys import Keys
 from workorders.log import Log
@@ -103,6 +105,17 @@ class Assembly:
             )
 
         return self.store.write(work)
+
+    def tell_due(self, shifts: Shifts | None, at: datetime) -> list[Due]:
+        """Remind of deadlines and escalate; what was told. Several engines tell it once."""
+
+        def lead(station: str) -> str | None:
+            return self.duty_lead(shifts, station) if shifts is not None else None
+
+        def parent(station: str) -> str | None:
+            return self.stations.parent(station) if station in self.stations else None
+
+        return self.store.write(lambda connection: tell_due(connection, self.log, at, parent, lead))
 
     def import_roster(self, at: datetime) -> int:
         """Add or change everybody of the roster file; how many there are. Raises ConfigErrors,

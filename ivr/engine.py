@@ -123,6 +123,7 @@ class Engine:
             (self._tick, 1),
             (self._seal, 60),
             (self._end_shifts, 60),
+            (self._tell_due, 60),
             (self._reassess, 15),
             (self._begin_probes, 5),
             # Carriers are asked, and may be long: the tick doesn't wait for them.
@@ -218,6 +219,15 @@ class Engine:
             )
             self._assembly.release_handlers(shifts, until)
         self._shifts_seen = until
+
+    def _tell_due(self) -> None:
+        """Who is late, and who is to see to it, once each."""
+        at, shifts = now(), self._shifts
+        for told in self._assembly.tell_due(shifts, at):
+            log.warning(
+                "deadline_told", order_no=told.order_no, clock=told.deadline.clock,
+                due=told.deadline.due.isoformat(), level=told.level, station=told.station,
+            )  # fmt: skip
 
     def _reassess(self) -> None:
         """How strong each station is; what changed is told once it is committed."""

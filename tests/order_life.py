@@ -25,7 +25,9 @@ FORM = {
 class Desk:
     """One answered order on the desk: `does` runs one act in one transaction."""
 
-    def __init__(self, store: Store, log: Log, call_id: str = "call") -> None:
+    def __init__(
+        self, store: Store, log: Log, call_id: str = "call", at: datetime = MONDAY
+    ) -> None:
         self.store = store
         self.log = log
 
@@ -34,14 +36,14 @@ class Desk:
                 log,
                 connection,
                 call_id=call_id,
-                at=MONDAY,
+                at=at,
                 channel="phone",
                 access_number="020-12355",
                 caller_id="+8613570001234",
                 id_trust="original",
                 fields={"station_home": "440100"},
             )
-            log.append(connection, order_no, "answered", MONDAY, "counselor:1", {})
+            log.append(connection, order_no, "answered", at, "counselor:1", {})
             return order_no
 
         self.order_no = store.write(answered)

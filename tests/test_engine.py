@@ -133,3 +133,25 @@ def test_a_station_that_nobody_answers_is_told_to_the_operator_once(engine: Engi
         engine._reassess()
     told = [line for line in lines if line["event"] == "standing_changed"]
     assert [(line["station"], line["after"]) for line in told] == [("450000", "weak")]
+
+
+def test_a_late_order_is_told_to_the_operator_once(engine: Engine) -> None:
+    assembly, at = engine._assembly, datetime.now(UTC) - timedelta(days=30)
+
+    def answered(connection: Connection) -> str:
+        order_no = open_order(
+            assembly.log, connection, call_id="gz-1", at=at, channel="asterisk",
+            access_number="020-12355", caller_id=None, id_trust="withheld",
+            fields={"station_home": "440100"},
+        )  # fmt: skip
+        assembly.log.append(connection, order_no, "answered", at, "counselor:gz-lin", {})
+        return order_no
+
+    order_no = assembly.store.write(answered)
+    with capture_logs() as lines:
+        engine._tell_due()
+        engine._tell_due()
+    told = [line for line in lines if line["event"] == "deadline_told"]
+    assert [(line["order_no"], line["clock"], line["level"]) for line in told] == [
+        (order_no, "decision", 1)
+    ]

@@ -17,7 +17,7 @@ from config.yaml_file import ConfigErrors
 from tests.order_life import MONDAY, Desk
 from workorders import closing, decisions, handover, reports, risk, sent_out
 from workorders.canonical import SHANGHAI
-from workorders.deadlines import REMINDER, Deadline, Due, due, running
+from workorders.deadlines import REMINDER, Deadline, Due, due, running, telling_begins
 from workorders.escalation import tell_due
 from workorders.log import Log
 from workorders.order_rules import Period, order_rules, read_order_rules
@@ -119,6 +119,18 @@ def test_an_order_nobody_decided_on(desk: Desk) -> None:
     assert told(desk, MONDAY + 38 * HOUR) == [("decision", 1, "station:440100")]
     desk.does(decisions.answer_directly, after=39 * HOUR)
     assert told(desk, MONDAY + 9 * DAY) == []
+
+
+def test_answers_from_before_anybody_was_told_are_not_all_told_at_once(desk: Desk) -> None:
+    begins = telling_begins.insert().values(answered_after=MONDAY)
+    desk.store.write(lambda c: c.execute(begins))
+    later = Desk(desk.store, desk.log, "later", at=MONDAY + MINUTE)
+    found = desk.store.read(lambda c: due(c, MONDAY + 30 * DAY))
+    assert [each.order_no for each in found] == [later.order_no]
+    shown = desk.store.read(lambda c: [each.order_no for each in running(c)])
+    assert shown == [desk.order_no, later.order_no]
+    desk.does(risk.assess, "R3", after=30 * DAY)
+    assert ("report", 1, "station:440100") in told(desk, MONDAY + 31 * DAY)
 
 
 def test_an_open_order_is_never_forgotten(desk: Desk) -> None:

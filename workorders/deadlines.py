@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Column, Connection, Table, and_, select, text
 
+from config.database import Instant, metadata
 from workorders.canonical import instant
 from workorders.life_cycle import State
 from workorders.order import UNDECIDED, Row, orders, station_in_charge
@@ -27,6 +28,13 @@ OF_A_STATION = frozenset({"home_accepts", "sign_off"})
 """Clocks whose `of` is the station that is waited for."""
 OF_A_LEAD = frozenset({"revisit"})
 """Not the handler's: the duty lead is reminded, too."""
+
+telling_begins = Table(
+    "telling_begins",
+    metadata,
+    # One row at most, written when the tables of an older version were taken over.
+    Column("answered_after", Instant, nullable=False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +143,19 @@ class Due:
 
 def due(connection: Connection, at: datetime) -> list[Due]:
     """What is to be told at `at`, the longest waiting first: of AT_ONCE orders at most, and of as
-    many that were answered and not decided on; the rest follow once these were told."""
+    many that were answered and not decided on; the rest follow once these were told. Answers from
+    before anybody was told of any aren't told of: `running` shows them."""
     found = [
         waiting(row, each, level)
         for row in _rows(connection, orders.c.next_due, orders.c.next_due <= at)
         for each in kept(row)
         if (level := each.level_due(at)) is not None
     ]
-    for row in _rows(connection, orders.c.t_answer, text(UNDECIDED)):
+    begins = connection.execute(select(telling_begins.c.answered_after)).scalar()
+    untold = (
+        text(UNDECIDED) if begins is None else and_(text(UNDECIDED), orders.c.t_answer > begins)
+    )
+    for row in _rows(connection, orders.c.t_answer, untold):
         clock = of_no_decision(order_rules().deadlines, row)
         level = clock.level_due(at)
         if level is not None:
