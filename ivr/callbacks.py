@@ -23,10 +23,7 @@ from ivr.transaction import Transaction
 from routing import callbacks, waiting
 from routing.callbacks import Callback
 from routing.priority import SILENT_CONFIRMED
-from workorders.life import Case
-from workorders.life_cycle import State
 from workorders.personal import caller_hash
-from workorders.risk import assess
 
 OUTCOME = "callback"
 """Of a call that ends with an agreement: its order stays open."""
@@ -79,8 +76,6 @@ class Callbacks(KeptCallbacks):
             return False
         if danger or outcome not in (OUTCOME, "failed"):
             self._cancelled(tx, kept, at, reason="danger" if danger else outcome)
-            if danger:
-                self._reviewed_soon(tx, order_no, at)
             return False
         self._note(tx, kept, at, "callback_waits")
         self._show(tx, kept, at)
@@ -122,12 +117,6 @@ class Callbacks(KeptCallbacks):
             self._close(tx, kept, at, "called_again", "caller")
             taken = Note("callback_taken_over", "engine", {"order": kept.order_no})
             self.house.note(tx, order_no, at, [taken])
-
-    def _reviewed_soon(self, tx: Transaction, order_no: str, at: datetime) -> None:
-        """A person sees to danger that dropped: its risk is not known, and never shown as low."""
-        case = Case(tx.connection, self.house.log, order_no, at, "engine")
-        if case.risk is None and case.state is not State.CLOSED:
-            assess(case, "RX", crisis_key=True)
 
     def _newer_call_over(
         self, tx: Transaction, order_no: str, outcome: str, at: datetime, danger: bool

@@ -55,6 +55,7 @@ from ivr import messages, sessions
 from ivr.callback_attempts import CallbackAttempts
 from ivr.callbacks import Callbacks
 from ivr.caller_number import e164
+from ivr.left_to_people import dropped, raise_alarms
 from ivr.order_events import CLASS_BY_CAUSE, Note, notes_of_number
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
@@ -406,10 +407,14 @@ class House:
             return
         closing = Entry.closing(talk_ended_at or at, outcome, hung_up_by)
         tx.entries.setdefault(row.order_no, []).append(closing)
+        if danger and dropped(outcome):
+            tx.dropped[row.order_no] = at
 
     def note(self, tx: Transaction, order_no: str, at: datetime, notes: Iterable[Note]) -> None:
         """For the order, when the transaction's work is done."""
         for note in notes:
+            if note.kind == "voicemail_left":
+                tx.messages[order_no] = at
             entry = Entry(note.kind, at, note.actor, note.data, note.columns)
             tx.entries.setdefault(order_no, []).append(entry)
 
@@ -418,6 +423,7 @@ class House:
         for order_no, entries in tx.entries.items():
             opening = tx.openings.get(order_no)
             self.log.append_all(tx.connection, order_no, entries, opening)
+        raise_alarms(tx, self.log)
 
     def note_failed(
         self,

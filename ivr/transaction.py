@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -24,7 +25,8 @@ class Transaction:
     """`woken`: whom to wake. `alerts`: what an operator must act on. `openings` and `entries`:
     orders to open and what orders are to say, by order number; written at the end, all at once.
     `out_of_queue`: calls that hold neither place nor counselor any more. `gone`: calls whose
-    caller has hung up, while the flow hears first how the Dial ended."""
+    caller has hung up, while the flow hears first how the Dial ended. `dropped` and `messages`:
+    orders whose caller in danger is gone, or left a message, and when; told of after `entries`."""
 
     connection: Connection
     woken: list[Woken] = field(default_factory=list)
@@ -33,3 +35,5 @@ class Transaction:
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     out_of_queue: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    dropped: dict[str, datetime] = field(default_factory=dict)
+    messages: dict[str, datetime] = field(default_factory=dict)

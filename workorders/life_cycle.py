@@ -45,6 +45,8 @@ STEPS = frozenset({
     "dispatch_signed", "dispatch_refused", "dispatch_done", "follow_up_planned", "followed_up",
     "handover_offered", "handover_accepted", "handover_declined", "handler_released",
     "reminded", "escalated",
+    "crisis_declared", "crisis_dropped", "drop_seen_to", "colleague_asked", "colleague_reported",
+    "alarm_taken", "message_waits", "message_heard", "safe_to_end", "silent_classed",
 })  # fmt: skip
 """Are possible as long as an order is open."""
 

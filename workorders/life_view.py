@@ -14,7 +14,7 @@ from workorders.referral import Stage
 
 TOLD_HERE = (
     "state", "next_due", "referrals", "dispatches", "reports", "appointments", "followups",
-    "handovers", "assessments", "lowering", "deadlines",
+    "handovers", "assessments", "lowering", "deadlines", "alarms",
 )  # fmt: skip
 
 
@@ -53,6 +53,10 @@ CLOCKS: Mapping[Clock, str] = {
     "home_accepts": N_("属地接单"),
     "sign_off": N_("会签"),
     "revisit": N_("回访"),
+    "dropped_crisis": N_("紧急来电中断"),
+    "supervisor_comes": N_("班长到场"),
+    "colleague_reports": N_("代为报警"),
+    "message": N_("听取留言"),
 }
 
 

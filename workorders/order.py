@@ -123,6 +123,10 @@ MATTER = (
     Column("assessments", _LIST),
     Column("handovers", _LIST),
     Column("lowering", _LIST),
+    # What somebody must see to at once; NULL where nothing is.
+    Column("alarms", _LIST),
+    # Kept whatever the rules of retention say.
+    Column("recording_held", Boolean),
 )
 
 orders = Table(
@@ -155,6 +159,12 @@ orders = Table(
         "next_due",
         sqlite_where=text("next_due IS NOT NULL"),
         postgresql_where=text("next_due IS NOT NULL"),
+    ),
+    Index(
+        "orders_alarmed",
+        "order_no",
+        sqlite_where=text("alarms IS NOT NULL"),
+        postgresql_where=text("alarms IS NOT NULL"),
     ),
     Index(
         "orders_undecided",
@@ -192,7 +202,7 @@ _BY_RULE = frozenset({"t_offer", "handler", "state", "closed_at", "closed_by", *
 _OF_ITS_LIFE = frozenset({
     "risk", "risk_by", "risk_at", "station_lead", "stations_assisting", "outcomes", "referrals",
     "reports", "deadlines", "followups", "next_due", "appointments", "dispatches", "assessments",
-    "handovers", "lowering",
+    "handovers", "lowering", "alarms", "recording_held",
 })  # fmt: skip
 
 RULES_LOOK_AT = (

@@ -24,7 +24,8 @@ from workorders.working_days import end_of_working_day
 Clock = Literal[
     "decision", "reply", "closing", "report", "review", "supervision", "follow_up", "appointment",
     "referral_signed", "referral_replied", "dispatch_signed", "dispatch_done", "handover",
-    "home_accepts", "sign_off", "revisit",
+    "home_accepts", "sign_off", "revisit", "dropped_crisis", "supervisor_comes",
+    "colleague_reports", "message",
 ]  # fmt: skip
 WITH_A_DATE_OF_THEIR_OWN = frozenset({"appointment"})
 
@@ -83,6 +84,7 @@ class Deadlines(_Model):
     clocks: Mapping[Clock, Mapping[str, Written]]
     risks: Mapping[str, RiskRule]
     after_crisis_key: tuple[Clock, ...] = ()
+    message_out_of_hours: Written
     outcomes: Mapping[str, Mapping[Clock, Written]] = Field(default_factory=dict)
 
     def period(self, clock: Clock, risk: str | None) -> Period:
