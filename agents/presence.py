@@ -163,6 +163,7 @@ _here = c.state != State.LOGGED_OUT
 _present = Statement(_person.where(_here))
 _present_at = Statement(_person.where(_here, among(c.station, "stations")))
 _available = Statement(_person.where(c.state == State.AVAILABLE, among(c.station, "stations")))
+_free_person = Statement(_person.where(c.state == State.AVAILABLE, c.id == bindparam("counselor")))
 _changed = Statement(
     update(counselors).where(c.changed).values(changed=false()).returning(c.id, c.station, c.state)
 )
@@ -203,6 +204,11 @@ def how_many(connection: Connection, station: str) -> int:
 def available(connection: Connection, stations: Iterable[str], at: datetime) -> list[Person]:
     """Everybody of these stations who may be given a call now."""
     return _people(connection, _available, at, stations=stations)
+
+
+def free_person(connection: Connection, counselor_id: str, at: datetime) -> Person | None:
+    """Somebody, if they may be given a call now."""
+    return next(iter(_people(connection, _free_person, at, counselor=counselor_id)), None)
 
 
 def free_stations(connection: Connection) -> set[str]:

@@ -69,6 +69,19 @@ class DialEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferRequested:
+    """Whoever talked with the caller has passed the call on, and is gone: to the queue, with
+    another `topic` or `station` where they are given, or to the directory's `entry_id`. `request`
+    names it to the house."""
+
+    at: datetime
+    request: str
+    topic: str | None = None
+    station: str | None = None
+    entry_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HoldEnded:
     """The wait of a `Hold` ran out, or a key the verb named ended it."""
 
@@ -199,6 +212,7 @@ Event = (
     | NoInput
     | RecordingFinished
     | DialEnded
+    | TransferRequested
     | HoldEnded
     | ReservationNoticed
     | CallerHungUp

@@ -18,6 +18,7 @@ TABLE_MODULES = (
     "ivr.publications",
     "ivr.sessions",
     "ivr.placed_calls",
+    "ivr.desk_requests",
     "ivr.twilio.fetching",
     "console.accounts",
     "console.sessions",

@@ -10,6 +10,7 @@ from flask_babel import gettext
 
 from config.topics import Topic
 from console import words
+from routing.directory import Service
 from routing.rules import tier_name
 from routing.stations import Stations
 from workorders.deadlines import OF_A_STATION, Deadline
@@ -28,6 +29,7 @@ class Words:
     `languages`: of the reader, `zh-CN` or `en`."""
 
     stations: Stations
+    services: Mapping[str, Service]
     topics: Mapping[str, Topic]
     people: Mapping[str, str]
     language: str
@@ -145,6 +147,8 @@ class Words:
                 return _("转接至%(line)s，已接通", line=data.get("entry"))
             case "transfer_failed":
                 return _("转接至%(line)s，未接通", line=data.get("entry"))
+            case "passed_on":
+                return _("%(who)s转接至%(target)s", who=who, target=self._target(data))
             case "last_resort":
                 return _("由最后保障接听")
             case "callback_agreed":
@@ -190,6 +194,27 @@ class Words:
             case "risk" if value is not None:
                 return self.value(name, value)
         return str(value)
+
+    def _target(self, data: Mapping[str, Any]) -> str:
+        """To whom a caller is passed on, or who is asked in."""
+        target = str(data.get("target"))
+        match data.get("target_kind"):
+            case "counselor":
+                return self.who(f"counselor:{target}")
+            case "topic":
+                return self.topic(target)
+            case "station":
+                return self.station(target)
+            case "line":
+                return self.service(target)
+        return _("班长")
+
+    def service(self, service: str) -> str:
+        """A sister line."""
+        known = self.services.get(service)
+        if known is None:
+            return service
+        return known.en if self.language == "en" else known.zh_cn
 
     def _region(self, code: object) -> str:
         return self.stations.regions.name(str(code))

@@ -358,9 +358,12 @@ class Controller:
         before = Session.from_json(row.session)
         dialled = _dial_of(sessions.verbs_from_json(row.verbs))
         house.note(tx, row.order_no, at, notes_of_event(event, dialled))
+        heard: Event = event
         if isinstance(event, DialEnded) and dialled is not None and dialled.kind == "offer":
             house.offer_ended(tx, row, dialled.target, event)
-        after, verbs = self._run(tx, row, before, event)
+            if not hung_up_by_caller:
+                heard = house.with_others.after_talk(tx, row, event)
+        after, verbs = self._run(tx, row, before, heard)
         house.note(tx, row.order_no, at, notes_of_change(before, after))
         house.note(tx, row.order_no, at, notes_of_verbs(verbs))
         saved = replace(

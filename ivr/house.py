@@ -60,6 +60,7 @@ from ivr.order_events import CLASS_BY_CAUSE, Note, notes_of_number
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
+from ivr.with_others import WithOthers
 from routing import offers, standings, waiting
 from routing.callbacks import Callback
 from routing.directory import Directory, NumberKind
@@ -183,10 +184,11 @@ class House:
                     priority=int(dip.priority),
                     home=values["station"],
                     preferred=None if anybody else values.get("handler_of_open_order"),
-                    kinds=roster.reached(CARRIER_KINDS[row.carrier], row.node),
+                    kinds=self.reached(row),
                     node=row.node or row.carrier,
                     at=at,
                     since=since,
+                    transfer=self.with_others.transfer_of(tx, row, session, at),
                 )
                 if not isinstance(changes.answer, Nobody):
                     self.callbacks.called_again(tx, row.order_no, at)
@@ -260,6 +262,14 @@ class House:
         return self.passed_on(number) or Kind.SHARED in number_flags.in_force(
             connection, hashed, at
         )
+
+    def reached(self, row: CallRow) -> frozenset[str]:
+        """What a call's carrier reaches."""
+        return roster.reached(CARRIER_KINDS[row.carrier], row.node)
+
+    @property
+    def with_others(self) -> WithOthers:
+        return WithOthers(self)
 
     @property
     def callbacks(self) -> Callbacks:
@@ -403,6 +413,7 @@ class House:
         if row.call_id not in tx.out_of_queue:
             self.applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
         self.dial_left(tx, row, left, at)
+        self.with_others.call_over(tx, row.call_id, at)
         if self.callbacks.caller_left(tx, row.order_no, outcome, at, danger=danger):
             return
         closing = Entry.closing(talk_ended_at or at, outcome, hung_up_by)

@@ -45,7 +45,9 @@ def notes_of_number(known: Known) -> Iterator[Note]:
 def notes_of_change(before: Session, after: Session) -> Iterator[Note]:
     """What the caller has chosen or told since the last turn."""
     old, new = before.values, after.values
-    if new.get("topic") != old.get("topic"):
+    # A topic to which the caller was passed on is the counselor's choice.
+    passed_on = new.get("transfer") != old.get("transfer")
+    if new.get("topic") != old.get("topic") and not passed_on:
         topic = new.get("topic", "unknown")
         yield Note("topic_chosen", "caller", {"topic": topic}, {"topic": topic})
     if new.get("language") != old.get("language"):

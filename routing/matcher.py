@@ -22,8 +22,11 @@ from routing.router import Choice
 from routing.rules import Network, Rules
 from routing.staff import StoredStaff
 from routing.stations import NATION
+from routing.suitability import tier_of
 from routing.touched import touched
 from routing.waiting_call import WaitingCall
+
+ASKED_FOR = "asked for by a colleague"
 
 
 class Matcher:
@@ -96,6 +99,21 @@ class Matcher:
             else:
                 in_vain.note(call, at)
         return tuple(made)
+
+    def ask(
+        self, connection: Connection, call: WaitingCall, counselor_id: str, at: datetime
+    ) -> Reserved | None:
+        """The call is for this counselor, as somebody who talked with the caller wishes: no filter
+        holds. None where they are not free."""
+        rules = self.rules_of(call.home)
+        person = presence.free_person(connection, counselor_id, at)
+        if person is None or not call.kinds & person.counselor.kinds:
+            return None
+        if not presence.reserve(connection, counselor_id, call.call_id, at):
+            return None
+        tier = tier_of(person, rules)
+        choice = Choice((person,), tier or 0, ASKED_FOR, rules.ring_seconds)
+        return self._make_offer(connection, call, choice, None, at)
 
     def _make_offer(
         self,

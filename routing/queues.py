@@ -36,7 +36,7 @@ from routing.offers import Offer
 from routing.rules import FIRST_OUTER_TIER, Network
 from routing.suitability import could_serve
 from routing.verdicts import Verdict, explain
-from routing.waiting_call import WaitingCall
+from routing.waiting_call import Transfer, WaitingCall
 
 __all__ = ["Changes", "Nobody", "Outcome", "Queues", "Reserved", "Waiting"]
 
@@ -73,13 +73,15 @@ class Queues:
         at: datetime,
         preferred: str | None = None,
         since: datetime | None = None,
+        transfer: Transfer | None = None,
     ) -> Changes:
         """Enter the queue, or change wishes in it: the place is kept. A held reservation made
         for other wishes is let go first.
 
         :param home: station id. `kinds`: contact kinds the carrier reaches. `node`: which of the
             carrier's machines has the call. `preferred`: who handles an open order of its number.
-            `since`: when the place was taken that it takes over.
+            `since`: when the place was taken that it takes over. `transfer`: it talked with
+            somebody, and is passed on.
         """
         one_at_a_time(connection, MATCHING)
         call = WaitingCall(
@@ -87,6 +89,8 @@ class Queues:
             frozenset(kinds), preferred=preferred,
         )  # fmt: skip
         place = waiting.place_of(connection, call_id)
+        if place is None and transfer is not None:
+            return self._passed_on(connection, call, transfer, at)
         if place is None:
             waiting.add(connection, call)
             return replace(self._answer(connection, call, at), joined=call)
@@ -277,6 +281,24 @@ class Queues:
         conditions = self._matcher.floor(connection, at).conditions_of(call)
         return explain(call, people, self._matcher.rules_of(call.home), at, conditions)
 
+    def _passed_on(
+        self, connection: Connection, call: WaitingCall, transfer: Transfer, at: datetime
+    ) -> Changes:
+        """Whoever passes a caller on isn't rung for it, until somebody asked for hasn't answered:
+        then before all others."""
+        call = replace(
+            call, preferred=transfer.by, transferred_by=transfer.by, came_at=transfer.since,
+            excluded=frozenset({transfer.by}),
+        )  # fmt: skip
+        waiting.add(connection, call)
+        if transfer.to is not None:
+            held = self._matcher.ask(connection, call, transfer.to, at)
+            if held is not None:
+                return Changes(held, joined=call)
+            call = replace(call, excluded=frozenset())
+            waiting.exclude(connection, call.call_id, call.excluded)
+        return replace(self._answer(connection, call, at), joined=call)
+
     def _answer(self, connection: Connection, call: WaitingCall, at: datetime) -> Changes:
         matched = self._matcher.match(connection, at)
         mine = next((item for item in matched if item.call_id == call.call_id), None)
@@ -293,6 +315,12 @@ class Queues:
             for person in presence.present_at(connection, [station], at)
         )
         if next(could_serve(call, people, rules, at), None) is None:
+            if call.transferred_by in call.excluded:
+                # There is nobody else: whoever passed the caller on is asked again.
+                call = replace(call, excluded=call.excluded - {call.transferred_by})
+                waiting.exclude(connection, call.call_id, call.excluded)
+                answer = self._answer(connection, call, at)
+                return replace(answer, woken=(*woken, *answer.woken))
             waiting.delete(connection, call.call_id)
             return Changes(Nobody(), woken)
         expected = expected_wait(connection, call, rules, stations)
@@ -329,7 +357,7 @@ class Queues:
                 alerts += [alert] if alert else []
         place = waiting.place_of(connection, first.call_id)
         if place is not None:
-            excluded = place.call.excluded
+            excluded = place.call.excluded - {place.call.transferred_by}
             if not OFFER_RESULTS[result].again:
                 excluded |= {part.counselor_id for part in parts}
             waiting.back_to_queue(connection, first.call_id, first.offer_id, excluded, 0)

@@ -22,6 +22,7 @@ _TOLD = tuple(
     for field in fields(WaitingCall)
     if field.name not in ("call_id", "order_no", "node", "excluded")
 )
+_OF_A_TRANSFER = frozenset({"transferred_by", "came_at"})
 _BEGINS = frozenset({"queued", "callback_waits"})
 _LEAVES = _BEGINS | {"queue_left", "callback_agreed", "callback_connected", "ended", "failed"}
 
@@ -58,6 +59,7 @@ class Stay:
                 name = _WISHES[event.kind]
                 wishes[name] = event.data["set"][name]
             elif event.kind == "offer_failed":
+                failed.discard(self.call.transferred_by or "")
                 meaning = OFFER_RESULTS.get(event.data["result"])
                 if meaning is not None and not meaning.again:
                     failed.add(event.data["counselor"])
@@ -112,7 +114,11 @@ class Stay:
 
 def told_of(call: WaitingCall) -> dict[str, Any]:
     """What the event `queued` tells of a call: all that is needed to have it again (`_call`)."""
-    return {name: getattr(call, name) for name in _TOLD} | {"kinds": sorted(call.kinds)}
+    told = {name: getattr(call, name) for name in _TOLD} | {"kinds": sorted(call.kinds)}
+    if call.transferred_by is None:
+        # Nothing of what an ordinary call doesn't have.
+        return {name: told[name] for name in told if name not in _OF_A_TRANSFER}
+    return {**told, "excluded": sorted(call.excluded)}
 
 
 def stays_of(connection: Connection, order_no: str, call_id: str, now: datetime) -> list[Stay]:
@@ -159,4 +165,7 @@ def _call(order_no: str, call_id: str, queued: Told) -> WaitingCall:
     told = {name: queued.data[name] for name in _TOLD if name in queued.data}
     told["kinds"] = frozenset(told["kinds"])
     told["enqueued_at"] = datetime.fromisoformat(told["enqueued_at"])
+    if told.get("came_at") is not None:
+        told["came_at"] = datetime.fromisoformat(told["came_at"])
+    told["excluded"] = frozenset(queued.data.get("excluded", ()))
     return WaitingCall(call_id=call_id, order_no=order_no, node="", **told)

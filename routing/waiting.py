@@ -56,6 +56,9 @@ waiting_calls = Table(
     Column("preferred", Text),
     # When to look at it next though nobody has changed; `enqueued_at`: at once.
     Column("due_at", Instant),
+    # A transferred call's: who passed it on, and since when it has its place.
+    Column("transferred_by", Text),
+    Column("came_at", Instant),
     *(
         Index(name, *columns, sqlite_where=_UNHELD, postgresql_where=_UNHELD)
         for name, columns in (
@@ -93,6 +96,8 @@ _CALL = (
     w.kinds,
     w.excluded,
     w.preferred,
+    w.transferred_by,
+    w.came_at,
 )
 _place = Statement(select(*_CALL, w.offer_id, w.unclaimed).where(w.call_id == bindparam("call")))
 _IS_UNSERVED = (w.offer_id.is_(None), w.unclaimed < UNCLAIMED_LIMIT)
@@ -151,6 +156,11 @@ _back = Statement(
         unclaimed=w.unclaimed + bindparam("more_unclaimed"),
         due_at=w.enqueued_at,
     )
+)
+_exclude = Statement(
+    update(waiting_calls)
+    .where(w.call_id == bindparam("call"))
+    .values(excluded=bindparam("now_excluded"), due_at=w.enqueued_at)
 )
 _renamed = Statement(
     update(waiting_calls).where(w.call_id == bindparam("call")).values(call_id=bindparam("new_id"))
@@ -234,7 +244,7 @@ def add(connection: Connection, call: WaitingCall) -> None:
         home=call.home,
         enqueued_at=call.enqueued_at,
         kinds=_list_to_json(call.kinds),
-        excluded="[]",
+        excluded=_list_to_json(call.excluded),
         node=call.node,
         offer_id=None,
         unclaimed=0,
@@ -242,6 +252,8 @@ def add(connection: Connection, call: WaitingCall) -> None:
         place_since=call.place.since,
         preferred=call.preferred,
         due_at=call.enqueued_at,
+        transferred_by=call.transferred_by,
+        came_at=call.came_at,
     )
 
 
@@ -280,6 +292,11 @@ def back_to_queue(
     )
 
 
+def exclude(connection: Connection, call_id: str, excluded: Iterable[str]) -> None:
+    """From now on these are not rung for it."""
+    _exclude.later(connection, call=call_id, now_excluded=_list_to_json(excluded))
+
+
 def rename(connection: Connection, call_id: str, new_id: str) -> None:
     """The place is kept for another call."""
     _renamed.later(connection, call=call_id, new_id=new_id)
@@ -314,15 +331,15 @@ def _place_of(call: WaitingCall) -> dict[str, object]:
 
 
 def _to_place(row: Row) -> Place:
-    return Place(_to_call(row), *row[11:])
+    return Place(_to_call(row), *row[len(_CALL) :])
 
 
 def _to_call(row: Row) -> WaitingCall:
-    call_id, order_no, topic, language, priority, home, enqueued_at, node, *rest = row[:11]
-    kinds, excluded, preferred = rest
+    call_id, order_no, topic, language, priority, home, enqueued_at, node, *rest = row[: len(_CALL)]
+    kinds, excluded, preferred, transferred_by, came_at = rest
     return WaitingCall(
         call_id, order_no, topic, language, priority, home, enqueued_at, node,
-        _from_json(kinds), _from_json(excluded), preferred,
+        _from_json(kinds), _from_json(excluded), preferred, transferred_by, came_at,
     )  # fmt: skip
 
 

@@ -14,7 +14,9 @@ UNKNOWN_TOPIC = "unknown"
 class WaitingCall:
     """`node`: which of the carrier's machines has it. `kinds`: contact kinds the carrier reaches.
     `excluded`: counselors who have failed it. `preferred`: the counselor who handles an open order
-    of the caller's number."""
+    of the caller's number. `transferred_by`: the counselor who passes the caller on, and who is
+    asked again where whoever was asked for doesn't answer; `came_at`: since when such a caller has
+    its place, for it has waited before."""
 
     call_id: str
     order_no: str
@@ -27,6 +29,8 @@ class WaitingCall:
     kinds: frozenset[str]
     excluded: frozenset[str] = frozenset()
     preferred: str | None = None
+    transferred_by: str | None = None
+    came_at: datetime | None = None
 
     @property
     def urgent(self) -> bool:
@@ -34,4 +38,14 @@ class WaitingCall:
 
     @property
     def place(self) -> Place:
-        return place_of(self.priority, self.enqueued_at, self.call_id)
+        return place_of(self.priority, self.came_at or self.enqueued_at, self.call_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A caller who talked with `by` is passed on: to the counselor `to`, or to whoever suits.
+    `since`: when the caller first waited."""
+
+    by: str
+    since: datetime
+    to: str | None = None

@@ -44,6 +44,7 @@ from callflows.events import (
     SurveyImpossible,
     SurveyKept,
     SurveyPossible,
+    TransferRequested,
 )
 from callflows.interpreter import advance, new_session
 from callflows.loader import LIBRARY, load_callflow
@@ -64,7 +65,12 @@ fitting = {
     Gather: st.one_of(st.just(NoInput), digits.map(lambda d: lambda at: DigitsCollected(at, d))),
     Record: keys.map(lambda k: lambda at: RecordingFinished(at, "r", 9, k))
     | st.just(lambda at: RecordingFinished(at, "r", 9)),
-    Dial: st.sampled_from(list(DialResult)).map(lambda r: lambda at: DialEnded(at, r)),
+    Dial: st.sampled_from(list(DialResult)).map(lambda r: lambda at: DialEnded(at, r))
+    | st.builds(
+        lambda topic, entry: lambda at: TransferRequested(at, "r", topic, None, entry),
+        st.sampled_from([None, "law"]),
+        st.sampled_from([None, "entry"]),
+    ),
     Hold: st.one_of(
         st.just(lambda at: HoldEnded(at, "elapsed")),
         keys.map(lambda k: lambda at: HoldEnded(at, "key", k)),

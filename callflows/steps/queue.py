@@ -22,6 +22,7 @@ from callflows.events import (
     NoInput,
     NoneAvailable,
     Queued,
+    TransferRequested,
 )
 from callflows.session import Frame
 from callflows.steps.step import Asked, Exit, Heard, Prompt, PromptField, Step
@@ -29,6 +30,7 @@ from callflows.verbs import Dial, Gather, Hold, Say
 
 LONG_WAIT_SECONDS = 300
 MOST_AHEAD = 99
+LINE_RING_SECONDS = 30
 
 Seconds = Annotated[int, Field(ge=5, le=3600)]
 
@@ -53,6 +55,9 @@ class QueueStep(Step):
       `announce_every`. `{n}` is how many are ahead, `{m}` the expected minutes (up to 5).
       `announcement_long` (without `{m}`) takes its place when more than 5 minutes are expected
       or nothing is known; `announcement_next` when nobody is ahead.
+    - `transferring`: spoken when whoever has answered passes the caller on: the call comes back
+      here, with the wishes of the transfer and a place before all who came later, and nothing
+      else is spoken again.
     - `outer_tier`: spoken once when help comes from another region.
     - `patience`: after that many seconds without a counselor the exit `waited_long` is taken.
     - `priority: silent_confirmed`: for the key a caller presses who cannot speak. Crisis
@@ -86,6 +91,7 @@ class QueueStep(Step):
     first_announcement: Seconds = 20
     announce_every: Seconds = 45
     outer_tier: Prompt | None = None
+    transferring: Prompt | None = None
     patience: Seconds | None = None
     priority: Literal["silent_confirmed"] | None = None
 
@@ -113,14 +119,19 @@ class QueueStep(Step):
             queue=Frame(session.flow, session.step),
             queue_stack=session.stack,
             memory={
-                "phase": "join",
-                "entered_at": call.at.isoformat(),
-                "announce_at": (call.at + timedelta(seconds=self.first_announcement)).isoformat(),
+                **self._begun(call),
                 "welcomed": not (self.prompt and self.welcome_wait and says),
                 "outer_said": bool(session.queue and session.queue_memory.get("outer_said")),
                 "says": says,
             },
         )
+
+    def _begun(self, call: Call) -> dict[str, Any]:
+        return {
+            "phase": "join",
+            "entered_at": call.at.isoformat(),
+            "announce_at": (call.at + timedelta(seconds=self.first_announcement)).isoformat(),
+        }
 
     def ask(self, call: Call) -> Asked:
         memory = call.memory
@@ -140,6 +151,9 @@ class QueueStep(Step):
             case "offer":
                 offer = Dial("offer", memory["offer"], memory["ring_seconds"])
                 return (*self._says(call, memory["says"]), offer)
+            case "line":
+                line = Dial("directory", memory["line"], LINE_RING_SECONDS)
+                return (*self._says(call, memory["says"]), line)
             case _:
                 hold = Hold(self._hold_seconds(call), self.key_exits())
                 return (*self._says(call, memory["says"]), hold)
@@ -152,6 +166,8 @@ class QueueStep(Step):
                 return self._hear_welcome(call, event)
             case "offer":
                 return self._hear_offer(call, event)
+            case "line":
+                return self._hear_line(call, event)
             case _:
                 return self._hear_hold(call, event)
 
@@ -181,6 +197,8 @@ class QueueStep(Step):
         return call.remember(phase="offer" if call.memory["offer"] else "hold")
 
     def _hear_offer(self, call: Call, event: Event) -> Heard:
+        if isinstance(event, TransferRequested):
+            return self._passed_on(call, event)
         if not isinstance(event, DialEnded):
             return None
         call = call.remember(says=[])
@@ -196,6 +214,30 @@ class QueueStep(Step):
             # Telephones that ring in vain must not keep the caller from the way out.
             return Exit("waited_long", call.remember(phase="hold"))
         return call.remember(phase="status")
+
+    def _passed_on(self, call: Call, event: TransferRequested) -> Call:
+        """Somebody has answered, so nothing of the way here is said again."""
+        wishes = {"transfer": event.request, "topic": event.topic, "station": event.station}
+        call = call.with_values(**{name: wish for name, wish in wishes.items() if wish})
+        says = [[self.transferring, {}]] if self.transferring else []
+        notes = {**self._begun(call), "welcomed": True, "outer_said": True, "says": says}
+        if event.entry_id is not None:
+            notes |= {"phase": "line", "line": event.entry_id}
+        return self._queued_again(call.changed(reached="answered", memory=notes))
+
+    def _queued_again(self, call: Call) -> Call:
+        """The queue holds a place for it, but for whoever a sister line is rung for."""
+        session = call.session
+        waits = call.memory["phase"] != "line"
+        here = Frame(session.flow, session.step) if waits else None
+        return call.changed(queue=here, queue_stack=session.stack if waits else ())
+
+    def _hear_line(self, call: Call, event: Event) -> Heard:
+        if not isinstance(event, DialEnded):
+            return None
+        if event.result is DialResult.ANSWERED:
+            return Exit("answered", call.changed(reached="transferred"))
+        return self._queued_again(call.remember(**self._begun(call), says=[]))
 
     def _hear_hold(self, call: Call, event: Event) -> Heard:
         key = None

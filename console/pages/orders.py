@@ -56,7 +56,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
     topics = load_topics(assembly.settings.stations_directory)
 
     def words(people: dict[str, str]) -> Words:
-        return Words(stations, topics, people, str(get_locale()))
+        return Words(stations, assembly.directory.services, topics, people, str(get_locale()))
 
     @page.get("/")
     @needs(lambda may: may.orders is not Orders.NONE)

@@ -17,6 +17,7 @@ from ivr.asterisk.callbacks import AsteriskCallbacks
 from ivr.asterisk.calls import CARRIER, CallHandler, HangupHandler
 from ivr.asterisk.codes import CodeHandler
 from ivr.asterisk.deployment import ami_secret
+from ivr.asterisk.desk_work import DeskWork
 from ivr.asterisk.dialling import phone_number, phone_of_channel
 from ivr.asterisk.placed_legs import Asking, PlacedLegs, SyntheticLeg
 from ivr.asterisk.placing import AsteriskPlacing
@@ -80,6 +81,7 @@ class AsteriskCarrier:
             "unanswered": self.placing.unanswered,
             "safe": self.callbacks.safe,
         }
+        self._desk_work = DeskWork(controller, self.ami, self._node, now)
         self._reconciling = threading.Lock()
         self._reconciled = threading.Event()
         self._importing = threading.Lock()
@@ -111,8 +113,10 @@ class AsteriskCarrier:
         self.ami.on_event("OriginateResponse", self.placing.responded)
         self._waker.start()
         self.ami.start()
+        self._desk_work.start()
 
     def stop(self) -> None:
+        self._desk_work.stop()
         self._waker.stop()
         self.ami.stop()
 
