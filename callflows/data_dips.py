@@ -5,6 +5,7 @@
 | FindRegion | RegionFound, RegionUnknown |
 | JoinQueue, TakeReservation, QueueStatus | CounselorReserved, Queued, NoneAvailable |
 | LeaveQueue | QueueLeft |
+| TalkStatus | CallerParked, CallerJoins, TransferRequested, TalkOver |
 | FindDirectoryEntry | DirectoryEntryFound, DirectoryEntryMissing |
 | CheckCallback | CallbackPossible, CallbackImpossible |
 | KeepCallback | CallbackKept, CallbackImpossible |
@@ -58,6 +59,15 @@ class QueueStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class TalkStatus:
+    """With whom is the caller to talk now, who was answered? `recalled`: the caller wants whoever
+    left them with music back at once. `alone`: nobody came to the conference."""
+
+    recalled: bool = False
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LeaveQueue:
     """Give up the place and any reservation; nothing is held against anybody."""
 
@@ -100,6 +110,7 @@ DataDip = (
     | JoinQueue
     | TakeReservation
     | QueueStatus
+    | TalkStatus
     | LeaveQueue
     | FindDirectoryEntry
     | CheckCallback

@@ -82,6 +82,36 @@ class TransferRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerParked:
+    """Whoever talks with the caller talks with somebody else for a while. Also an answer to
+    TalkStatus: they still do."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallerJoins:
+    """The talk goes on as a conference. Also an answer to TalkStatus."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceEnded:
+    """Nobody else is there any more. `alone`: nobody had come."""
+
+    at: datetime
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TalkOver:
+    """Answer to TalkStatus: whoever talked with the caller has hung up."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class HoldEnded:
     """The wait of a `Hold` ran out, or a key the verb named ended it."""
 
@@ -213,6 +243,10 @@ Event = (
     | RecordingFinished
     | DialEnded
     | TransferRequested
+    | CallerParked
+    | CallerJoins
+    | ConferenceEnded
+    | TalkOver
     | HoldEnded
     | ReservationNoticed
     | CallerHungUp

@@ -24,7 +24,7 @@ from callflows.events import (
     keys_of,
 )
 from callflows.session import Frame, Session, Turn
-from callflows.steps.queue import called_back
+from callflows.steps.queue import called_back, is_parked
 from callflows.steps.step import Enter, Exit
 from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Record, Verb
 
@@ -81,6 +81,11 @@ def _not_begun(call: Call, event: Event) -> Turn:
 def _hear(call: Call, event: Event, waiting: Waiting) -> Call | None:
     """The call as the event leaves it, None where it is out of place."""
     keys = keys_of(event)
+    if is_parked(call.memory) and (CRISIS_KEY in keys or isinstance(event, ReservationNoticed)):
+        # Nobody is nearer to the caller than whoever has just talked with them.
+        danger = max(call.session.priority, Priority.CRISIS if keys else Priority.SLOWED)
+        call = call.changed(priority=danger, keys_pressed=call.session.keys_pressed or bool(keys))
+        return call.remember(phase="talk", recalled=bool(keys))
     if CRISIS_KEY in keys:
         if call.session.priority is Priority.CRISIS:
             return None

@@ -1,6 +1,6 @@
 """What a carrier is asked to perform, in order.
 
-A turn's verbs end in one that waits (`Gather Record Dial Hold`) or in `Hangup`. The key `*`
+A turn's verbs end in one that waits (`Gather Record Dial Hold Confer`) or in `Hangup`. The key `*`
 is accepted during every verb and comes back as `DigitsCollected("*")` (`HoldEnded`,
 `RecordingFinished` with key `*` for those verbs): carriers must never mask it. While a call is
 queued, a reservation may interrupt Gather, Hold and Record with `ReservationNoticed`.
@@ -72,8 +72,14 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Confer:
+    """Talk in the conference of this order with whoever of ours is there, and whom they asked in;
+    music until the first of them comes. Gives `ConferenceEnded`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hangup:
     pass
 
 
-Verb = Answer | Say | Gather | Record | Dial | Hold | Hangup
+Verb = Answer | Say | Gather | Record | Dial | Hold | Confer | Hangup

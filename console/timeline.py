@@ -149,6 +149,15 @@ class Words:
                 return _("转接至%(line)s，未接通", line=data.get("entry"))
             case "passed_on":
                 return _("%(who)s转接至%(target)s", who=who, target=self._target(data))
+            case "consulted" | "joined" | "not_joined" | "handed_on" | "left_again":
+                names = {"who": who, "target": self._target(data)}
+                return str(words.WITH_OTHERS[kind]) % names
+            case "help_called" | "listened" | "whispered" | "barged_in":
+                counselor = self.who(f"counselor:{data.get('counselor')}")
+                names = {"who": counselor, "target": self._target(data)}
+                return str(words.WITH_OTHERS[kind]) % names
+            case "left_alone":
+                return _("来电人听着音乐时无人返回，重新接入排队")
             case "last_resort":
                 return _("由最后保障接听")
             case "callback_agreed":

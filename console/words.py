@@ -170,6 +170,19 @@ LIFE: Mapping[str, str] = {
 }
 """What people do to an order, and what is told of its deadlines."""
 
+WITH_OTHERS: Mapping[str, str] = {
+    "consulted": _("%(who)s与%(target)s商议，来电人听音乐"),
+    "joined": _("%(who)s请%(target)s加入通话"),
+    "not_joined": _("%(who)s请%(target)s，未接通"),
+    "handed_on": _("%(who)s把来电人交给%(target)s"),
+    "left_again": _("%(target)s离开通话"),
+    "help_called": _("%(who)s求助，呼叫%(target)s"),
+    "listened": _("%(target)s监听%(who)s的通话"),
+    "whispered": _("%(target)s耳语%(who)s"),
+    "barged_in": _("%(target)s强插%(who)s的通话"),
+}
+"""Who was asked into a talk, and who monitored it."""
+
 FIELDS: Mapping[str, str] = {
     "topic": _("诉求"),
     "priority": _("优先级"),

@@ -20,6 +20,7 @@ from callflows.data_dips import Priority
 from callflows.events import (
     CallerHungUp,
     CallOffered,
+    ConferenceEnded,
     DialEnded,
     DialResult,
     Event,
@@ -360,9 +361,11 @@ class Controller:
         house.note(tx, row.order_no, at, notes_of_event(event, dialled))
         heard: Event = event
         if isinstance(event, DialEnded) and dialled is not None and dialled.kind == "offer":
-            house.offer_ended(tx, row, dialled.target, event)
-            if not hung_up_by_caller:
-                heard = house.with_others.after_talk(tx, row, event)
+            moved = None if hung_up_by_caller else house.with_others.moved(tx, row, event)
+            if moved is None:
+                house.offer_ended(tx, row, dialled.target, event)
+                moved = None if hung_up_by_caller else house.with_others.passed_on(tx, row, event)
+            heard = moved or event
         after, verbs = self._run(tx, row, before, heard)
         house.note(tx, row.order_no, at, notes_of_change(before, after))
         house.note(tx, row.order_no, at, notes_of_verbs(verbs))
@@ -469,6 +472,8 @@ def _talk_ended_at(session: Session) -> datetime | None:
 
 
 def _hung_up_by(session: Session, event: Event, dialled: Dial | None) -> str:
+    if isinstance(event, ConferenceEnded):
+        return "counselor"
     if isinstance(event, RecordingFinished) and event.hung_up:
         return "caller"
     if dialled is None or not isinstance(event, DialEnded):

@@ -43,10 +43,6 @@ class Kind(StrEnum):
     """A supervisor listens, whispers or joins no more."""
 
 
-ADDS_SOMEBODY = frozenset({Kind.CONSULT, Kind.THREE_WAY})
-MONITORS = frozenset({Kind.HELP, Kind.LISTEN, Kind.WHISPER, Kind.JOIN})
-
-
 class TargetKind(StrEnum):
     NONE = "none"
     COUNSELOR = "counselor"
@@ -60,13 +56,19 @@ class State(StrEnum):
     ASKED = "asked"
     TAKEN = "taken"
     RINGING = "ringing"
+    """Of a blind transfer: the caller is on the way."""
     TALKING = "talking"
+    """With the counselor alone; of a supervisor: listens, whispers or joins."""
+    JOINED = "joined"
+    """With the caller, too."""
+    ENDING = "ending"
+    """Legs are to be hung up."""
     DONE = "done"
     FAILED = "failed"
 
 
-OPEN = (State.ASKED, State.TAKEN, State.RINGING, State.TALKING)
-_IS_OPEN = text("state IN ('asked', 'taken', 'ringing', 'talking')")
+OPEN = (State.ASKED, State.TAKEN, State.RINGING, State.TALKING, State.JOINED, State.ENDING)
+_IS_OPEN = text("state IN ('asked', 'taken', 'ringing', 'talking', 'joined', 'ending')")
 
 desk_requests = Table(
     "desk_requests",
@@ -90,6 +92,8 @@ desk_requests = Table(
     Column("result", Text, nullable=False),
     # By which the counselor asked for is held.
     Column("offer_id", Text),
+    # The call by which somebody is rung.
+    Column("leg", Text),
     Index(
         "desk_requests_open",
         "node",
@@ -121,6 +125,15 @@ class Request:
     changed_at: datetime
     result: str
     offer_id: str | None
+    leg: str | None = None
+
+    @property
+    def adds_somebody(self) -> bool:
+        return self.kind in (Kind.CONSULT, Kind.THREE_WAY)
+
+    @property
+    def monitors(self) -> bool:
+        return self.kind in (Kind.HELP, Kind.LISTEN, Kind.WHISPER, Kind.JOIN)
 
 
 _insert = Statement(desk_requests.insert())
@@ -144,6 +157,8 @@ _step = Statement(
         changed_at=bindparam("at"),
         result=bindparam("how"),
         offer_id=bindparam("offer"),
+        leg=bindparam("by_leg"),
+        target=bindparam("to"),
     )
 )
 
@@ -195,12 +210,15 @@ def step(
     state: State,
     at: datetime,
     result: str = "",
+    *,
     offer_id: str | None = None,
+    leg: str | None = None,
+    target: str | None = None,
 ) -> bool:
     """Go forward from where the request was; False: somebody else was quicker."""
     changed = _step.run(
         connection, request=request.id, was=request.state, now=state, at=at, how=result,
-        offer=offer_id or request.offer_id,
+        offer=offer_id or request.offer_id, by_leg=leg or request.leg, to=target or request.target,
     )  # fmt: skip
     return changed == 1
 

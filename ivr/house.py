@@ -28,6 +28,7 @@ from callflows.data_dips import (
     Priority,
     QueueStatus,
     TakeReservation,
+    TalkStatus,
 )
 from callflows.events import (
     CallbackImpossible,
@@ -202,6 +203,8 @@ class House:
             case QueueStatus():
                 changes = self.queues.status(tx.connection, row.call_id, at)
                 return self._place(tx, row, changes, at)
+            case TalkStatus():
+                return self.with_others.talk_status(tx, row, dip, at)
             case LeaveQueue():
                 self.applied(tx, self.queues.leave(tx.connection, row.call_id, at))
                 self.note(tx, row.order_no, at, [Note("queue_left", "engine", {})])
@@ -375,6 +378,10 @@ class House:
         if counselor_id is None:
             rung = [part.counselor_id for part in parts]
             counselor_id = _reached(tx.connection, rung, number)
+        verbs = sessions.verbs_from_json(row.verbs)
+        dialled = verbs[-1].target if verbs and isinstance(verbs[-1], Dial) else None
+        # Whoever is asked in talks with whom they are asked by.
+        parts = [part for part in parts if part.offer_id == dialled]
         for part in parts:
             if part.counselor_id == counselor_id and part.answered_at is None:
                 changes = self.queues.note_answered(tx.connection, parts, counselor_id, at)
@@ -392,8 +399,13 @@ class House:
         self.applied(tx, self.queues.counselor_changed(tx.connection, at))
 
     def reserved(self, connection: Connection, call_id: str) -> bool:
+        """Is somebody held for it, or wants it back who left it with music?"""
         place = waiting.place_of(connection, call_id)
-        return place is not None and place.offer_id is not None
+        if place is None or place.offer_id is None:
+            return False
+        parts = offers.parts_of(connection, place.offer_id)
+        talks = any(part.answered_at is not None for part in parts)
+        return not (talks and self.with_others.parked(connection, call_id))
 
     def close(
         self,

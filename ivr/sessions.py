@@ -54,6 +54,10 @@ class CallRow:
         return node_of(self.call_id)
 
 
+IN_CONFERENCE: tuple[Verb, ...] = (verb_types.Confer(),)
+"""What a caller performs who talks in a conference."""
+
+
 def node_of(call_id: str) -> str:
     """Which of the carrier's machines has a call: its name begins the call's id."""
     return call_id.rpartition("-")[0]

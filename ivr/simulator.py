@@ -24,7 +24,18 @@ from callflows.events import (
     RecordingFinished,
     ReservationNoticed,
 )
-from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Hold, Record, Say, Verb
+from callflows.verbs import (
+    CRISIS_KEY,
+    Answer,
+    Confer,
+    Dial,
+    Gather,
+    Hangup,
+    Hold,
+    Record,
+    Say,
+    Verb,
+)
 from ivr.pending import OfferedCall, Pending
 from ivr.simulated_caller import SILENCE, Act, Caller, Telephones
 
@@ -136,6 +147,8 @@ class Simulator:
             case Dial():
                 event = yield from self._speak(pending, says, act, last)
                 return event or (yield from self._dial(pending, last, act, words))
+            case Confer():
+                raise ValueError("nobody is asked in here")
             case Hangup():
                 yield from self._speak(pending, says, SILENCE, last)
                 self._tell("line", "hangs up")

@@ -5,6 +5,9 @@ A blind transfer is the end of the counselor's leg: the caller's Dial is over, a
 with the same order, with other wishes and a place before all who came later. Until the leg has
 ended nothing has changed: a request that can't be performed leaves the two talking.
 
+Whoever is asked in (`ivr.asked_in`) meets the counselor, and then the caller, in a conference named
+by the order. Whoever monitors (`ivr.monitoring`) changes nothing of the talk.
+
 An emergency line is never transferred to blind, and of one whose place isn't known nothing is
 dialled. The first responder never changes, and the handler only by an accepted handover: talking
 with a caller is neither.
@@ -20,43 +23,61 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, select
 
 from agents import presence
-from callflows.events import DialEnded, DialResult, Event, TransferRequested
+from callflows.data_dips import TalkStatus
+from callflows.events import (
+    CallerJoins,
+    CallerParked,
+    DialEnded,
+    DialResult,
+    Event,
+    TalkOver,
+    TransferRequested,
+)
 from callflows.session import Session
-from callflows.verbs import Dial
 from ivr import desk_requests, sessions
+from ivr.asked_in import EMERGENCY, AskedIn, Refused, sister_line
 from ivr.desk_requests import Kind, Request, State, TargetKind
+from ivr.monitoring import Monitoring
 from ivr.order_events import Note
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction
+from routing import offers
 from routing.waiting_call import Transfer
 from workorders.order import orders
 
 if TYPE_CHECKING:
     from ivr.house import House
 
-EMERGENCY = frozenset({"police", "ambulance", "fire", "sms_police"})
-"""Services of the directory to which the counselor stays on the line."""
 PERFORMED_WITHIN = timedelta(seconds=10)
 """A leg that we end is gone by then, or can't be ended."""
+TO_QUEUE = "to_queue"
+"""The result of a request by which the caller goes to the queue."""
 
 o = orders.c
-
-
-class Refused(Exception):
-    """Why a request can't be performed, in one word for the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class WithOthers:
     house: House
 
+    @property
+    def asked_in(self) -> AskedIn:
+        return AskedIn(self.house)
+
+    @property
+    def monitoring(self) -> Monitoring:
+        return Monitoring(self.house)
+
     def take(self, tx: Transaction, request: Request, at: datetime) -> bool:
         """Take a request that may be performed; False: it may not, which is written, or somebody
         else took it."""
         try:
             row = self._talking(tx, request)
-            if request.kind is Kind.BLIND:
-                self._may_go(tx, row, request, at)
+            if request.monitors or request.kind is Kind.LEAVE:
+                return self.monitoring.take(tx, row, request, at)
+            if request.kind is not Kind.BLIND:
+                return self.asked_in.take(tx, row, request, at)
+            self._may_go(tx, row, request, at)
         except Refused as why:
             desk_requests.step(tx.connection, request, State.FAILED, at, str(why))
             return False
@@ -67,14 +88,56 @@ class WithOthers:
         if at - request.changed_at > PERFORMED_WITHIN:
             desk_requests.step(tx.connection, request, State.FAILED, at, "not_performed")
 
-    def after_talk(self, tx: Transaction, row: CallRow, ended: DialEnded) -> Event:
-        """What the flow hears of the end of a talk: that of a transfer, where one was taken."""
+    def moved(self, tx: Transaction, row: CallRow, ended: DialEnded) -> Event | None:
+        """What the flow hears of the end of a Dial that a conference takes over from."""
         if ended.result is not DialResult.ANSWERED:
-            return ended
+            return None
         for request in desk_requests.open_of_call(tx.connection, row.call_id):
-            if request.kind is Kind.BLIND and request.state is State.TAKEN:
-                return self._transferred(tx, row, request, ended.at)
-        return ended
+            if request.adds_somebody and request.state is State.TALKING:
+                return CallerParked(ended.at)
+            # Or whoever was asked in has left already, and the counselor is alone there.
+            if request.adds_somebody and request.state in (State.JOINED, State.ENDING):
+                return CallerJoins(ended.at)
+        return None
+
+    def passed_on(self, tx: Transaction, row: CallRow, ended: DialEnded) -> Event | None:
+        """What the flow hears of the end of a talk, where a transfer was taken."""
+        if ended.result is not DialResult.ANSWERED:
+            return None
+        return self._taken(tx, row, ended.at)
+
+    def talk_status(self, tx: Transaction, row: CallRow, dip: TalkStatus, at: datetime) -> Event:
+        """Where a caller belongs who isn't in a Dial any more. Never with nobody: whom everybody
+        left without a word goes to the queue."""
+        transferred = self._taken(tx, row, at)
+        if transferred is not None:
+            self._all_over(tx, row, at)
+            return transferred
+        if dip.recalled:
+            self.asked_in.recalled(tx, row, at)
+        requests = desk_requests.open_of_call(tx.connection, row.call_id)
+        private = [one for one in requests if one.adds_somebody and one.state is State.TALKING]
+        talks = any(
+            part.answered_at is not None for part in offers.of_call(tx.connection, row.call_id)
+        )
+        if private and talks:
+            return CallerParked(at)
+        joined = any(one.adds_somebody and one.state is State.JOINED for one in requests)
+        if not dip.alone and (joined or talks) and not self._conference_over(row):
+            return CallerJoins(at)
+        self._all_over(tx, row, at)
+        if dip.alone or not self._conference_over(row):
+            lost = self._lost(tx, row, at)
+            if lost is not None:
+                return lost
+        return TalkOver(at)
+
+    def parked(self, connection: Connection, call_id: str) -> bool:
+        """Does somebody talk with whoever was asked in, while the caller hears music?"""
+        return any(
+            request.adds_somebody and request.state is State.TALKING
+            for request in desk_requests.open_of_call(connection, call_id)
+        )
 
     def transfer_of(
         self, tx: Transaction, row: CallRow, session: Session, at: datetime
@@ -82,33 +145,35 @@ class WithOthers:
         """How a call joins the queue that is being passed on."""
         name = session.values.get("transfer")
         request = desk_requests.get(tx.connection, name) if name else None
-        if request is None or request.state is not State.RINGING:
+        if request is None or request.result != TO_QUEUE:
             return None
         desk_requests.step(tx.connection, request, State.DONE, at)
         first = tx.connection.execute(select(o.t_queue).where(o.order_no == row.order_no)).scalar()
-        to = request.target if request.target_kind is TargetKind.COUNSELOR else None
-        return Transfer(request.counselor_id, first or at, to)
+        to_somebody = request.kind is Kind.BLIND and request.target_kind is TargetKind.COUNSELOR
+        return Transfer(request.counselor_id, first or at, request.target if to_somebody else None)
 
     def call_over(self, tx: Transaction, call_id: str, at: datetime) -> None:
-        """Nothing is to be done for a call any more."""
+        """The caller is gone: whoever is still there, or is rung, is hung up."""
         for request in desk_requests.open_of_call(tx.connection, call_id):
-            under_way = request.state in (State.RINGING, State.TALKING)
-            state, result = (State.DONE, "") if under_way else (State.FAILED, "call_over")
-            desk_requests.step(tx.connection, request, state, at, result)
+            if request.state is State.ENDING:
+                continue
+            under_way = request.state in (State.RINGING, State.TALKING, State.JOINED)
+            if under_way and request.kind is not Kind.BLIND:
+                desk_requests.step(tx.connection, request, State.ENDING, at, "call_over")
+            elif under_way:
+                desk_requests.step(tx.connection, request, State.DONE, at)
+            else:
+                desk_requests.step(tx.connection, request, State.FAILED, at, "call_over")
 
     def _talking(self, tx: Transaction, request: Request) -> CallRow:
-        """The call, in which this counselor talks with the caller."""
+        """The call, in which this counselor talks."""
         row = sessions.load(tx.connection, request.call_id)
         if row is None or row.ended_at is not None:
             raise Refused("call_over")
-        verbs = sessions.verbs_from_json(row.verbs)
-        last = verbs[-1] if verbs else None
-        answered = None
-        if isinstance(last, Dial) and last.kind == "offer":
-            answered = self.house.answered_by(tx, last)
-        if answered is None or answered[0] != request.counselor_id:
-            raise Refused("not_talking")
-        return row
+        for part in offers.of_call(tx.connection, request.call_id):
+            if part.answered_at is not None and part.counselor_id == request.counselor_id:
+                return row
+        raise Refused("not_talking")
 
     def _may_go(self, tx: Transaction, row: CallRow, request: Request, at: datetime) -> None:
         house, target = self.house, request.target
@@ -128,49 +193,44 @@ class WithOthers:
             case TargetKind.LINE:
                 if target in EMERGENCY:
                     raise Refused("never_blind")
-                self.line(tx.connection, row, target)
+                sister_line(house, tx.connection, row, target)
             case TargetKind.NONE:
                 raise Refused("unknown_target")
 
-    def line(self, connection: Connection, row: CallRow, service: str) -> str:
-        """The entry of a sister line for where the incident is. What a counselor was told leads;
-        a number is a hint. Raises Refused where nothing may be dialled."""
-        assert row.session is not None
-        values = Session.from_json(row.session).values
-        order = connection.execute(
-            select(o.region_incident, o.region_stated).where(o.order_no == row.order_no)
-        ).one()
-        told = order.region_incident or order.region_stated
-        access = self.house.stations.region_from_access(values["access_number"])
-        entry = self.house.directory.find(
-            service,
-            told or values.get("region"),
-            access.region if access else None,
-            kinds=self.house.numbers[row.carrier],
-            place_known=bool(told) or values.get("region_confidence") == "certain",
-        )
-        if entry is None:
-            raise Refused("not_in_directory")
-        return entry
-
-    def _transferred(self, tx: Transaction, row: CallRow, request: Request, at: datetime) -> Event:
+    def _taken(self, tx: Transaction, row: CallRow, at: datetime) -> TransferRequested | None:
+        """The transfer that was taken for this call, under way from now on."""
+        requests = desk_requests.open_of_call(tx.connection, row.call_id)
+        taken = (r for r in requests if r.kind is Kind.BLIND and r.state is State.TAKEN)
+        request = next(taken, None)
+        if request is None:
+            return None
         kind, target = request.target_kind, request.target
         topic = target if kind is TargetKind.TOPIC else None
         entry = None
         if kind is TargetKind.LINE:
             # Withdrawn in this very second: somebody of ours takes the caller.
             with contextlib.suppress(Refused):
-                entry = self.line(tx.connection, row, target)
-        self._note(tx, request, at, {"topic": topic} if topic else {})
-        desk_requests.step(tx.connection, request, State.RINGING, at)
+                entry = sister_line(self.house, tx.connection, row, target)
+        told = {"target_kind": str(kind), "target": target, "counselor": request.counselor_id}
+        columns = {"topic": topic} if topic else {}
+        self.house.note(tx, row.order_no, at, [Note("passed_on", request.asked_by, told, columns)])
+        desk_requests.step(tx.connection, request, State.RINGING, at, TO_QUEUE)
         station = target if kind is TargetKind.STATION else None
         return TransferRequested(at, request.id, topic, station, entry)
 
-    def _note(
-        self, tx: Transaction, request: Request, at: datetime, columns: dict[str, str]
-    ) -> None:
-        told = {"target_kind": str(request.target_kind), "target": request.target}
-        if request.asked_by != f"counselor:{request.counselor_id}":
-            told["counselor"] = request.counselor_id
-        note = Note("passed_on", request.asked_by, told, columns)
-        self.house.note(tx, request.order_no, at, [note])
+    def _conference_over(self, row: CallRow) -> bool:
+        return sessions.verbs_from_json(row.verbs)[-1:] == sessions.IN_CONFERENCE
+
+    def _all_over(self, tx: Transaction, row: CallRow, at: datetime) -> None:
+        """Nobody of ours talks with the caller any more."""
+        self.house.applied(tx, self.house.queues.call_ended(tx.connection, row.call_id, at))
+
+    def _lost(self, tx: Transaction, row: CallRow, at: datetime) -> TransferRequested | None:
+        """The caller was left with music, and nobody came back."""
+        for request in reversed(desk_requests.of_order(tx.connection, row.order_no)):
+            if request.call_id == row.call_id and request.adds_somebody:
+                desk_requests.step(tx.connection, request, request.state, at, TO_QUEUE)
+                note = Note("left_alone", "engine", {"counselor": request.counselor_id})
+                self.house.note(tx, row.order_no, at, [note])
+                return TransferRequested(at, request.id)
+        return None

@@ -116,6 +116,23 @@ class Queues:
             return Changes(Reserved.of(parts))
         return self._answer(connection, place.call, at)
 
+    def ask_in(
+        self, connection: Connection, call: WaitingCall, counselor_id: str, at: datetime
+    ) -> Reserved | None:
+        """Hold a counselor for a call that somebody else talks with; None where they aren't free.
+        The call's own place and offer stay as they are."""
+        one_at_a_time(connection, MATCHING)
+        return self._matcher.ask(connection, call, counselor_id, at)
+
+    def part_over(self, connection: Connection, part: Offer, at: datetime) -> Changes:
+        """Somebody leaves a call that others go on with."""
+        one_at_a_time(connection, MATCHING)
+        if part.answered_at is not None:
+            outcome = self._end_talk(connection, part, part.counselor_id, at)
+        else:
+            outcome = self._release(connection, part, "abandoned", at)
+        return Changes(woken=self._matcher.match(connection, at), outcomes=(outcome,))
+
     def take(self, connection: Connection, call_id: str, at: datetime) -> Changes:
         """As `status`; a reservation found is leased anew, for it is about to ring."""
         changes = self.status(connection, call_id, at)

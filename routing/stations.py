@@ -97,6 +97,7 @@ class StationSettings(BaseModel):
     neighbours: tuple[str, ...]
     handler_wait_seconds: Annotated[int, Field(ge=0, le=60)]
     reserve_share: Annotated[float, Field(ge=0, lt=1)]
+    monitoring_announced: bool
     callback_tries: Annotated[int, Field(ge=1, le=3)]
     callback_every_seconds: Annotated[int, Field(ge=60)]
     callback_within_seconds: PositiveInt

@@ -18,7 +18,7 @@ from callflows.events import DialResult, Event
 from callflows.interpreter import advance, new_session
 from callflows.loader import LIBRARY, load_callflow, load_sources
 from callflows.session import Session, Turn
-from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say, Verb
+from callflows.verbs import Answer, Confer, Dial, Gather, Hangup, Hold, Record, Say, Verb
 
 FOLDER = Path(__file__).parent / "scenarios"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -104,7 +104,7 @@ def describe(verb: Verb) -> list[str]:
         case Hold():
             keys = f", keys {verb.keys}" if verb.keys else ""
             return [f"hold {verb.seconds:g} s{keys}"]
-        case Answer() | Hangup():
+        case Answer() | Confer() | Hangup():
             return [type(verb).__name__.lower()]
         case _:
             assert_never(verb)

@@ -11,8 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from callflows.call import Call
-from callflows.data_dips import JoinQueue, Priority, QueueStatus, TakeReservation
+from callflows.data_dips import JoinQueue, Priority, QueueStatus, TakeReservation, TalkStatus
 from callflows.events import (
+    CallerJoins,
+    CallerParked,
+    ConferenceEnded,
     CounselorReserved,
     DialEnded,
     DialResult,
@@ -22,15 +25,19 @@ from callflows.events import (
     NoInput,
     NoneAvailable,
     Queued,
+    ReservationNoticed,
+    TalkOver,
     TransferRequested,
 )
 from callflows.session import Frame
 from callflows.steps.step import Asked, Exit, Heard, Prompt, PromptField, Step
-from callflows.verbs import Dial, Gather, Hold, Say
+from callflows.verbs import Confer, Dial, Gather, Hold, Say
 
 LONG_WAIT_SECONDS = 300
 MOST_AHEAD = 99
 LINE_RING_SECONDS = 30
+PARKED_SECONDS = 20
+"""Then a caller who hears music is looked after, whatever woke nobody."""
 
 Seconds = Annotated[int, Field(ge=5, le=3600)]
 
@@ -151,6 +158,12 @@ class QueueStep(Step):
             case "offer":
                 offer = Dial("offer", memory["offer"], memory["ring_seconds"])
                 return (*self._says(call, memory["says"]), offer)
+            case "parked":
+                return (Hold(PARKED_SECONDS),)
+            case "conference":
+                return (Confer(),)
+            case "talk":
+                return TalkStatus(memory.get("recalled", False), memory.get("alone", False))
             case "line":
                 line = Dial("directory", memory["line"], LINE_RING_SECONDS)
                 return (*self._says(call, memory["says"]), line)
@@ -168,6 +181,8 @@ class QueueStep(Step):
                 return self._hear_offer(call, event)
             case "line":
                 return self._hear_line(call, event)
+            case "parked" | "conference" | "talk":
+                return self._hear_talk(call, event)
             case _:
                 return self._hear_hold(call, event)
 
@@ -199,6 +214,9 @@ class QueueStep(Step):
     def _hear_offer(self, call: Call, event: Event) -> Heard:
         if isinstance(event, TransferRequested):
             return self._passed_on(call, event)
+        if isinstance(event, CallerParked | CallerJoins):
+            answered = call.changed(reached="answered", queue=None, queue_stack=())
+            return self._hear_talk(answered.remember(phase="talk", says=[]), event)
         if not isinstance(event, DialEnded):
             return None
         call = call.remember(says=[])
@@ -214,6 +232,23 @@ class QueueStep(Step):
             # Telephones that ring in vain must not keep the caller from the way out.
             return Exit("waited_long", call.remember(phase="hold"))
         return call.remember(phase="status")
+
+    def _hear_talk(self, call: Call, event: Event) -> Heard:
+        """A talk that isn't a Dial any more: somebody else was asked in."""
+        asked = call.memory["phase"] == "talk"
+        match event:
+            case CallerParked() if asked:
+                return call.remember(phase="parked", recalled=False, alone=False)
+            case CallerJoins() if asked:
+                return call.remember(phase="conference", recalled=False, alone=False)
+            case TransferRequested() if asked:
+                return self._passed_on(call, event)
+            case TalkOver() if asked:
+                return Exit("answered", call)
+            case HoldEnded() | ReservationNoticed() | ConferenceEnded() if not asked:
+                alone = isinstance(event, ConferenceEnded) and event.alone
+                return call.remember(phase="talk", alone=alone)
+        return None
 
     def _passed_on(self, call: Call, event: TransferRequested) -> Call:
         """Somebody has answered, so nothing of the way here is said again."""
@@ -308,3 +343,8 @@ def called_back(memory: Mapping[str, Any]) -> dict[str, Any]:
 
 def _instant(call: Call, note: str) -> datetime:
     return datetime.fromisoformat(call.memory[note])
+
+
+def is_parked(memory: Mapping[str, Any]) -> bool:
+    """Does the caller hear music while whoever answered talks with somebody else?"""
+    return memory.get("phase") == "parked"

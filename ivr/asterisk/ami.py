@@ -269,6 +269,23 @@ class Ami:
         """End a call, by its channel's name or unique id. Only a hint, as `play_digit`."""
         self._send_only({"Action": "Hangup", "Channel": channel})
 
+    def redirect(self, channel: str, context: str, extension: str) -> None:
+        """Take a channel out of where it is, into the dialplan. Raises ManagerException."""
+        action = {
+            "Action": "Redirect",
+            "Channel": channel,
+            "Context": context,
+            "Exten": extension,
+            "Priority": 1,
+        }
+        answer = self._connected_session().send_action(action)
+        if answer.get_header("Response") != "Success":
+            raise ManagerException(f"not redirected: {answer.get_header('Message')}")
+
+    def kick(self, room: str, channel: str = "all") -> None:
+        """Put somebody, or everybody, out of a conference. Only a hint."""
+        self._send_only({"Action": "ConfbridgeKick", "Conference": room, "Channel": channel})
+
     def channels(self) -> dict[str, LiveChannel]:
         """All live channels by their unique ids.
 

@@ -64,6 +64,7 @@ class AsteriskCarrier:
         self.callbacks = AsteriskCallbacks(
             controller, calling_back, self.ami, prompts, self._node, settings.outbound_trunk, now
         )
+        self._desk_work = DeskWork(controller, provisions, self.ami, self._node, now)
         self.handlers: Mapping[str, Handler] = {
             "call": CallHandler(controller, provisions, now),
             "hangup": HangupHandler(controller, now),
@@ -80,8 +81,8 @@ class AsteriskCarrier:
             ),
             "unanswered": self.placing.unanswered,
             "safe": self.callbacks.safe,
+            "not-asked-in": self._desk_work.not_asked_in,
         }
-        self._desk_work = DeskWork(controller, self.ami, self._node, now)
         self._reconciling = threading.Lock()
         self._reconciled = threading.Event()
         self._importing = threading.Lock()
@@ -111,6 +112,7 @@ class AsteriskCarrier:
         self.ami.on_event("BridgeEnter", self._bridged)
         self.ami.on_event("FullyBooted", self._booted)
         self.ami.on_event("OriginateResponse", self.placing.responded)
+        self.ami.on_event("OriginateResponse", self._desk_work.responded)
         self._waker.start()
         self.ami.start()
         self._desk_work.start()

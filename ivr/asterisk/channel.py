@@ -22,6 +22,8 @@ from asterisk.agi import AGI, AGIAppError, AGIError, AGIInvalidCommand, AGIUsage
 LINE_BYTES = 2047
 """Asterisk reads a command into 2,048 bytes and would take the rest for another command."""
 REPLY_BYTES = 65_536
+KICKED = "KICKED"
+"""CONFBRIDGE_RESULT of whoever was put out of a conference."""
 ANY_KEY = "0123456789*#ABCD"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -186,6 +188,20 @@ class Channel(AGI):  # type: ignore[misc]
             __SAFE_TO_TALK=safe_to_talk, __CALLBACK=placed,
         )  # fmt: skip
         self._appexec("Dial", [_argument(contact), str(int(seconds)), "grU(safe)"])
+
+    def confer(self, room: str, verbs_turn: int) -> None:
+        """Talk in the conference `room`, with music until somebody of ours is there.
+
+        Returns when the last of them has left; why is its `conference_result`.
+        """
+        self.set_variables(CALL_TURN=verbs_turn, CONFBRIDGE_RESULT="")
+        self._appexec("ConfBridge", [_argument(room), "", "caller"])
+
+    def conference_result(self, verbs_turn: int | None = None) -> str:
+        """How the last conference ended, "" where none did; with `verbs_turn`, of that turn's."""
+        said = self.get_variables("CALL_TURN", "CONFBRIDGE_RESULT")
+        ours = verbs_turn is None or said["CALL_TURN"] == str(verbs_turn)
+        return said["CONFBRIDGE_RESULT"] if ours else ""
 
     def set_variables(self, **values: object) -> None:
         """Set several channel variables in one exchange."""

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol, assert_never
 import structlog
 
 from callflows.events import (
+    ConferenceEnded,
     DialEnded,
     DialResult,
     DigitsCollected,
@@ -24,9 +25,20 @@ from callflows.events import (
     RecordingFinished,
     ReservationNoticed,
 )
-from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Hold, Record, Say, Verb
+from callflows.verbs import (
+    CRISIS_KEY,
+    Answer,
+    Confer,
+    Dial,
+    Gather,
+    Hangup,
+    Hold,
+    Record,
+    Say,
+    Verb,
+)
 from ivr import messages
-from ivr.asterisk.channel import Channel, Recorded
+from ivr.asterisk.channel import KICKED, Channel, Recorded
 from ivr.asterisk.dialling import DialReport, begin_report, dial_string, read_report
 from ivr.asterisk.waker import WAKE_KEY
 from ivr.pending import Pending
@@ -91,7 +103,7 @@ class Performer:
         if pending.resumed:
             # The dialplan plays music while no engine serves the call.
             self._music = True
-            ended = self.dial_done_meanwhile(pending)
+            ended = self.dial_done_meanwhile(pending) or self._conference_done_meanwhile(pending)
             if ended is not None:
                 return ended
         *before, last = pending.verbs
@@ -107,6 +119,8 @@ class Performer:
                 return self._announce(pending, says, last) or self._record(pending, last)
             case Dial():
                 return self._announce(pending, says, last) or self._dial(pending, last)
+            case Confer():
+                return self._announce(pending, says, last) or self._confer(pending)
             case Hangup():
                 return self._announce(pending, says, last)
             case Answer() | Say():
@@ -222,6 +236,19 @@ class Performer:
         if report.starred and pending.star_counts:
             return DigitsCollected(self._now(), CRISIS_KEY)
         return self._dial_ended(report, who)
+
+    def _confer(self, pending: Pending) -> Event:
+        self._quiet()
+        self._channel.confer(pending.order_no, pending.verbs_turn)
+        return ConferenceEnded(self._now(), self._channel.conference_result() == KICKED)
+
+    def _conference_done_meanwhile(self, pending: Pending) -> ConferenceEnded | None:
+        """A conference that another engine sent the caller to is not begun again once it is over:
+        nobody would be there."""
+        if not isinstance(pending.verbs[-1], Confer):
+            return None
+        result = self._channel.conference_result(pending.verbs_turn)
+        return ConferenceEnded(self._now(), result == KICKED) if result else None
 
     def dial_done_meanwhile(self, pending: Pending) -> DialEnded | None:
         """A resumed turn's Dial that was begun by another engine is never dialled again."""

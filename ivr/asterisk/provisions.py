@@ -49,6 +49,23 @@ class Provisions:
             if (address := contact_address(contact, settings.outbound_trunk)) is not None
         ]
 
+    def phones_of(self, counselor_id: str) -> list[Phone]:
+        """Every phone here of one counselor."""
+        settings = self.assembly.settings
+        here = roster.reached(roster.CONTACT_KINDS, settings.asterisk_name)
+        found = self.assembly.store.read(lambda c: roster.contacts_of(c, [counselor_id]))
+        return [
+            Phone(counselor_id, contact.kind, address)
+            for contact in found.get(counselor_id, ())
+            if contact.reach in here
+            and (address := contact_address(contact, settings.outbound_trunk)) is not None
+        ]
+
+    def numbers_of(self, counselor_id: str) -> frozenset[str]:
+        """By which a counselor's legs are known."""
+        found = self.assembly.store.read(lambda c: roster.contacts_of(c, [counselor_id]))
+        return frozenset(contact.address for contact in found.get(counselor_id, ()))
+
     def directory_line(self, entry_id: str) -> Phone | None:
         entry = rung.directory_entry(self.assembly.directory, entry_id)
         if entry is None:

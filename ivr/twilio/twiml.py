@@ -19,7 +19,7 @@ import structlog
 from twilio.twiml.voice_response import Dial as DialElement
 from twilio.twiml.voice_response import VoiceResponse
 
-from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say
+from callflows.verbs import Answer, Confer, Dial, Gather, Hangup, Hold, Record, Say
 from ivr.pending import Pending
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.sounds import MUSIC_SECONDS
@@ -121,6 +121,8 @@ class Twiml:
                 response.redirect(self.addresses.turn(pending.turn))
             case Dial():
                 self._dial(response, pending.turn, last, phones)
+            case Confer():
+                raise ValueError("nobody is asked in here")
             case Hangup():
                 response.hangup()
             case Answer() | Say():

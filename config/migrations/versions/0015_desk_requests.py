@@ -10,7 +10,7 @@ down_revision = "0013"
 branch_labels = None
 depends_on = None
 
-OPEN = sa.text("state IN ('asked', 'taken', 'ringing', 'talking')")
+OPEN = sa.text("state IN ('asked', 'taken', 'ringing', 'talking', 'joined', 'ending')")
 
 
 def upgrade() -> None:
@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("result", sa.Text(), nullable=False),
         sa.Column("offer_id", sa.Text(), nullable=True),
+        sa.Column("leg", sa.Text(), nullable=True),
     )
     op.create_index(
         "desk_requests_open", "desk_requests", ["node", "call_id"],
