@@ -361,10 +361,11 @@ class Controller:
         house.note(tx, row.order_no, at, notes_of_event(event, dialled))
         heard: Event = event
         if isinstance(event, DialEnded) and dialled is not None and dialled.kind == "offer":
-            moved = None if hung_up_by_caller else house.with_others.moved(tx, row, event)
+            gone = hung_up_by == "caller"
+            moved = None if gone else house.with_others.moved(tx, row, event)
             if moved is None:
                 house.offer_ended(tx, row, dialled.target, event)
-                moved = None if hung_up_by_caller else house.with_others.passed_on(tx, row, event)
+                moved = None if gone else house.with_others.passed_on(tx, row, event)
             heard = moved or event
         after, verbs = self._run(tx, row, before, heard)
         house.note(tx, row.order_no, at, notes_of_change(before, after))
