@@ -15,7 +15,7 @@ KNOWN = (
     "ivr/__init__.py", "ivr/asterisk/__init__.py", "ivr/twilio/__init__.py",
 )  # fmt: skip
 """What a carrier's verbs depend on; all else is skipped, or mypy would read for long."""
-UNION = "Verb = Answer | Say | Gather | Record | Dial | Hold | Hangup"
+UNION = "Verb = Answer | Say | Gather | Record | Dial | Hold | Confer | Hangup"
 
 
 def assert_never_errors(verbs: Path) -> set[str]:

@@ -364,6 +364,7 @@ def test_a_returning_caller_is_offered_to_the_handler_of_the_open_order(house: H
     ringing = house.pressed(house.offered("a", 0), "2", 1)
     house.engine.answered_by("a", "gz-huang", at(2))
     house.engine.advanced("a", ringing.turn, DialEnded(at(60), DialResult.ANSWERED, "gz-huang", 58))
+    house.engine.hung_up("a", at(61))
     assert house.order(ringing.order_no)["handler"] == "counselor:gz-huang"
     house.log_in("gz-lin")
     house.log_in("gz-huang", seconds=90)

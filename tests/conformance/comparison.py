@@ -40,7 +40,8 @@ SILENCE_LATITUDE = 9
 LATITUDES = {"talk_seconds": TALK_LATITUDE, "seconds": SILENCE_LATITUDE}
 NOT_OURS = "not ours"
 CARRIERS_OWN = {
-    "at", "call_id", "channel", "digests", "enqueued_at", "kinds", "recording", "recording_ref",
+    "at", "call_id", "channel", "digests", "due", "enqueued_at", "kinds", "next_due", "recording",
+    "recording_ref", "risk_at", "start", "tell_at",
 }  # fmt: skip
 
 
