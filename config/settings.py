@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     trunks_file: Path = CONFIG / "trunks.yaml"
     flows_directory: Path = CONFIG.parent / "callflows" / "library"
     entry_flow: str = "12355"
+    knowledge_directory: Path = CONFIG / "knowledge"
+    """The cards of the console's scripts and knowledge, Markdown."""
     recorded_prompts_directory: Path | None = None
     """People's own recordings, `<prompt>.<language>.wav`; they win over synthesis."""
     asterisk_root: Path | None = None

@@ -20,7 +20,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from config.database import StoreUnavailable
 from console import sessions, words
-from console.pages import account, desk, figures, login, orders, presence
+from console.pages import (
+    account,
+    desk,
+    figures,
+    knowledge,
+    login,
+    order_form,
+    orders,
+    presence,
+)
 from console.roles import Orders
 from console.visitor import NEEDS, by_htmx, logged_in, needs
 from console.watch import Watch
@@ -73,6 +82,8 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
     for page in (
         login.pages(assembly, now),
         orders.pages(assembly, now),
+        order_form.pages(assembly, now),
+        knowledge.pages(assembly),
         figures.pages(assembly, now),
         presence.pages(assembly, watch, now),
         account.pages(assembly, now),

@@ -33,7 +33,8 @@ class Orders(StrEnum):
 
     NONE = "none"
     STATION = "station"
-    """Those that the station leads, answers, assists or has at home, and those dispatched to it."""
+    """Those that the station leads, answers, assists or has at home, and those that were dispatched
+    or offered to it."""
     DISPATCHED = "dispatched"
     """派单: those dispatched to the station."""
     REFERRED = "referred"
@@ -59,30 +60,48 @@ class Presence(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """`course`: what happened, event by event. `readers`: who has read an order. `figures`: how
-    many orders the branch's stations have. `desk`: takes calls, where the roster knows them."""
+    """`course`: what happened, event by event. `readers`: who has read an order. `work`: fill in
+    the form, decide, and all else that becomes of an order. `review`: 复核, and lift what was
+    suspected. `supervise`: 督导. `figures`: how many orders the branch's stations have. `desk`:
+    takes calls, where the roster knows them."""
 
     orders: Orders = Orders.NONE
     caller: Caller = Caller.HIDDEN
     course: bool = False
     readers: bool = False
+    work: bool = False
+    review: bool = False
+    supervise: bool = False
     presence: Presence = Presence.NONE
     figures: bool = False
     desk: bool = False
 
+    @property
+    def answers(self) -> bool:
+        """Sign for what was sent to them, refuse it, tell what they did."""
+        return self.orders in (Orders.DISPATCHED, Orders.REFERRED)
+
+    @property
+    def acts(self) -> bool:
+        """Do anything to an order."""
+        return self.work or self.answers
+
 
 ROLES: Mapping[Role, Rights] = {
     Role.COUNSELOR: Rights(
-        Orders.STATION, Caller.OPENED, course=True, presence=Presence.NAMED, desk=True
+        Orders.STATION, Caller.OPENED, course=True, work=True, presence=Presence.NAMED, desk=True
     ),
     Role.SUPERVISOR: Rights(
-        Orders.STATION, Caller.OPENED, course=True, readers=True, presence=Presence.NAMED,
-        desk=True,
+        Orders.STATION, Caller.OPENED, course=True, readers=True, work=True, review=True,
+        presence=Presence.NAMED, desk=True,
     ),
-    Role.CLINICAL: Rights(Orders.STATION, Caller.OPENED, course=True, presence=Presence.NAMED),
+    Role.CLINICAL: Rights(
+        Orders.STATION, Caller.OPENED, course=True, work=True, supervise=True,
+        presence=Presence.NAMED,
+    ),
     Role.MANAGER: Rights(
-        Orders.STATION, Caller.OPENED, course=True, readers=True, presence=Presence.NAMED,
-        figures=True,
+        Orders.STATION, Caller.OPENED, course=True, readers=True, work=True, review=True,
+        presence=Presence.NAMED, figures=True,
     ),
     Role.ADMIN: Rights(presence=Presence.COUNTED, figures=True),
     Role.INSPECTOR: Rights(Orders.STATION, course=True),

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, String, cast, false, or_
 from console.accounts import Account
 from console.roles import Orders
 from routing.stations import Stations
-from workorders.order import orders
+from workorders.handover import STATION
+from workorders.order import Row, orders, station_in_charge
 
 c = orders.c
 
@@ -43,6 +44,7 @@ def readable(account: Account, stations: Stations) -> ColumnElement[bool]:
                 c.station_lead == account.station,
                 _written(c.stations_assisting, json.dumps(account.station)),
                 _dispatched(account.station),
+                _lists(c.handovers, "to", f"{STATION}{account.station}"),
             )
         case Orders.DISPATCHED:
             return _dispatched(account.station)
@@ -52,6 +54,15 @@ def readable(account: Account, stations: Stations) -> ColumnElement[bool]:
             )
         case _ as never:
             assert_never(never)
+
+
+def in_charge(account: Account, row: Row) -> bool:
+    """May this account do whatever becomes of the order? The station in charge does; the others
+    that may read it answer what they are asked.
+
+    :param row: of an order that is readable to the account.
+    """
+    return account.may.work and station_in_charge(row) == account.station
 
 
 def _dispatched(station: str) -> ColumnElement[bool]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from agents.counselor import State
 from console.accounts import Account
 from console.roles import Role
+from workorders.life_view import CLOCKS
+from workorders.order_rules import Clock, Period
+from workorders.unified_fields import unified_fields
 
 ROLE_NAMES: Mapping[str, str] = {
     Role.COUNSELOR: _("咨询员"),
@@ -213,3 +217,47 @@ FIELDS: Mapping[str, str] = {
 
 def role_of(account: Account) -> str:
     return ROLE_NAMES[account.role]
+
+
+FORM: Mapping[str, str] = {
+    **{name: FIELDS[name] for name in ("caller_role", "age", "sex", "schooling", "groups")},
+    **{name: FIELDS[name] for name in ("cause_main", "causes", "risk")},
+    "guardian_suspected": _("监护人是否涉嫌侵害"),
+    "risk_evidence": _("风险依据"),
+    "subject_ref": _("当事人"),
+    "summary": _("摘要"),
+    "contact_number": _("安全联系"),
+    "contact_hours": _("何时方便"),
+    "contact_never_contact": _("不得联系谁"),
+    "contact_may_identify": _("可以说明是12355"),
+    "outcome": _("处置"),
+    "reply": _("答复要点"),
+    "refer_target": _("转介到"),
+    "refer_summary": _("请对方做什么"),
+    "refer_contact": _("对方联系人"),
+}
+"""What stands in the form."""
+
+_PERIODS: Mapping[str, str] = {
+    "min": _("%(amount)s分钟"),
+    "h": _("%(amount)s小时"),
+    "working days": _("%(amount)s个工作日"),
+}
+
+
+def period(of: Period) -> str:
+    return str(_PERIODS[of.unit]) % {"amount": of.amount}
+
+
+def clock(name: Clock) -> str:
+    return str(gettext(CLOCKS[name]))
+
+
+def typed(name: str, value: str | list[str]) -> str:
+    """What somebody typed into the form."""
+    if name == "contact_may_identify":
+        return "✓"
+    codes = value if isinstance(value, list) else [value]
+    if name in ("cause_main", "causes"):
+        codes = [unified_fields().cause_names.get(code, code) for code in codes]
+    return " ".join(codes)

@@ -26,8 +26,12 @@ PAGES: dict[str, Callable[[Rights], bool]] = {
     "presence.show": lambda may: may.presence > Presence.NONE,
     "presence.stream": lambda may: may.presence > Presence.NONE,
     "account.show": lambda may: True,
+    "knowledge.show": lambda may: may.work,
+    "knowledge.cards": lambda may: may.work,
 }
-ORDER_PAGES = {"orders.show", "orders.open_number"}
+ORDER_PAGES = {
+    "orders.show", "orders.open_number", "order_form.show", "order_form.keep", "order_form.draft",
+}  # fmt: skip
 DESK_PAGES = {"desk.telephone"}
 FORMS = {"login.log_out", "account.choose_language", "account.change_password"}
 """Everybody's own."""
@@ -41,6 +45,12 @@ READ = {
     Orders.DISPATCHED: {GUANGZHOU: {"dispatched"}, WUHAN: {"wuhan_sent_out"}},
     Orders.REFERRED: {GUANGZHOU: {"referred"}, WUHAN: {"wuhan_sent_out"}},
 }
+
+IN_CHARGE = {
+    GUANGZHOU: {"guangzhou", "referred", "guangzhou_sent_out"},
+    WUHAN: {"wuhan_sent_out"},
+}
+"""An order of Wuhan's was answered by the centre, which is in charge."""
 
 
 @pytest.fixture(
@@ -132,6 +142,22 @@ def test_a_desk_has_a_telephone_for_whom_the_table_and_the_roster_say(tmp_path: 
 
 def _telephone(browser: Browser, origin: str = "https://desk.example.cn") -> TestResponse:
     return browser.get("/ws", Origin=origin)
+
+
+@pytest.mark.parametrize(("role", "station"), EVERYBODY)
+def test_a_form_is_for_the_station_in_charge(
+    world: World, browsers: dict[tuple[Role, str], Browser], role: Role, station: str
+) -> None:
+    browser, may = browsers[role, station], ROLES[role]
+    for name, order_no in world.orders.items():
+        answers = [
+            browser.get(f"/orders/{order_no}/form"),
+            browser.post(f"/orders/{order_no}/form", {"seen": "99"}),
+            browser.post(f"/orders/{order_no}/draft", {"version": "0"}),
+        ]
+        theirs = name in IN_CHARGE[station]
+        fine = [200, 303, 200] if theirs else [404] * 3
+        assert [each.status_code for each in answers] == (fine if may.work else [403] * 3), name
 
 
 def test_above_the_stations_there_are_figures_and_no_persons(world: World) -> None:

@@ -14,7 +14,14 @@ from workorders.canonical import SHANGHAI
 from workorders.keys import Keys
 from workorders.log import OrderUnknown
 from workorders.order import FIELDS, order_events, orders
-from workorders.personal import OrderKey, Unreadable, caller_hash, masked, order_secrets
+from workorders.personal import (
+    PERSONAL_FIELDS,
+    OrderKey,
+    Unreadable,
+    caller_hash,
+    masked,
+    order_secrets,
+)
 
 ORDERS_AT_ONCE = 500
 VIEW_FIELDS = ("order_no", "caller", *FIELDS)
@@ -69,6 +76,19 @@ def caller_number(connection: Connection, keys: Keys, order_no: str) -> str | No
         return key.decrypt("caller_id", row.caller_id)
     except Unreadable:
         return None
+
+
+def personal_fields(connection: Connection, keys: Keys, order_no: str) -> dict[str, str]:
+    """What people said of the caller and the matter, in clear, but for the number; none where it
+    was deleted. Whoever shows it writes that to the audit log. Raises Unreadable."""
+    row = connection.execute(
+        select(order_secrets).where(order_secrets.c.order_no == order_no)
+    ).one_or_none()
+    if row is None or row.wrapped_key is None:
+        return {}
+    key = OrderKey.unwrap(keys, order_no, row.wrapped_key)
+    stored = {name: row._mapping[name] for name in PERSONAL_FIELDS if name != "caller_id"}
+    return {name: key.decrypt(name, text) for name, text in stored.items() if text is not None}
 
 
 def all_orders(

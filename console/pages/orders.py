@@ -11,11 +11,13 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from agents.roster import counselors
 from config.topics import load_topics
 from console import audit
-from console.accounts import Account, accounts
+from console.accounts import Account
 from console.audit import Action
+from console.pages.order_form import shown_form
+from console.people import names_of
+from console.reading import note_reading
 from console.roles import Caller, Orders, Rights
 from console.timeline import Words
 from console.visible import readable
@@ -71,7 +73,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             after = _older_than(connection, last) if last else []
             found = orders_of(connection, keys, limit=PAGE + 1, where=[*where, *after])
             homes = _homes(connection, theirs, at - HOMES_OF)
-            return found, homes, _people(connection, _handlers(found))
+            return found, homes, names_of(connection, _handlers(found))
 
         found, homes, people = store.read(work)
         told = " ".join(value for value in (*asked.values(), last) if value)
@@ -109,18 +111,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         return _number(order_no, {"opened": True, "number": number})
 
     def _note_reading(action: Action, order_no: str, reason: str | None = None) -> None:
-        """Committed before anything is shown. Ends the request where the order isn't theirs to
-        read, which looks as if there were none."""
-        who, at, here = visitor(), now(), address()
-        of = (c.order_no == order_no) & readable(who, stations)
-        if store.read(lambda connection: connection.execute(select(c.order_no).where(of)).first()):
-            store.write(
-                lambda connection: audit.note(
-                    connection, action, who.id, here, at, order_no, reason
-                )
-            )
-        else:
-            abort(404)
+        note_reading(assembly, order_no, now(), action, reason)
 
     def _number(order_no: str, number: dict[str, Any]) -> str:
         if by_htmx():
@@ -132,15 +123,18 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         who, at = visitor(), now()
         may = who.may
 
-        def work(connection: Connection) -> tuple[View, list[audit.Reading], dict[str, str]]:
+        def work(
+            connection: Connection,
+        ) -> tuple[View, list[audit.Reading], dict[str, str], dict[str, Any] | None]:
             view = order_view(connection, keys, order_no)
             readers = audit.readers(connection, order_no) if may.readers else []
             about = {*_in_events(view["events"]), *_handlers([view])}
             about |= {f"account:{reading.account}" for reading in readers}
-            return view, readers, _people(connection, about)
+            form = shown_form(connection, assembly, order_no, at)
+            return view, readers, names_of(connection, about), form
 
         try:
-            view, readers, people = store.read(work)
+            view, readers, people, form = store.read(work)
         except OrderUnknown:
             abort(404)
         said = words(people)
@@ -153,6 +147,8 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             at=at,
             readers=readers,
             number=number or {},
+            form=form,
+            saved=request.args.get("saved"),
             said=said,
             sealed=may.caller >= Caller.SEALED,
             opens=may.caller is Caller.OPENED,
@@ -231,18 +227,4 @@ def _in_events(events: Iterable[View]) -> set[str]:
         found |= {f"counselor:{who}" for who in data.get("counselors", ())}
         found.add(f"counselor:{data.get('counselor')}")
         found.add(str(data.get("to")))
-    return found
-
-
-def _people(connection: Connection, actors: Iterable[str]) -> dict[str, str]:
-    """Names of counselors and of accounts, by `counselor:…` and `account:…`."""
-    ids: dict[str, set[str]] = {"counselor": set(), "account": set()}
-    for actor in actors:
-        kind, _, who = actor.partition(":")
-        if kind in ids:
-            ids[kind].add(who)
-    found: dict[str, str] = {}
-    for kind, table in (("counselor", counselors), ("account", accounts)):
-        query = select(table.c.id, table.c.name).where(table.c.id.in_(sorted(ids[kind])))
-        found |= {f"{kind}:{row.id}": row.name for row in connection.execute(query)}
     return found
