@@ -26,9 +26,11 @@ from console.pages import (
     figures,
     knowledge,
     login,
+    order_acts,
     order_form,
     orders,
     presence,
+    tasks,
 )
 from console.roles import Orders
 from console.visitor import NEEDS, by_htmx, logged_in, needs
@@ -83,6 +85,8 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
         login.pages(assembly, now),
         orders.pages(assembly, now),
         order_form.pages(assembly, now),
+        order_acts.pages(assembly, now),
+        tasks.pages(assembly, now),
         knowledge.pages(assembly),
         figures.pages(assembly, now),
         presence.pages(assembly, watch, now),

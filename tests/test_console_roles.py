@@ -26,11 +26,13 @@ PAGES: dict[str, Callable[[Rights], bool]] = {
     "presence.show": lambda may: may.presence > Presence.NONE,
     "presence.stream": lambda may: may.presence > Presence.NONE,
     "account.show": lambda may: True,
+    "tasks.show": lambda may: may.acts,
     "knowledge.show": lambda may: may.work,
     "knowledge.cards": lambda may: may.work,
 }
 ORDER_PAGES = {
     "orders.show", "orders.open_number", "order_form.show", "order_form.keep", "order_form.draft",
+    "order_acts.do",
 }  # fmt: skip
 DESK_PAGES = {"desk.telephone"}
 FORMS = {"login.log_out", "account.choose_language", "account.change_password"}
@@ -158,6 +160,36 @@ def test_a_form_is_for_the_station_in_charge(
         theirs = name in IN_CHARGE[station]
         fine = [200, 303, 200] if theirs else [404] * 3
         assert [each.status_code for each in answers] == (fine if may.work else [403] * 3), name
+
+
+@pytest.mark.parametrize(("role", "station"), EVERYBODY)
+def test_an_act_is_for_whom_the_table_says(
+    world: World, browsers: dict[tuple[Role, str], Browser], role: Role, station: str
+) -> None:
+    browser, may = browsers[role, station], ROLES[role]
+    for name, order_no in world.orders.items():
+        page = browser.get(f"/orders/{order_no}").text
+        works = may.work and name in IN_CHARGE[station]
+        for act, theirs in (
+            ("hand-over", works),
+            ("dispatch-sign", (works and "out" in name) or _sent_to(may, station, name)),
+            ("referral-sign", (works and name != "guangzhou") or _referred_to(may, station, name)),
+        ):
+            assert (f"/acts/{act}" in page) is theirs, (name, act)
+        refused = 403 if not may.acts or name in READ[may.orders][station] else 404
+        answer = browser.post(f"/orders/{order_no}/acts/hand-over", {"seen": "0"})
+        assert answer.status_code == (422 if works else refused), name
+
+
+def _sent_to(may: Rights, station: str, name: str) -> bool:
+    return name in {
+        GUANGZHOU: {"dispatched"},
+        WUHAN: {"wuhan_sent_out"},
+    }[station] and (may.work or may.orders is Orders.DISPATCHED)
+
+
+def _referred_to(may: Rights, station: str, name: str) -> bool:
+    return may.orders is Orders.REFERRED and name in READ[Orders.REFERRED][station]
 
 
 def test_above_the_stations_there_are_figures_and_no_persons(world: World) -> None:

@@ -6,6 +6,7 @@ guardian is suspected, guardians are not contacted any more (`Case.must_allow_co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from workorders.life import Case, NotPossible, must_say
@@ -41,15 +42,18 @@ def clear_guardian(case: Case, grounds: str) -> None:
 
 def report(
     case: Case, target: str, channel: str, reported_at: datetime, recipient: str,
-    receipt_no: str = "",
+    receipt_no: str = "", checked: Sequence[str] = (),
 ) -> int:  # fmt: skip
     """It was reported; its number in the order.
 
     :param target: one of `report_targets`. `channel`: one of `report_channels`. `recipient`: who
-        took it, personal. `receipt_no`: theirs; may follow by `give_receipt`.
+        took it, personal. `receipt_no`: theirs; may follow by `give_receipt`. `checked`: what of
+        `report_checklist` was seen to.
     """
     case.must_be_code("report", target, case.log.fields.report_targets)
     case.must_be_code("channel", channel, case.log.fields.report_channels)
+    for each in checked:
+        case.must_be_code("checklist", each, case.log.fields.report_checklist)
     must_say("the recipient", recipient)
     if reported_at > case.at:
         raise NotPossible("report: its time is still to come")
@@ -61,7 +65,7 @@ def report(
     case.record(
         "reported",
         {"number": number},
-        notes={"recipient": recipient},
+        notes={"recipient": recipient, "checklist": "、".join(checked)},
         reports=every,
         outcomes=case.outcomes(adding=REPORTED),
     )

@@ -35,6 +35,7 @@ class UnifiedFields(BaseModel):
     referral_targets: list[str]
     report_targets: list[str]
     report_channels: list[str]
+    report_checklist: list[str]
     dispatch_targets: dict[str, str]
     follow_up_results: dict[str, bool]
     risk_names: dict[str, str]

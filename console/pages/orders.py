@@ -15,6 +15,7 @@ from config.topics import load_topics
 from console import audit
 from console.accounts import Account
 from console.audit import Action
+from console.pages.order_acts import shown_acts
 from console.pages.order_form import shown_form
 from console.people import names_of
 from console.reading import note_reading
@@ -22,13 +23,16 @@ from console.roles import Caller, Orders, Rights
 from console.timeline import Words
 from console.visible import readable
 from console.visitor import address, by_htmx, needs, visitor
-from console.words import FIELDS, PROGRESS
+from console.words import FIELDS, FORM, PROGRESS
 from ivr.assembly import Assembly
 from workorders.canonical import SHANGHAI
 from workorders.life_view import waited_for
 from workorders.log import OrderUnknown
+from workorders.notes import notes_of
 from workorders.order import orders
-from workorders.views import View, caller_number, order_view, orders_of
+from workorders.personal import Unreadable
+from workorders.safe_contact import SafeContact
+from workorders.views import View, caller_number, order_view, orders_of, personal_fields
 
 PAGE = 25
 HOMES_OF = timedelta(days=31)
@@ -113,6 +117,16 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
     def _note_reading(action: Action, order_no: str, reason: str | None = None) -> None:
         note_reading(assembly, order_no, now(), action, reason)
 
+    def _written(
+        connection: Connection, order_no: str
+    ) -> tuple[dict[str, str], dict[int, dict[str, str]]]:
+        """What people wrote in their own words: of the order, and beside its events."""
+        try:
+            personal = personal_fields(connection, keys, order_no)
+            return personal, notes_of(connection, keys, order_no)
+        except Unreadable:  # `verify` says why
+            return {}, {}
+
     def _number(order_no: str, number: dict[str, Any]) -> str:
         if by_htmx():
             view = store.read(lambda connection: order_view(connection, keys, order_no))
@@ -125,29 +139,40 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
 
         def work(
             connection: Connection,
-        ) -> tuple[View, list[audit.Reading], dict[str, str], dict[str, Any] | None]:
+        ) -> tuple[
+            View,
+            list[audit.Reading],
+            dict[str, str],
+            dict[str, Any] | None,
+            dict[str, Any],
+            tuple[dict[str, str], dict[int, dict[str, str]]],
+        ]:
             view = order_view(connection, keys, order_no)
             readers = audit.readers(connection, order_no) if may.readers else []
             about = {*_in_events(view["events"]), *_handlers([view])}
             about |= {f"account:{reading.account}" for reading in readers}
             form = shown_form(connection, assembly, order_no, at)
-            return view, readers, names_of(connection, about), form
+            written = _written(connection, order_no) if may.work else ({}, {})
+            acts = shown_acts(connection, assembly, order_no, at, done=request.args.get("done"))
+            return view, readers, names_of(connection, about), form, acts, written
 
         try:
-            view, readers, people, form = store.read(work)
+            view, readers, people, form, acts, written = store.read(work)
         except OrderUnknown:
             abort(404)
         said = words(people)
         return render_template(
             "order.html",
             order=view,
-            fields=list(_fields(view, said, may)),
+            fields=[*_fields(view, said, may), *_personal(written[0])],
+            notes=written[1],
             sent_out=list(_sent_out(view, who)),
             waits=waited_for(view) if may.course else [],
             at=at,
             readers=readers,
             number=number or {},
             form=form,
+            acts=acts,
             saved=request.args.get("saved"),
             said=said,
             sealed=may.caller >= Caller.SEALED,
@@ -174,6 +199,17 @@ def _fields(view: View, said: Words, may: Rights) -> Iterable[tuple[str, str]]:
         hidden = may.orders is Orders.REFERRED and name in STAFF_FIELDS
         if value not in (None, [], "") and not hidden:
             yield str(called), said.value(name, value)
+
+
+def _personal(written: dict[str, str]) -> Iterable[tuple[str, str]]:
+    for name in ("summary", "subject_ref", "risk_evidence"):
+        if name in written:
+            yield str(FORM[name]), written[name]
+    contact = SafeContact.read(written.get("safe_contact"))
+    if contact.number or contact.hours:
+        yield str(FORM["contact_number"]), f"{contact.number} {contact.hours}".strip()
+    if contact.never_contact:
+        yield str(FORM["contact_never_contact"]), contact.never_contact
 
 
 def _sent_out(view: View, who: Account) -> Iterable[tuple[str, dict[str, Any]]]:

@@ -1,0 +1,148 @@
+"""What people do to an order on its page: the acts that are offered to them, and doing one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from sqlalchemy import Connection, select
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from console.accounts import Account
+from console.acts import ACTS, Act, Given, offered, theirs
+from console.people import actor_of, colleagues
+from console.reading import note_reading
+from console.refusals import REFUSED, lacks, said
+from console.roles import Orders
+from console.visible import in_charge
+from console.visitor import needs, visitor
+from ivr.assembly import Assembly
+from workorders.canonical import SHANGHAI
+from workorders.closing import missing
+from workorders.life import Case
+from workorders.life_cycle import State
+from workorders.notes import notes_of
+from workorders.order import Row, order_events, station_in_charge
+from workorders.views import View, order_view
+
+Answer = Response | str | tuple[str, int]
+
+SENT = {"referred": "referrals", "dispatched": "dispatches"}
+
+
+def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
+    page = Blueprint("order_acts", __name__, url_prefix="/orders")
+    store, log = assembly.store, assembly.log
+
+    @page.post("/<order_no>/acts/<name>")
+    @needs(lambda may: may.acts)
+    def do(order_no: str, name: str) -> Answer:
+        note_reading(assembly, order_no, now())
+        act, at, who = ACTS.get(name), now(), visitor()
+        if act is None:
+            abort(404)
+        given = Given(request.form, dict(request.form.lists()))
+        seen = request.form.get("seen", 0, type=int)
+
+        def work(connection: Connection) -> None:
+            actor = actor_of(connection, who)
+            case = Case(connection, log, order_no, at, actor)
+            if _done_since(connection, order_no, act.kind, actor, seen):
+                return  # A button pressed twice.
+            if (given.number or None) not in act.offered(who, case.row):
+                case.must_allow(act.kind)
+                abort(403)
+            act.do(case, given, who)
+
+        try:
+            store.write(work)
+        except REFUSED as refusal:
+            told = {"problem": said(refusal), "at_act": name, "at_number": given.number or None}
+            return _page(order_no, request.form, **told), 422
+        return redirect(url_for("orders.show", order_no=order_no, done=name), 303)
+
+    def _page(order_no: str, typed: MultiDict[str, str], **told: Any) -> str:
+        acts = store.read(lambda c: shown_acts(c, assembly, order_no, now(), typed=typed, **told))
+        return render_template("acts_page.html", acts=acts, order_no=order_no)
+
+    return page
+
+
+def shown_acts(
+    connection: Connection, assembly: Assembly, order_no: str, at: datetime, **told: Any
+) -> dict[str, Any]:
+    """What the acts' template shows to the visitor.
+
+    :param told: `done`, the name of an act; or `problem`, with the act it is `at_act`, `at_number`,
+        and what was `typed`.
+    """
+    who, log = visitor(), assembly.log
+    case = Case(connection, log, order_no, at, actor_of(connection, who), to_read=True)
+    row = case.row
+    every = list(offered(who, row))
+    lacking = missing(case) if in_charge(who, row) and case.state is not State.CLOSED else []
+    done = ACTS.get(told.pop("done", None) or "")
+    return {
+        "order_no": order_no,
+        "seen": row["events"],
+        "offered": [each for each in every if not (each[0].name == "close" and lacking)],
+        "lacking": [lacks(each) for each in lacking],
+        "asked": _asked(connection, assembly, who, row),
+        "fields": log.fields,
+        "colleagues": _colleagues(connection, row),
+        "stations": _stations(assembly, [act for act, _ in every]),
+        "now": at.astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M"),
+        "done": done,
+        "nothing": MultiDict(),
+        "still_offered": (told.get("at_act"), told.get("at_number"))
+        in {(act.name, number) for act, number in every},
+        **told,
+    }
+
+
+def _done_since(connection: Connection, order_no: str, kind: str, actor: str, seen: int) -> bool:
+    """Has this actor done it since the page was shown?"""
+    c = order_events.c
+    query = select(c.seq).where(
+        c.order_no == order_no, c.kind == kind, c.actor == actor, c.seq > seen
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _asked(
+    connection: Connection, assembly: Assembly, who: Account, row: Row
+) -> list[tuple[str, int, Mapping[str, str]]]:
+    """What the visitor was sent: kind, number and words of each referral or dispatch."""
+    if who.may.orders is Orders.NONE or in_charge(who, row):
+        return []
+    mine = {
+        (kind, each["no"])
+        for kind, column in SENT.items()
+        for each in row[column] or ()
+        if theirs(who, each)
+    }
+    if not mine:
+        return []
+    keys = assembly.log.keys
+    notes = notes_of(connection, keys, row["order_no"])
+    events: list[View] = order_view(connection, keys, row["order_no"])["events"]
+    return [
+        (event["kind"], event["data"]["number"], notes.get(event["seq"], {}))
+        for event in events
+        if (event["kind"], event["data"].get("number")) in mine
+    ]
+
+
+def _colleagues(connection: Connection, row: Row) -> list[tuple[str, str]]:
+    found = colleagues(connection, station_in_charge(row) or "")
+    return [(actor, name) for actor, name in found if actor != row["handler"]]
+
+
+def _stations(assembly: Assembly, acts: list[Act]) -> list[tuple[str, str]]:
+    kinds = {field.kind for act in acts for field in act.fields}
+    if not kinds & {"station", "stations"}:
+        return []
+    return [(station, assembly.stations.name(station)) for station in assembly.stations]

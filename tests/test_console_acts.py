@@ -1,0 +1,232 @@
+"""What people do to an order on its page, and what is waited for on theirs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from werkzeug.test import TestResponse
+
+from agents import roster
+from agents.roster import Counselor
+from console.acts import ACTS
+from console.refusals import LACKING, lacks
+from console.roles import Role
+from tests.console_world import GUANGZHOU, NOON, UNIT, WUHAN, Browser, World, account_of
+from tests.order_life import FORM
+from workorders import closing, risk
+from workorders.life_cycle import KINDS
+from workorders.views import View, order_view
+
+LIN = account_of(Role.COUNSELOR, GUANGZHOU)
+BOSS = account_of(Role.SUPERVISOR, GUANGZHOU)
+LATER = "2026-11-25T10:00"
+SEEN = r'name="seen" value="(\d+)"'
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+class Page:
+    """An order before somebody."""
+
+    def __init__(self, world: World, who: str = LIN, name: str = "guangzhou") -> None:
+        self.world = world
+        self.browser: Browser = world.browser(who)
+        self.order_no = world.orders[name]
+
+    @property
+    def text(self) -> str:
+        return self.browser.get(f"/orders/{self.order_no}").text
+
+    @property
+    def offered(self) -> set[str]:
+        return set(re.findall(r'action="[^"]*/acts/([\w-]+)"', self.text))
+
+    def does(self, act: str, seen: str = "", **given: str) -> TestResponse:
+        seen = seen or re.findall(SEEN, self.text)[-1]
+        path = f"/orders/{self.order_no}/acts/{act}"
+        return self.browser.post(path, {"seen": seen, **given})
+
+    @property
+    def view(self) -> View:
+        keys = self.world.assembly.log.keys
+        return self.world.assembly.store.read(lambda c: order_view(c, keys, self.order_no))
+
+    def happened(self, kind: str) -> int:
+        return sum(event["kind"] == kind for event in self.view["events"])
+
+
+def test_an_order_is_decided_followed_up_and_closed(world: World) -> None:
+    page = Page(world)
+    page.browser.post(f"/orders/{page.order_no}/form", FORM | {"seen": "99"})
+    assert "close" not in page.offered
+    assert "还没有处置" in page.text
+    assert page.does("answer", reply="已说明").status_code == 303
+    assert "没有填写：风险" in page.text
+    for act, given in (
+        ("appoint", {"manner": "面询", "when": LATER, "whom": "本人", "contact": "微信"}),
+        ("kept", {"number": "1", "report": "好转"}),
+        ("assess", {"risk": "R1"}),
+        ("plan", {"when": LATER, "whom": "本人"}),
+    ):
+        assert page.does(act, **given).status_code == 303, act
+    assert "还在等待：跟踪反馈 1" in page.text
+    assert page.does("close").status_code == 422
+    assert page.does("followed", number="1", whom="本人", result="已联系").status_code == 303
+    assert page.does("close").status_code == 303
+    assert page.offered == {"reopen"}
+    assert "好转" in page.text
+    assert page.does("reopen", reason="又来电").status_code == 303
+    assert page.view["state"] == "handling"
+
+
+def test_a_referral_goes_out_is_signed_for_and_comes_back(world: World) -> None:
+    staff = Page(world)
+    assert staff.does("refer", target=UNIT, summary="核实安全", contact="").status_code == 303
+    unit = Page(world, account_of(Role.PARTNER, GUANGZHOU))
+    assert "核实安全" in unit.text
+    assert unit.offered == {"referral-sign", "referral-refuse"}
+    assert unit.does("referral-sign", number="1").status_code == 303
+    assert unit.does("referral-reply", number="1", receipt="已上门").status_code == 303
+    assert unit.offered == set()
+    assert "已上门" in staff.text
+
+
+def test_a_dispatch_is_refused_with_a_reason_and_sent_elsewhere(world: World) -> None:
+    offline = Page(world, account_of(Role.OFFLINE, WUHAN), "wuhan_sent_out")
+    assert "家访" in offline.text
+    refused = offline.does("dispatch-refuse", number="1", reason=" ")
+    assert refused.status_code == 422
+    assert "请写明原因" in refused.text
+    assert offline.does("dispatch-refuse", number="1", reason="人已搬走").status_code == 303
+    assert offline.view["dispatches"][0]["stage"] == "refused"
+    staff = Page(world)
+    given = {"target": "线下服务台", "to": f"{GUANGZHOU} 广东省广州市12355", "task": "家访"}
+    assert staff.does("dispatch", **given).status_code == 303
+    here = Page(world, account_of(Role.OFFLINE, GUANGZHOU))
+    assert here.does("dispatch-sign", number="1").status_code == 303
+    assert here.does("dispatch-done", number="1", report="已家访").status_code == 303
+
+
+def test_a_report_needs_no_approval_and_its_clock_starts_at_once(world: World) -> None:
+    page = Page(world)
+    assert page.does("suspect", grounds="身上有伤", guardian="是").status_code == 303
+    assert "强制报告" in page.text.split("待办时限")[1].split("</section>")[0]
+    for item in world.assembly.log.fields.report_checklist:
+        assert item in page.text
+    given = {
+        "target": UNIT, "channel": "电话", "at": "2026-11-24T12:00", "recipient": "值班民警",
+        "receipt_no": "", "checked": world.assembly.log.fields.report_checklist[0],
+    }  # fmt: skip
+    assert page.does("report", **given).status_code == 303
+    assert "receipt" in page.offered
+    assert page.does("receipt", number="1", receipt_no="A1").status_code == 303
+    no = page.does("plan", when=LATER, whom="监护人")
+    assert no.status_code == 422
+    assert "不得联系监护人" in no.text
+    assert "clear" not in page.offered
+    assert Page(world, BOSS).does("clear", grounds="已查明").status_code == 303
+
+
+def test_a_handover_is_accepted_by_whom_it_was_offered_to(world: World) -> None:
+    def hired(who: str, number: str) -> None:
+        one = Counselor(who, "梁文", number, GUANGZHOU)
+        world.assembly.store.write(lambda c: roster.add(c, one, NOON))
+
+    hired(BOSS, "9001")
+    page, boss = Page(world), Page(world, BOSS)
+    assert page.does("hand-over", to=f"counselor:{BOSS}", reason="下班").status_code == 303
+    assert "accept" not in page.offered
+    assert boss.does("accept").status_code == 303
+    assert boss.view["handler"] == f"counselor:{BOSS}"
+
+
+def test_a_cross_region_order_is_accepted_and_assessed_by_both(world: World) -> None:
+    page = Page(world)
+    given = {"home": f"{WUHAN} 湖北省武汉市12355", "reason": "户籍地"}
+    assert page.does("cross-region", **given).status_code == 303
+    home = Page(world, account_of(Role.COUNSELOR, WUHAN))
+    assert home.offered == {"accept", "decline"}
+    assert page.order_no in home.browser.get("/tasks/").text
+    assert home.does("accept").status_code == 303
+    assert home.view["station_lead"] == WUHAN
+    given = {"stations": GUANGZHOU, "question": "怎样分工"}
+    assert home.does("convene", **given).status_code == 303
+    assert page.offered == {"sign-off"}
+    assert "conclude" not in home.offered
+    for one in (page, home):
+        assert one.does("sign-off", opinion="同意").status_code == 303
+    assert home.does("conclude", conclusion="武汉主办").status_code == 303
+
+
+def test_the_highest_risk_is_reviewed_by_a_supervisor(world: World) -> None:
+    world.assembly.store.write(lambda c: risk.assess(world.case(c, "guangzhou"), "R4", "楼顶"))
+    assert "review" not in Page(world).offered
+    boss = Page(world, BOSS)
+    assert boss.does("review", opinion="安全").status_code == 303
+    clinical = Page(world, account_of(Role.CLINICAL, GUANGZHOU))
+    assert "review" not in clinical.offered
+    assert clinical.does("supervise", opinion="继续").status_code == 303
+
+
+def test_a_button_pressed_twice_does_it_once(world: World) -> None:
+    page = Page(world)
+    seen = re.findall(SEEN, page.text)[-1]
+    given = {"target": UNIT, "summary": "核实"}
+    for _ in range(2):
+        assert page.does("refer", seen=seen, **given).status_code == 303
+    assert page.happened("referred") == 1
+    assert page.does("refer", **given).status_code == 303, "meant again"
+    assert page.happened("referred") == 2
+
+
+def test_what_is_no_longer_possible_is_said(world: World) -> None:
+    page = Page(world)
+    old = re.findall(SEEN, page.text)[-1]
+    world.assembly.store.write(
+        lambda c: [
+            ACTS["none"].do(world.case(c, "guangzhou"), _Given(cause="N3"), None),  # type: ignore[func-returns-value, arg-type]
+            closing.close(world.case(c, "guangzhou")),
+        ]
+    )
+    answer = page.does("appoint", seen=old, manner="面询", when=LATER, whom="本人")
+    assert answer.status_code == 422
+    assert "工单已有变化" in answer.text
+
+
+class _Given(dict[str, str]):
+    number = 0
+
+
+def test_tasks_are_those_of_who_looks_the_overdue_first(world: World) -> None:
+    Page(world).does("refer", target=UNIT, summary="核实")
+    world.at += timedelta(days=2)
+    boss = world.browser(BOSS).get("/tasks/").text
+    assert "已逾期" in boss
+    ends = re.findall(r'<time datetime="([^"]+)"', boss.split("本台")[1])
+    assert ends == sorted(ends)
+    assert len(ends) > 3
+    assert world.orders["wuhan"] not in boss
+    unit = world.browser(account_of(Role.PARTNER, GUANGZHOU)).get("/tasks/").text
+    assert "转介签收" in unit
+    assert world.orders["guangzhou"] in unit
+    assert world.orders["guangzhou_sent_out"] not in unit, "sent to another"
+    assert "处置" not in unit
+
+
+def test_every_act_is_one_of_the_life_cycle_and_every_lack_has_words(world: World) -> None:
+    assert {act.kind for act in ACTS.values()} <= KINDS
+    source = Path(closing.__file__).read_text("utf-8").split("def _missing")[1].split("\ndef ")[0]
+    assert source.count("yield ") == len(LACKING)
+    with world.app.test_request_context():
+        assert lacks("age is not filled in") == "没有填写：年龄"
+        assert lacks("appointment_kept has not happened") == "还没有办理：记录：预约已完成"
+        assert lacks("referral_replied 2 is still waited for") == "还在等待：转介回执 2"
