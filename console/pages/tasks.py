@@ -66,7 +66,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             mine=[task for task in found if task.mine],
             others=[task for task in found if not task.mine],
             at=at,
-            said=Words(stations, topics, people, str(get_locale())),
+            said=Words(stations, assembly.directory.services, topics, people, str(get_locale())),
         )
 
     return page
