@@ -10,6 +10,7 @@ TABLE_MODULES = (
     "workorders.number_flags",
     "workorders.guards",
     "workorders.deadlines",
+    "workorders.contact_plans",
     "routing.waiting",
     "routing.offers",
     "routing.callbacks",

@@ -18,14 +18,24 @@ from config.settings import CONFIG, Settings
 from ivr.assembly import Assembly
 from ivr.pending import OfferedCall, Pending
 from tests.order_life import MONDAY, Desk
-from workorders import alarms, closing, reports, risk
+from workorders import (
+    alarms,
+    closing,
+    contact_plans,
+    earlier_contact,
+    harassment,
+    number_flags,
+    reports,
+    risk,
+)
 from workorders.life import Case, NotPossible
 from workorders.log import Log
-from workorders.order import Row
+from workorders.number_flags import Kind
+from workorders.personal import caller_hash
 from workorders.views import View, order_view
 
 BEGAN = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class House:
@@ -69,8 +79,9 @@ def raised(view: View) -> dict[str, datetime]:
     return {each["kind"]: datetime.fromisoformat(each["due"]) for each in view["alarms"] or ()}
 
 
-def row(desk: Desk) -> Row:
-    return desk.store.read(lambda c: Case(c, desk.log, desk.order_no, MONDAY, "", to_read=True).row)
+def slowed(desk: Desk, at: datetime) -> bool:
+    number = caller_hash(desk.log.keys, "+8613570001234")
+    return desk.store.read(lambda c: Kind.SLOWED in number_flags.in_force(c, number, at))
 
 
 def test_danger_that_drops_is_a_supervisors_at_once(house: House) -> None:
@@ -164,11 +175,75 @@ def test_one_colleague_reports_while_the_counselor_talks_on(desk: Desk) -> None:
 
 
 def test_a_silent_call_is_never_shown_as_low(desk: Desk) -> None:
-    assert not alarms.may_close_silent(row(desk), MONDAY + 2 * MINUTE)
-    assert alarms.may_close_silent(row(desk), MONDAY + 3 * MINUTE)
-    desk.does(alarms.class_silent)
-    assert (desk.view["risk"], desk.view["cause_main"]) == ("RX", "N1")
-    assert desk.waits_for() == {"review": MONDAY + HOUR}
+    with pytest.raises(NotPossible, match="3 minutes"):
+        desk.does(alarms.end_silent, after=2 * MINUTE)
+    desk.does(alarms.end_silent, after=3 * MINUTE)
+    view = desk.view
+    assert (view["risk"], view["cause_main"], view["outcomes"]) == ("RX", "N1", ["非咨询"])
+    assert "review is still waited for" in desk.lacks(MONDAY + 4 * MINUTE)
+
+
+def test_harassment_ends_with_a_warning_and_nothing_else(desk: Desk) -> None:
+    desk.does(harassment.end_with_warning)
+    view = desk.view
+    assert (view["state"], view["cause_main"]) == ("closed", "N2")
+    assert slowed(desk, MONDAY + MINUTE) is False
+
+
+def test_a_number_is_slowed_when_a_supervisor_approves_it(desk: Desk) -> None:
+    desk.does(harassment.end_with_warning, "一天打来二十次")
+    assert raised(desk.view) == {"slowing": MONDAY + 30 * MINUTE}
+    with pytest.raises(NotPossible, match="another person"):
+        desk.does(harassment.decide_slowing, approved=True, reason="骚扰")
+    assert not slowed(desk, MONDAY + MINUTE)
+    desk.does(harassment.decide_slowing, approved=True, reason="骚扰", by="counselor:2")
+    assert desk.view["state"] == "closed"
+    assert slowed(desk, MONDAY + 23 * HOUR)
+    assert not slowed(desk, MONDAY + 24 * HOUR)
+
+
+def test_a_number_that_a_supervisor_does_not_slow(desk: Desk) -> None:
+    desk.does(harassment.end_with_warning, "一天打来二十次")
+    desk.does(harassment.decide_slowing, approved=False, reason="不够频繁", by="counselor:2")
+    assert desk.view["state"] == "closed"
+    assert not slowed(desk, MONDAY + MINUTE)
+
+
+def test_earlier_contact_opens_once_identity_is_checked(desk: Desk) -> None:
+    with pytest.raises(NotPossible, match="no earlier contact"):
+        desk.does(earlier_contact.check, "说出了上次约定的暗语")
+    earlier = {"orders": ["20261122-000001"]}
+    desk.store.write(
+        lambda c: desk.log.append(
+            c, desk.order_no, "possible_earlier_contact", MONDAY, "system", earlier
+        )
+    )
+    assert not desk.store.read(lambda c: earlier_contact.checked(c, desk.order_no))
+    desk.does(earlier_contact.check, "说出了上次约定的暗语")
+    assert desk.store.read(lambda c: earlier_contact.checked(c, desk.order_no))
+    assert desk.store.read(lambda c: earlier_contact.named(c, desk.order_no)) == (
+        "20261122-000001",
+    )
+
+
+def test_a_contact_plan_is_of_the_number_until_its_review(desk: Desk) -> None:
+    keys, review = desk.log.keys, MONDAY + 30 * DAY
+
+    def written(connection: Connection) -> None:
+        contact_plans.write(
+            connection, keys, desk.order_no, "每次先问是否安全", review, "440100", "counselor:1",
+            MONDAY,
+        )  # fmt: skip
+
+    desk.store.write(written)
+    again = Desk(desk.store, desk.log, "again")
+    plan = desk.store.read(lambda c: contact_plans.plan_for(c, keys, again.order_no, MONDAY))
+    assert plan is not None
+    assert plan.text == "每次先问是否安全"
+    assert again.view["priority"] is None, "it says nothing of how urgent a call is"
+    to_review = desk.store.read(lambda c: contact_plans.to_review(c, "440100", review))
+    assert to_review == [(desk.order_no, review)]
+    assert desk.store.read(lambda c: contact_plans.to_review(c, "440100", MONDAY)) == []
 
 
 def test_an_order_with_an_alarm_is_not_closed(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
+from workorders.decisions import class_non_consultation
 from workorders.life import Case, NotPossible, must_say
 from workorders.life_cycle import State
 from workorders.order import Row, order_events, orders
@@ -23,14 +24,14 @@ DROPPED: Clock = "dropped_crisis"
 SUPERVISOR: Clock = "supervisor_comes"
 COLLEAGUE: Clock = "colleague_reports"
 MESSAGE: Clock = "message"
-ALARMS: Collection[Clock] = (DROPPED, SUPERVISOR, COLLEAGUE, MESSAGE)
-FOR_SUPERVISORS: Collection[Clock] = (DROPPED, SUPERVISOR)
+SLOWING: Clock = "slowing"
+FOR_SUPERVISORS: Collection[Clock] = (DROPPED, SUPERVISOR, SLOWING)
 
 MOST_SHOWN = 50
+ENDED_WELL = ("safe_to_end", "silent_ended")
 SILENT_AT_LEAST = timedelta(minutes=3)
 SILENT_CALL = "N1"
-HARASSMENT = "N2"
-"""无声 and 骚扰 in order_fields.yaml."""
+"""无声 in order_fields.yaml."""
 
 c = orders.c
 
@@ -53,7 +54,7 @@ def crisis_dropped(case: Case) -> None:
         return
     if case.risk is None:
         assess(case, "RX", crisis_key=True)
-    _raise(case, DROPPED, "crisis_dropped")
+    raised(case, DROPPED, "crisis_dropped")
 
 
 def message_waits(case: Case, in_hours: bool) -> None:
@@ -62,7 +63,7 @@ def message_waits(case: Case, in_hours: bool) -> None:
         return
     rules = case.log.rules.deadlines
     due = None if in_hours else rules.message_out_of_hours.after(case.at)
-    _raise(case, MESSAGE, "message_waits", due)
+    raised(case, MESSAGE, "message_waits", due)
 
 
 def press(case: Case, address: str = "") -> None:
@@ -71,7 +72,7 @@ def press(case: Case, address: str = "") -> None:
     :param address: where the caller is, as far as it is known; personal.
     """
     notes = {"address": address.strip()}
-    _raise(case, SUPERVISOR, "crisis_declared", notes=notes, recording_held=True)
+    raised(case, SUPERVISOR, "crisis_declared", notes=notes, recording_held=True)
 
 
 def ask_colleague(case: Case, address: str) -> None:
@@ -80,7 +81,12 @@ def ask_colleague(case: Case, address: str) -> None:
     :param address: where the police must go, or what is known of it; personal.
     """
     must_say("the address, or what is known of it,", address)
-    _raise(case, COLLEAGUE, "colleague_asked", notes={"address": address.strip()})
+    raised(case, COLLEAGUE, "colleague_asked", notes={"address": address.strip()})
+
+
+def place(case: Case, region: str) -> None:
+    """Where the incident is, as the counselor was told: whose 110 it is."""
+    case.record("incident_placed", region_incident=region)
 
 
 def take(case: Case, alarm: Clock) -> None:
@@ -135,16 +141,19 @@ def safe_to_end(case: Case) -> None:
     case.record("safe_to_end")
 
 
-def class_silent(case: Case) -> None:
-    """无声: the counselor heard nobody, after the silent protocol. Its risk isn't known: never
-    low, and reviewed."""
-    case.must_allow("silent_classed")
+def end_silent(case: Case) -> None:
+    """无声: nobody was heard, after the silent protocol; the counselor ends the call. Its risk
+    isn't known: never low, and reviewed."""
+    if not may_end_silent(case.row, case.at):
+        raise NotPossible("silent: listen for 3 minutes first")
+    case.must_allow("silent_ended")
     if case.risk is None:
         assess(case, "RX", crisis_key=True)
-    case.record("silent_classed", cause_main=SILENT_CALL)
+    case.record("silent_ended")
+    class_non_consultation(case, SILENT_CALL)
 
 
-def may_close_silent(row: Row, at: datetime) -> bool:
+def may_end_silent(row: Row, at: datetime) -> bool:
     """A silent call may be ended by the counselor, who has listened for long enough."""
     answered: datetime | None = row["t_answer"]
     return answered is not None and at >= answered + SILENT_AT_LEAST
@@ -152,11 +161,11 @@ def may_close_silent(row: Row, at: datetime) -> bool:
 
 def _said_safe(case: Case) -> bool:
     e = order_events.c
-    query = select(e.seq).where(e.order_no == case.order_no, e.kind == "safe_to_end").limit(1)
+    query = select(e.seq).where(e.order_no == case.order_no, e.kind.in_(ENDED_WELL)).limit(1)
     return case.connection.execute(query).first() is not None
 
 
-def _raise(
+def raised(
     case: Case,
     alarm: Clock,
     kind: str,
@@ -165,7 +174,8 @@ def _raise(
     notes: Mapping[str, str | None] | None = None,
     **columns: Any,
 ) -> None:
-    """Once at a time: raised again, it only says so."""
+    """An alarm of this kind is raised by an event; where there is one, the event only says so
+    again."""
     case.must_allow(kind)
     due = case.start(alarm, due=due)
     every = [dict(each) for each in case.row["alarms"] or ()]

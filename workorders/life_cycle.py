@@ -46,7 +46,9 @@ STEPS = frozenset({
     "handover_offered", "handover_accepted", "handover_declined", "handler_released",
     "reminded", "escalated",
     "crisis_declared", "crisis_dropped", "drop_seen_to", "colleague_asked", "colleague_reported",
-    "alarm_taken", "message_waits", "message_heard", "safe_to_end", "silent_classed",
+    "alarm_taken", "message_waits", "message_heard", "safe_to_end", "silent_ended",
+    "incident_placed", "harassment_warned", "slowing_asked", "slowing_approved", "slowing_declined",
+    "identity_checked",
 })  # fmt: skip
 """Are possible as long as an order is open."""
 

@@ -57,6 +57,7 @@ CLOCKS: Mapping[Clock, str] = {
     "supervisor_comes": N_("班长到场"),
     "colleague_reports": N_("代为报警"),
     "message": N_("听取留言"),
+    "slowing": N_("号码放缓审批"),
 }
 
 

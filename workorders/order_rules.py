@@ -25,7 +25,7 @@ Clock = Literal[
     "decision", "reply", "closing", "report", "review", "supervision", "follow_up", "appointment",
     "referral_signed", "referral_replied", "dispatch_signed", "dispatch_done", "handover",
     "home_accepts", "sign_off", "revisit", "dropped_crisis", "supervisor_comes",
-    "colleague_reports", "message",
+    "colleague_reports", "message", "slowing",
 ]  # fmt: skip
 WITH_A_DATE_OF_THEIR_OWN = frozenset({"appointment"})
 

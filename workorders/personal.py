@@ -88,6 +88,16 @@ def caller_hash(keys: Keys, number: str) -> bytes:
     return hmac.digest(keys.number, number.encode(), hashlib.sha256)
 
 
+def sealed_of_number(keys: Keys, number_hash: bytes, text: str) -> bytes:
+    """Something about whoever calls from a number, which is no order's."""
+    return _seal(_master(keys.master), text.encode(), f"number/{number_hash.hex()}")
+
+
+def opened_of_number(keys: Keys, number_hash: bytes, stored: bytes) -> str:
+    """Raises Unreadable."""
+    return _open(_master(keys.master), stored, f"number/{number_hash.hex()}").decode()
+
+
 def sealed_fields(
     keys: Keys, key: OrderKey, fields: Mapping[str, str | None]
 ) -> dict[str, bytes | None]:
