@@ -30,6 +30,7 @@ from console.pages import (
     order_form,
     orders,
     presence,
+    safety,
     tasks,
 )
 from console.roles import Orders
@@ -47,7 +48,8 @@ Answer = AnyResponse | str | tuple[str, int]
 POLICY = "; ".join(
     (
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'",
-        "connect-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+        "connect-src 'self'", "media-src 'self'", "form-action 'self'", "base-uri 'none'",
+        "frame-ancestors 'none'",
     )
 )  # fmt: skip
 HEADERS = {
@@ -90,6 +92,7 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
         knowledge.pages(assembly),
         figures.pages(assembly, now),
         presence.pages(assembly, watch, now),
+        safety.pages(assembly, now),
         account.pages(assembly, now),
         desk.pages(assembly),
     ):

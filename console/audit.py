@@ -42,9 +42,10 @@ class Action(StrEnum):
     ORDERS_LISTED = "orders_listed"
     ORDER_READ = "order_read"
     NUMBER_OPENED = "number_opened"
+    MESSAGE_OPENED = "message_opened"
 
 
-READING = (Action.ORDER_READ, Action.NUMBER_OPENED)
+READING = (Action.ORDER_READ, Action.NUMBER_OPENED, Action.MESSAGE_OPENED)
 
 
 class Reading(NamedTuple):

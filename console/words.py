@@ -174,6 +174,7 @@ LIFE: Mapping[str, str] = {
     "slowing_asked": _("%(who)s申请放缓该号码，待班长批准"),
     "slowing_approved": _("%(who)s批准放缓该号码，最长24小时；按星号键仍然有效"),
     "slowing_declined": _("%(who)s不批准放缓该号码"),
+    "contact_plan_written": _("%(who)s写了来电约定"),
     "identity_checked": _("%(who)s记录了核实身份的方式"),
     "closed": _("%(who)s办结"),
     "reopened": _("%(who)s重新办理"),

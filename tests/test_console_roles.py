@@ -33,6 +33,7 @@ PAGES: dict[str, Callable[[Rights], bool]] = {
 ORDER_PAGES = {
     "orders.show", "orders.open_number", "order_form.show", "order_form.keep", "order_form.draft",
     "order_acts.do",
+    "safety.show", "safety.act", "safety.message", "safety.earlier",
 }  # fmt: skip
 DESK_PAGES = {"desk.telephone"}
 FORMS = {"login.log_out", "account.choose_language", "account.change_password"}

@@ -48,7 +48,7 @@ STEPS = frozenset({
     "crisis_declared", "crisis_dropped", "drop_seen_to", "colleague_asked", "colleague_reported",
     "alarm_taken", "message_waits", "message_heard", "safe_to_end", "silent_ended",
     "incident_placed", "harassment_warned", "slowing_asked", "slowing_approved", "slowing_declined",
-    "identity_checked",
+    "identity_checked", "contact_plan_written",
 })  # fmt: skip
 """Are possible as long as an order is open."""
 

@@ -3,15 +3,10 @@ two windows write; and what becomes of the order on its page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
-from console.sessions import IDLE
 from tests.e2e.test_console import LIN, Desk, chromium, desk, log_in
-from workorders.drafts import drafts_of
-from workorders.views import order_view, personal_fields
 
 __all__ = ["chromium", "desk"]
 pytestmark = pytest.mark.e2e
