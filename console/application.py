@@ -32,6 +32,7 @@ from console.pages import (
     presence,
     safety,
     tasks,
+    with_others,
 )
 from console.roles import Orders
 from console.visitor import NEEDS, by_htmx, logged_in, needs
@@ -93,6 +94,7 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
         figures.pages(assembly, now),
         presence.pages(assembly, watch, now),
         safety.pages(assembly, now),
+        with_others.pages(assembly, now),
         account.pages(assembly, now),
         desk.pages(assembly),
     ):

@@ -43,6 +43,8 @@ class Action(StrEnum):
     ORDER_READ = "order_read"
     NUMBER_OPENED = "number_opened"
     MESSAGE_OPENED = "message_opened"
+    MONITORED = "monitored"
+    """How, and whose talk, in the detail."""
 
 
 READING = (Action.ORDER_READ, Action.NUMBER_OPENED, Action.MESSAGE_OPENED)

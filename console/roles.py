@@ -63,7 +63,8 @@ class Rights:
     """`course`: what happened, event by event. `readers`: who has read an order. `work`: fill in
     the form, decide, and all else that becomes of an order. `review`: 复核, and lift what was
     suspected. `supervise`: 督导. `figures`: how many orders the branch's stations have. `desk`:
-    takes calls, where the roster knows them."""
+    takes calls, where the roster knows them. `monitors`: listens, whispers and joins in the talks
+    of the branch, by a telephone of the roster's."""
 
     orders: Orders = Orders.NONE
     caller: Caller = Caller.HIDDEN
@@ -75,6 +76,7 @@ class Rights:
     presence: Presence = Presence.NONE
     figures: bool = False
     desk: bool = False
+    monitors: bool = False
 
     @property
     def answers(self) -> bool:
@@ -93,11 +95,11 @@ ROLES: Mapping[Role, Rights] = {
     ),
     Role.SUPERVISOR: Rights(
         Orders.STATION, Caller.OPENED, course=True, readers=True, work=True, review=True,
-        presence=Presence.NAMED, desk=True,
+        presence=Presence.NAMED, desk=True, monitors=True,
     ),
     Role.CLINICAL: Rights(
         Orders.STATION, Caller.OPENED, course=True, work=True, supervise=True,
-        presence=Presence.NAMED,
+        presence=Presence.NAMED, monitors=True,
     ),
     Role.MANAGER: Rights(
         Orders.STATION, Caller.OPENED, course=True, readers=True, work=True, review=True,

@@ -42,6 +42,9 @@ def readable(account: Account, stations: Stations) -> ColumnElement[bool]:
                 c.station_home == account.station,
                 c.station_answering == account.station,
                 c.station_lead == account.station,
+                # 首问负责: whoever was passed on is still theirs.
+                c.first_responder == f"counselor:{account.id}",
+                c.handler == f"counselor:{account.id}",
                 _written(c.stations_assisting, json.dumps(account.station)),
                 _dispatched(account.station),
                 _lists(c.handovers, "to", f"{STATION}{account.station}"),

@@ -10,6 +10,8 @@ from flask_babel import lazy_gettext as _
 from agents.counselor import State
 from console.accounts import Account
 from console.roles import Role
+from ivr.desk_requests import Kind
+from ivr.desk_requests import State as RequestState
 from workorders.life_view import CLOCKS
 from workorders.order_rules import Clock, Period
 from workorders.unified_fields import unified_fields
@@ -193,6 +195,56 @@ WITH_OTHERS: Mapping[str, str] = {
     "barged_in": _("%(target)s强插%(who)s的通话"),
 }
 """Who was asked into a talk, and who monitored it."""
+
+REQUESTS: Mapping[str, str] = {
+    Kind.BLIND: _("直接转接"),
+    Kind.CONSULT: _("商议"),
+    Kind.THREE_WAY: _("三方通话"),
+    Kind.COMPLETE: _("交给对方"),
+    Kind.BACK: _("回到来电人"),
+    Kind.HELP: _("求助"),
+    Kind.LISTEN: _("监听"),
+    Kind.WHISPER: _("耳语"),
+    Kind.JOIN: _("强插"),
+    Kind.LEAVE: _("离开"),
+}
+"""What is asked of the engine."""
+
+REQUEST_STATES: Mapping[str, str] = {
+    RequestState.ASKED: _("已提出"),
+    RequestState.TAKEN: _("正在进行"),
+    RequestState.RINGING: _("正在接通"),
+    RequestState.TALKING: _("已接通，来电人听不到"),
+    RequestState.JOINED: _("已加入通话"),
+    RequestState.ENDING: _("正在结束"),
+    RequestState.DONE: _("完成"),
+    RequestState.FAILED: _("未成"),
+}
+
+REQUEST_RESULTS: Mapping[str, str] = {
+    "call_over": _("，通话已结束"),
+    "not_talking": _("，你已不在通话中"),
+    "not_free": _("，对方此刻不空闲"),
+    "not_reached": _("，对方的话机接不到这通电话"),
+    "not_in_directory": _("，没有当地已核实的号码，请先问清来电人在哪里"),
+    "never_blind": _("，紧急电话只能三方通话，请不要离开来电人"),
+    "only_three_way": _("，紧急电话只能三方通话"),
+    "stay_on_the_line": _("，与紧急电话通话时请不要离开来电人"),
+    "unknown_target": _("，请重新选择"),
+    "somebody_is_asked_in": _("，已经请了一位"),
+    "nobody_is_asked_in": _("，对方已不在"),
+    "no_supervisor": _("，没有空闲的班长"),
+    "already_called": _("，已经呼叫过"),
+    "already_rings": _("，你的话机正在响"),
+    "nobody_listens": _("，没有在监听"),
+    "not_performed": _("，线路没有响应，请再试一次"),
+    "no_answer": _("，对方未接"),
+    "busy": _("，对方占线"),
+    "declined": _("，对方拒接"),
+    "unreachable": _("，对方话机未连接"),
+    "congestion": _("，线路繁忙"),
+}
+"""Why a request came to nothing."""
 
 FIELDS: Mapping[str, str] = {
     "topic": _("诉求"),

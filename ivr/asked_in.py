@@ -9,9 +9,10 @@ that loses its counselor is a transfer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Connection, select
 
@@ -24,7 +25,9 @@ from ivr.order_events import Note
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
 from routing import offers, waiting
+from routing.directory import Directory, NumberKind
 from routing.offers import Offer
+from routing.stations import Stations
 from workorders.order import orders
 
 if TYPE_CHECKING:
@@ -44,7 +47,18 @@ class Refused(Exception):
     """Why a request can't be performed, in one word for the page."""
 
 
-def sister_line(house: House, connection: Connection, row: CallRow, service: str) -> str:
+class Lines(Protocol):
+    """What is known of the sister lines: the house, or a page."""
+
+    @property
+    def stations(self) -> Stations: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def numbers(self) -> Mapping[str, frozenset[NumberKind]]: ...
+
+
+def sister_line(lines: Lines, connection: Connection, row: CallRow, service: str) -> str:
     """The entry of a sister line for where the incident is. What a counselor was told leads; a
     number is a hint. Raises Refused where nothing may be dialled."""
     assert row.session is not None
@@ -53,12 +67,12 @@ def sister_line(house: House, connection: Connection, row: CallRow, service: str
         select(o.region_incident, o.region_stated).where(o.order_no == row.order_no)
     ).one()
     told = order.region_incident or order.region_stated
-    access = house.stations.region_from_access(values["access_number"])
-    entry = house.directory.find(
+    access = lines.stations.region_from_access(values["access_number"])
+    entry = lines.directory.find(
         service,
         told or values.get("region"),
         access.region if access else None,
-        kinds=house.numbers[row.carrier],
+        kinds=lines.numbers[row.carrier],
         place_known=bool(told) or values.get("region_confidence") == "certain",
     )
     if entry is None:

@@ -35,7 +35,8 @@ ORDER_PAGES = {
     "order_acts.do",
     "safety.show", "safety.act", "safety.message", "safety.earlier",
 }  # fmt: skip
-DESK_PAGES = {"desk.telephone"}
+DESK_PAGES = {"desk.telephone", "with_others.show", "with_others.ask"}
+MONITOR_PAGES = {"with_others.monitor", "with_others.begin"}
 FORMS = {"login.log_out", "account.choose_language", "account.change_password"}
 """Everybody's own."""
 
@@ -76,7 +77,7 @@ def browsers(world: World) -> dict[tuple[Role, str], Browser]:
 
 
 def test_every_page_is_tried_here_and_says_whom_it_is_for(world: World) -> None:
-    tried = set(PAGES) | ORDER_PAGES | DESK_PAGES | FORMS | OPEN
+    tried = set(PAGES) | ORDER_PAGES | DESK_PAGES | MONITOR_PAGES | FORMS | OPEN
     assert {rule.endpoint for rule in world.app.url_map.iter_rules()} == tried
     assert {
         name for name, view in world.app.view_functions.items() if not hasattr(view, NEEDS)
@@ -127,6 +128,21 @@ def test_a_number_is_opened_for_whom_the_table_says(
         opened = name in READ[may.orders][station] and may.caller is Caller.OPENED
         assert (answer.status_code == 200) is opened, name
         assert (CALLER in answer.text) is opened
+
+
+@pytest.mark.parametrize(("role", "station"), EVERYBODY)
+def test_work_with_others_is_for_whom_the_table_says(
+    world: World, browsers: dict[tuple[Role, str], Browser], role: Role, station: str
+) -> None:
+    browser, may = browsers[role, station], ROLES[role]
+    page = f"/desk/with-others/{world.orders['guangzhou']}"
+    allowed = 200 if may.desk else 403
+    assert browser.get(page).status_code == allowed
+    assert browser.post(page, {"kind": "help"}).status_code == allowed
+    # 8001 is Guangzhou's.
+    listens = (200 if station == GUANGZHOU else 404) if may.monitors else 403
+    assert browser.get("/monitor/8001").status_code == listens
+    assert browser.post("/monitor/8001", {"kind": "listen"}).status_code == listens
 
 
 def test_a_desk_has_a_telephone_for_whom_the_table_and_the_roster_say(tmp_path: Path) -> None:
