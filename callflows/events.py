@@ -109,6 +109,7 @@ class TalkOver:
     """Answer to TalkStatus: whoever talked with the caller has hung up."""
 
     at: datetime
+    talk_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

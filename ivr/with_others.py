@@ -117,9 +117,8 @@ class WithOthers:
             self.asked_in.recalled(tx, row, at)
         requests = desk_requests.open_of_call(tx.connection, row.call_id)
         private = [one for one in requests if one.adds_somebody and one.state is State.TALKING]
-        talks = any(
-            part.answered_at is not None for part in offers.of_call(tx.connection, row.call_id)
-        )
+        parts = offers.of_call(tx.connection, row.call_id)
+        talks = [part.answered_at for part in parts if part.answered_at is not None]
         if private and talks:
             return CallerParked(at)
         joined = any(one.adds_somebody and one.state is State.JOINED for one in requests)
@@ -130,7 +129,7 @@ class WithOthers:
             lost = self._lost(tx, row, at)
             if lost is not None:
                 return lost
-        return TalkOver(at)
+        return TalkOver(at, round((at - min(talks, default=at)).total_seconds()))
 
     def parked(self, connection: Connection, call_id: str) -> bool:
         """Does somebody talk with whoever was asked in, while the caller hears music?"""

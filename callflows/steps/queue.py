@@ -221,13 +221,7 @@ class QueueStep(Step):
             return None
         call = call.remember(says=[])
         if event.result is DialResult.ANSWERED:
-            talked = call.changed(
-                reached="answered",
-                queue=None,
-                talk_ended_at=event.at.isoformat(),
-                talk_seconds=event.talk_seconds,
-            )
-            return Exit("answered", talked)
+            return self._talk_over(call, event)
         if self._waited_long(call):
             # Telephones that ring in vain must not keep the caller from the way out.
             return Exit("waited_long", call.remember(phase="hold"))
@@ -244,11 +238,20 @@ class QueueStep(Step):
             case TransferRequested() if asked:
                 return self._passed_on(call, event)
             case TalkOver() if asked:
-                return Exit("answered", call)
+                return self._talk_over(call, event)
             case HoldEnded() | ReservationNoticed() | ConferenceEnded() if not asked:
                 alone = isinstance(event, ConferenceEnded) and event.alone
                 return call.remember(phase="talk", alone=alone)
         return None
+
+    def _talk_over(self, call: Call, event: DialEnded | TalkOver) -> Exit:
+        talked = call.changed(
+            reached="answered",
+            queue=None,
+            talk_ended_at=event.at.isoformat(),
+            talk_seconds=event.talk_seconds,
+        )
+        return Exit("answered", talked)
 
     def _passed_on(self, call: Call, event: TransferRequested) -> Call:
         """Somebody has answered, so nothing of the way here is said again."""
@@ -258,7 +261,8 @@ class QueueStep(Step):
         notes = {**self._begun(call), "welcomed": True, "outer_said": True, "says": says}
         if event.entry_id is not None:
             notes |= {"phase": "line", "line": event.entry_id}
-        return self._queued_again(call.changed(reached="answered", memory=notes))
+        talks_on = call.changed(reached="answered", talk_ended_at=None, memory=notes)
+        return self._queued_again(talks_on)
 
     def _queued_again(self, call: Call) -> Call:
         """The queue holds a place for it, but for whoever a sister line is rung for."""
