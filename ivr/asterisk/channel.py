@@ -24,6 +24,8 @@ LINE_BYTES = 2047
 REPLY_BYTES = 65_536
 KICKED = "KICKED"
 """CONFBRIDGE_RESULT of whoever was put out of a conference."""
+HUNG_UP = "HANGUP"
+"""CONFBRIDGE_RESULT of whoever hung up in it."""
 ANY_KEY = "0123456789*#ABCD"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

@@ -38,7 +38,7 @@ from callflows.verbs import (
     Verb,
 )
 from ivr import messages
-from ivr.asterisk.channel import KICKED, Channel, Recorded
+from ivr.asterisk.channel import HUNG_UP, KICKED, Channel, ChannelGone, Recorded
 from ivr.asterisk.dialling import DialReport, begin_report, dial_string, read_report
 from ivr.asterisk.waker import WAKE_KEY
 from ivr.pending import Pending
@@ -240,7 +240,10 @@ class Performer:
     def _confer(self, pending: Pending) -> Event:
         self._quiet()
         self._channel.confer(pending.order_no, pending.verbs_turn)
-        return ConferenceEnded(self._now(), self._channel.conference_result() == KICKED)
+        result = self._channel.conference_result()
+        if result == HUNG_UP:
+            raise ChannelGone("the caller left the conference")
+        return ConferenceEnded(self._now(), result == KICKED)
 
     def _conference_done_meanwhile(self, pending: Pending) -> ConferenceEnded | None:
         """A conference that another engine sent the caller to is not begun again once it is over:
@@ -248,7 +251,9 @@ class Performer:
         if not isinstance(pending.verbs[-1], Confer):
             return None
         result = self._channel.conference_result(pending.verbs_turn)
-        return ConferenceEnded(self._now(), result == KICKED) if result else None
+        if result in ("", HUNG_UP):
+            return None
+        return ConferenceEnded(self._now(), result == KICKED)
 
     def dial_done_meanwhile(self, pending: Pending) -> DialEnded | None:
         """A resumed turn's Dial that was begun by another engine is never dialled again."""
