@@ -29,6 +29,8 @@ class Happening(StrEnum):
     ANSWER = "answer"
     END_CALL = "end_call"
     WRAP_UP_OVER = "wrap_up_over"
+    WRAP_UP_LONGER = "wrap_up_longer"
+    """The call is found out to have been of high risk."""
     RELEASE = "release"
     """Let go without fault: the caller left, somebody else answered first, the lease ran out."""
     MISS = "miss"
@@ -65,6 +67,8 @@ TRANSITIONS: dict[tuple[State, Happening], State] = {
     (State.ON_CALL, Happening.RELEASE): State.AVAILABLE,
     (State.ON_CALL, Happening.MISS): State.PAUSED,
     (State.WRAP_UP, Happening.WRAP_UP_OVER): State.AVAILABLE,
+    (State.WRAP_UP, Happening.WRAP_UP_LONGER): State.WRAP_UP,
+    (State.AVAILABLE, Happening.WRAP_UP_LONGER): State.WRAP_UP,
     (State.WRAP_UP, Happening.LOG_IN): State.AVAILABLE,
     (State.WRAP_UP, Happening.PAUSE): State.PAUSED,
     (State.WRAP_UP, Happening.LOG_OUT): State.LOGGED_OUT,

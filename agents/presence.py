@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    and_,
     bindparam,
     case,
     false,
@@ -45,8 +46,14 @@ RONA = "rona"
 """Paused because an offer rang unanswered 振铃未接."""
 
 
+IN_A_ROW = "calls_in_a_row"
+HIGH_RISK_CALLS = "high_risk_calls"
+"""Why somebody rests."""
+
+
 class Person(NamedTuple):
-    """Somebody present, as the matcher sees them. `until`: a pause that ends by itself."""
+    """Somebody present, as the matcher sees them. `until`: a pause that ends by itself.
+    `rests_until`: no ordinary call is offered to them, whatever their state."""
 
     counselor: Counselor
     state: str
@@ -54,6 +61,13 @@ class Person(NamedTuple):
     until: datetime | None
     available_since: datetime | None
     calls_today: int
+    rests_until: datetime | None = None
+    rest_reason: str | None = None
+
+    @property
+    def done(self) -> bool:
+        """Rests for the rest of the shift."""
+        return self.rest_reason == HIGH_RISK_CALLS
 
     @property
     def absent(self) -> bool:
@@ -64,8 +78,13 @@ class Person(NamedTuple):
 class _Change:
     """An update of presence, and the row of the log that tells of it."""
 
-    def __init__(self, where: Sequence[ColumnElement[bool]], values: Mapping[str, Any]) -> None:
-        self._noted = Statement(noted(counselors, values, *where))
+    def __init__(
+        self,
+        where: Sequence[ColumnElement[bool]],
+        values: Mapping[str, Any],
+        at: ColumnElement[Any] | None = None,
+    ) -> None:
+        self._noted = Statement(noted(counselors, values, *where, at=at))
         self._made = Statement(update(counselors).where(*where).values(**values))
 
     def run(self, connection: Connection, **given: Any) -> int:
@@ -156,9 +175,53 @@ _wrap_ups_over, _pauses_over = (
     _Change((c.state == state, c.until <= bindparam("at")), _AT_THE_END_OF_THE_LINE)
     for state in (State.WRAP_UP, State.PAUSED)
 )
-_person = select(
-    c.id, c.revision, c.state, c.reason, c.until, c.available_since, c.calls_today, c.calls_day
+_AT = bindparam("at", type_=c.since.type)
+_wrap_up_longer = _Change(
+    [
+        c.id == bindparam("counselor"),
+        or_(
+            c.state == State.AVAILABLE,
+            and_(c.state == State.WRAP_UP, c.until < bindparam("until", type_=c.until.type)),
+        ),
+        ~_always_there,
+    ],
+    {
+        "state": State.WRAP_UP,
+        "until": bindparam("until", type_=c.until.type),
+        "since": case((c.state == State.WRAP_UP, c.since), else_=_AT),
+        "changed": true(),
+    },
+    _AT,
 )
+_rest = _Change(
+    [
+        c.id == bindparam("counselor"),
+        or_(
+            c.rests_until.is_(None),
+            c.rests_until < bindparam("rests_until", type_=c.rests_until.type),
+        ),
+        ~_always_there,
+    ],
+    {
+        "rests_until": bindparam("rests_until", type_=c.rests_until.type),
+        "rest_reason": bindparam("why"),
+        "changed": true(),
+    },
+    _AT,
+)
+_rests_over = _Change(
+    [
+        c.rests_until <= _AT,
+        # What a call is told of somebody is what they were as it took them.
+        *(c.state != state for state in sorted(HELD)),
+    ],
+    {"rests_until": null(), "rest_reason": null(), "changed": true()},
+    _AT,
+)
+_person = select(
+    c.id, c.revision, c.state, c.reason, c.until, c.available_since, c.calls_today, c.calls_day,
+    c.rests_until, c.rest_reason,
+)  # fmt: skip
 _here = c.state != State.LOGGED_OUT
 _present = Statement(_person.where(_here))
 _present_at = Statement(_person.where(_here, among(c.station, "stations")))
@@ -183,6 +246,7 @@ _on_duty = {
         (False, [query.where(c.role == Role.COUNSELOR) for query in _staff]),
     )
 }
+_where = Statement(select(c.state, c.station, c.call_id).where(c.id == bindparam("counselor")))
 _one = Statement(select(c.state, c.role).where(c.id == bindparam("counselor")))
 
 
@@ -233,8 +297,8 @@ def _people(connection: Connection, query: Statement, at: datetime, **values: An
     known = remembered(connection, {who: revision for who, revision, *_ in rows})
     today = at.astimezone(PEOPLE_TIME).date()
     return [
-        Person(known[who], state, reason, until, since, calls if day == today else 0)
-        for who, _, state, reason, until, since, calls, day in rows
+        Person(known[who], state, reason, until, since, calls if day == today else 0, *rest)
+        for who, _, state, reason, until, since, calls, day, *rest in rows
     ]
 
 
@@ -332,6 +396,31 @@ def miss(
     _miss.later(connection, counselor=counselor_id, call=call_id, why=reason, until=until, at=at)
 
 
+def where(connection: Connection, counselor_id: str) -> tuple[State, str, str | None] | None:
+    """State, station and the call that holds them; None: nobody of that id."""
+    row = _where.first(connection, counselor=counselor_id)
+    return (State(row[0]), row[1], row[2]) if row is not None else None
+
+
+def wrap_up_longer(
+    connection: Connection, counselor_id: str, until: datetime, at: datetime
+) -> bool:
+    """Wrap-up lasts until then, if it would end sooner or has just ended; False where somebody
+    has begun something else."""
+    return _wrap_up_longer.run(connection, counselor=counselor_id, until=until, at=at) == 1
+
+
+def rest(
+    connection: Connection, counselor_id: str, reason: str, until: datetime, at: datetime
+) -> None:
+    """No ordinary call is offered to them until then; a longer rest stays as it is."""
+    _rest.later(connection, counselor=counselor_id, why=reason, rests_until=until, at=at)
+
+
 def end_what_is_due(connection: Connection, at: datetime) -> int:
-    """Wrap-ups and pauses whose time is over end; how many did."""
-    return _wrap_ups_over.if_any(connection, at=at) + _pauses_over.if_any(connection, at=at)
+    """Wrap-ups, pauses and rests whose time is over end; how many did."""
+    return (
+        _wrap_ups_over.if_any(connection, at=at)
+        + _pauses_over.if_any(connection, at=at)
+        + _rests_over.if_any(connection, at=at)
+    )

@@ -44,6 +44,8 @@ presence_changes = Table(
     Column("until", Instant),
     Column("available_since", Instant),
     Column("call_id", Text),
+    Column("rests_until", Instant),
+    Column("rest_reason", Text),
     Index("presence_changes_counselor", "counselor", "at"),
 )
 
@@ -54,7 +56,9 @@ FORGOTTEN_AT_ONCE = 500
 
 p = presence_changes.c
 
-_TAKEN = ("state", "reason", "until", "available_since", "call_id")
+_TAKEN = (
+    "state", "reason", "until", "available_since", "call_id", "rests_until", "rest_reason",
+)  # fmt: skip
 
 _oldest = (
     select(p.id, p.at).order_by(p.id).limit(literal(FORGOTTEN_AT_ONCE, Integer)).subquery("oldest")
@@ -72,7 +76,7 @@ _IDS_AT_ONCE = 500
 
 
 class PresenceChange(NamedTuple):
-    """As recorded; `call_id`: which call holds them."""
+    """As recorded; `call_id`: which call holds them. `rests_until`: offered no ordinary call."""
 
     id: int
     counselor: str
@@ -82,14 +86,22 @@ class PresenceChange(NamedTuple):
     until: datetime | None
     available_since: datetime | None
     call_id: str | None
+    rests_until: datetime | None = None
+    rest_reason: str | None = None
 
 
 _CHANGE = tuple(p[name] for name in PresenceChange._fields)
 
 
-def noted(counselors: Table, values: Mapping[str, Any], *where: ColumnElement[bool]) -> Insert:
+def noted(
+    counselors: Table,
+    values: Mapping[str, Any],
+    *where: ColumnElement[bool],
+    at: ColumnElement[Any] | None = None,
+) -> Insert:
     """Writes down the change that `UPDATE counselors SET values WHERE …` is about to make: a row
-    for each of its rows. Without values: what stands there."""
+    for each of its rows. Without values: what stands there. `at`: where the state stays the same,
+    so that its `since` doesn't tell."""
     c = counselors.c
 
     def new(name: str) -> Any:
@@ -100,9 +112,10 @@ def noted(counselors: Table, values: Mapping[str, Any], *where: ColumnElement[bo
             return literal(value, c[name].type)
         return type_coerce(value, c[name].type)
 
+    told_at = new("since") if at is None else at
     return presence_changes.insert().from_select(
         ["counselor", "at", *_TAKEN],
-        select(c.id, new("since"), *(new(name) for name in _TAKEN)).where(*where),
+        select(c.id, told_at, *(new(name) for name in _TAKEN)).where(*where),
     )
 
 

@@ -68,6 +68,9 @@ class Past:
 def _person(who: Counselor, change: PresenceChange | None, calls: int) -> Person:
     """Whoever has no change is a duty phone that never rang, or never came."""
     if change is not None:
-        return Person(who, change.state, change.reason, change.until, change.available_since, calls)
+        return Person(
+            who, change.state, change.reason, change.until, change.available_since, calls,
+            change.rests_until, change.rest_reason,
+        )  # fmt: skip
     state = State.AVAILABLE if who.role is Role.DUTY_PHONE else State.LOGGED_OUT
     return Person(who, state, None, None, None, calls)

@@ -139,6 +139,9 @@ counselors = Table(
     Column("calls_day", Date),
     Column("last_call_at", Instant),
     Column("misses", Integer, nullable=False),
+    # No ordinary calls until then, and why (`routing.care`).
+    Column("rests_until", Instant),
+    Column("rest_reason", Text),
     # Has become free, or has gone, since the matcher last looked.
     Column("changed", Boolean, nullable=False),
     Index("counselors_station", "station", "state", "role"),
@@ -149,6 +152,12 @@ counselors = Table(
         postgresql_where=text("changed"),
     ),
     Index("counselors_state", "state", "role", "station"),
+    Index(
+        "counselors_rest",
+        "rests_until",
+        sqlite_where=text("rests_until IS NOT NULL"),
+        postgresql_where=text("rests_until IS NOT NULL"),
+    ),
 )
 
 _PROFILE = (

@@ -6,6 +6,7 @@ from importlib import import_module
 
 TABLE_MODULES = (
     "agents.presence_log",
+    "agents.high_risk_calls",
     "agents.roster",
     "workorders.number_flags",
     "workorders.guards",

@@ -136,6 +136,10 @@ class Words:
                 return _("%(who)s未接通：%(result)s", who=missed, result=result)
             case "answered":
                 return _("%(who)s接听", who=who)
+            case "care_begun":
+                cared = self.who(f"counselor:{data['cared_for']}")
+                after = _("高风险来电后，%(who)s休整（本班第%(n)s次）", who=cared, n=data["calls"])
+                return after + (_("；本班不再派普通来电") if data.get("rests") else "")
             case "survey_asked":
                 return _("请来电人评价")
             case "survey_answered":

@@ -31,6 +31,8 @@ class Present(NamedTuple):
     state: State
     reason: str | None
     since: datetime
+    rests_until: datetime | None
+    rest_reason: str | None
 
 
 class Watch:
@@ -103,11 +105,13 @@ def people(connection: Connection) -> list[Present]:
     """Everybody who isn't logged out, by station and number. Duty phones are always there and are
     left out."""
     rows = connection.execute(
-        select(c.station, c.name, c.number, c.state, c.reason, c.since)
+        select(
+            c.station, c.name, c.number, c.state, c.reason, c.since, c.rests_until, c.rest_reason
+        )
         .where(c.state != State.LOGGED_OUT, c.role != Role.DUTY_PHONE)
         .order_by(c.station, c.number)
     )
-    return [Present(r.station, r.name, r.number, State(r.state), r.reason, r.since) for r in rows]
+    return [Present(*r)._replace(state=State(r.state)) for r in rows]
 
 
 def _of(people_: Collection[Present], stations: Collection[str]) -> list[Present]:

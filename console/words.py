@@ -8,6 +8,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from agents.counselor import State
+from agents.presence import HIGH_RISK_CALLS, IN_A_ROW
 from console.accounts import Account
 from console.roles import Role
 from ivr.desk_requests import Kind
@@ -118,6 +119,11 @@ ENDERS: Mapping[str, str] = {
     "counselor": _("咨询员"),
     "sister_line": _("对方热线"),
     "flow": _("系统"),
+}
+
+RESTS: Mapping[str, str] = {
+    IN_A_ROW: _("休整至%(time)s（连续接听）"),
+    HIGH_RISK_CALLS: _("休整至%(time)s（高风险来电）"),
 }
 
 SATISFACTION: Mapping[int, str] = {

@@ -52,12 +52,13 @@ from callflows.events import (
 )
 from callflows.session import Session
 from callflows.verbs import Dial
+from config.database import MATCHING, one_at_a_time
 from ivr import messages, sessions
 from ivr.callback_attempts import CallbackAttempts
 from ivr.callbacks import Callbacks
 from ivr.caller_number import e164
 from ivr.left_to_people import dropped, raise_alarms
-from ivr.order_events import CLASS_BY_CAUSE, Note, notes_of_number
+from ivr.order_events import CLASS_BY_CAUSE, Note, alert_of_care, note_of_care, notes_of_number
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
@@ -239,6 +240,8 @@ class House:
                     self.note(tx, row.order_no, at, [Note("survey_asked", "engine", {})])
                 return SurveyPossible(at) if possible else SurveyImpossible(at)
             case KeepSurvey():
+                # Whoever writes to an order and then changes the queue does it in this order.
+                one_at_a_time(tx.connection, MATCHING)
                 survey.answered(tx.connection, self.log, row.order_no, dip.satisfaction, at)
                 return SurveyKept(at)
             case _:
@@ -472,8 +475,11 @@ class House:
         self.note(tx, order_no, at, [Note("answered", actor, answered, columns)])
 
     def applied(self, tx: Transaction, changes: Changes) -> Changes:
-        """Note whom a change of the queue woke, and of what an operator is to be told."""
+        """Note whom a change of the queue woke, whose call was of high risk, and the alerts."""
         tx.alerts.extend(changes.alerts)
+        for cared in changes.cared:
+            self.note(tx, cared.order_no, cared.at, [note_of_care(cared)])
+            tx.alerts.append(alert_of_care(cared))
         for reserved in changes.woken:
             row = sessions.load(tx.connection, reserved.call_id)
             if row is not None and row.ended_at is None:

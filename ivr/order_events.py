@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.offer_results import Alert
 from callflows.data_dips import Priority
 from callflows.events import DialEnded, DialResult, Event, RecordingFinished
 from callflows.session import Session
 from callflows.verbs import Dial, Gather, Say, Verb
+from routing.changes import Cared
 from workorders.callers import Cause, Known
 
 
@@ -40,6 +42,24 @@ def notes_of_number(known: Known) -> Iterator[Note]:
         kind = "priority_raised" if after > before else "priority_lowered"
         change = {"from": int(before), "to": int(after), "cause": str(known.cause)}
         yield Note(kind, "system", {**change, **known.because}, {"priority": int(after)})
+
+
+def note_of_care(cared: Cared) -> Note:
+    """A call of high risk was somebody's: their wrap-up, and which one it was in their shift."""
+    until = cared.wrap_up_until
+    told = {
+        "cared_for": cared.counselor_id,
+        "until": until.isoformat() if until else None,
+        "calls": cared.calls,
+        "rests": cared.rests,
+    }
+    return Note("care_begun", "system", told)
+
+
+def alert_of_care(cared: Cared) -> Alert:
+    """For the supervisor on duty: somebody may want to be talked to."""
+    who = {"counselor": cared.counselor_id, "station": cared.station}
+    return Alert("high_risk_call", {**who, "order_no": cared.order_no, "calls": cared.calls})
 
 
 def notes_of_change(before: Session, after: Session) -> Iterator[Note]:

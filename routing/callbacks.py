@@ -31,6 +31,8 @@ from config.database import Instant, metadata
 from config.statements import Statement
 from routing.waiting import waiting_calls
 
+_CALLBACK = ".callback"
+
 callbacks = Table(
     "callbacks",
     metadata,
@@ -129,7 +131,12 @@ _connected = _changing(b.connected_at.is_(None), connected_at=bindparam("at"))
 
 def waits_as(call_id: str) -> str:
     """What a call's place is called once it waits for a callback: of the same machine."""
-    return f"{call_id}.callback"
+    return f"{call_id}{_CALLBACK}"
+
+
+def call_behind(waits_as: str) -> str:
+    """The call whose caller is in the queue under this name, called back or not."""
+    return waits_as.removesuffix(_CALLBACK)
 
 
 def add(connection: Connection, callback: Callback) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from agents.offer_results import Alert
 from routing.offers import Offer
@@ -67,10 +68,26 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Cared:
+    """A call of high risk has ended, or is found to have been one: the supervisor is told.
+    `calls`: how many of them in this shift. `wrap_up_until`: None where its counselor had begun
+    something else. `rests`: the cap of the shift is reached."""
+
+    order_no: str
+    counselor_id: str
+    station: str
+    calls: int
+    wrap_up_until: datetime | None
+    rests: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What came of a change. `answer`: to the call that asked; `joined`: that call, where it is
     new. `woken`: other calls that now hold a reservation. `outcomes`: of counselors whose offer
-    ended; `rung`: all whom it rang, as they were before; `left`: its call has left the queue."""
+    ended; `rung`: all whom it rang, as they were before; `left`: its call has left the queue.
+    `cared`: of counselors whose call was of high risk."""
 
     answer: Reserved | Waiting | Nobody | None = None
     woken: tuple[Reserved, ...] = ()
@@ -79,3 +96,4 @@ class Changes:
     joined: WaitingCall | None = None
     rung: tuple[Offer, ...] = ()
     left: bool = False
+    cared: tuple[Cared, ...] = ()

@@ -29,7 +29,8 @@ from agents.offer_results import (
 )
 from config.database import MATCHING, one_at_a_time
 from routing import offers, waiting
-from routing.changes import Changes, Nobody, Outcome, Reserved, Waiting
+from routing.care import Care
+from routing.changes import Cared, Changes, Nobody, Outcome, Reserved, Waiting
 from routing.expected_wait import expected_wait
 from routing.matcher import Matcher
 from routing.offers import Offer
@@ -56,6 +57,7 @@ class Queues:
     def __init__(self, places: Network) -> None:
         self._places = places
         self._matcher = Matcher(places)
+        self._care = Care(places)
         self._forgot_at: datetime | None = None
 
     def join(
@@ -127,11 +129,13 @@ class Queues:
     def part_over(self, connection: Connection, part: Offer, at: datetime) -> Changes:
         """Somebody leaves a call that others go on with."""
         one_at_a_time(connection, MATCHING)
+        cared: list[Cared] = []
         if part.answered_at is not None:
-            outcome = self._end_talk(connection, part, part.counselor_id, at)
+            outcome = self._end_talk(connection, part, part.counselor_id, at, cared)
         else:
             outcome = self._release(connection, part, "abandoned", at)
-        return Changes(woken=self._matcher.match(connection, at), outcomes=(outcome,))
+        woken = self._matcher.match(connection, at)
+        return Changes(woken=woken, outcomes=(outcome,), cared=tuple(cared))
 
     def take(self, connection: Connection, call_id: str, at: datetime) -> Changes:
         """As `status`; a reservation found is leased anew, for it is about to ring."""
@@ -246,27 +250,31 @@ class Queues:
             return Changes(rung=rung)
         if result not in ("answered", "abandoned"):
             return replace(self._offer_failed(connection, parts, result, at), rung=rung)
+        cared: list[Cared] = []
         if result == "answered":
             winner = answered_by or _who_answered(parts)
-            outcomes = [self._end_talk(connection, part, winner, at) for part in parts]
+            outcomes = [self._end_talk(connection, part, winner, at, cared) for part in parts]
         else:
             outcomes = self._let_go(connection, parts, at)
         waiting.delete(connection, call_id)
         woken = self._matcher.match(connection, at)
-        return Changes(woken=woken, outcomes=tuple(outcomes), rung=rung, left=True)
+        return Changes(
+            woken=woken, outcomes=tuple(outcomes), rung=rung, left=True, cared=tuple(cared)
+        )
 
     def call_ended(self, connection: Connection, call_id: str, at: datetime) -> Changes:
         """The caller is gone, whatever was going on: everybody it held is freed."""
         one_at_a_time(connection, MATCHING)
         outcomes = []
+        cared: list[Cared] = []
         for part in offers.of_call(connection, call_id):
             if part.answered_at is not None:
-                outcomes.append(self._end_talk(connection, part, part.counselor_id, at))
+                outcomes.append(self._end_talk(connection, part, part.counselor_id, at, cared))
             else:
                 outcomes.append(self._release(connection, part, "abandoned", at))
         waiting.delete(connection, call_id)
         woken = self._matcher.match(connection, at)
-        return Changes(woken=woken, outcomes=tuple(outcomes))
+        return Changes(woken=woken, outcomes=tuple(outcomes), cared=tuple(cared))
 
     def counselor_changed(self, connection: Connection, at: datetime) -> Changes:
         """After any change of presence or roster in the same transaction."""
@@ -284,13 +292,14 @@ class Queues:
             if place is not None:
                 excluded = place.call.excluded
                 waiting.back_to_queue(connection, part.call_id, part.offer_id, excluded, 1)
+        cared = tuple(self._care.look(connection, at))
         presence.end_what_is_due(connection, at)
         if self._forgot_at is None or at >= self._forgot_at + FORGOTTEN_EVERY:
             offers.forget(connection, at - OFFERS_KEPT)
             presence_log.forget(connection, at)
             self._forgot_at = at
         woken = self._matcher.match(connection, at, sweep=True)
-        return Changes(woken=woken, outcomes=tuple(outcomes))
+        return Changes(woken=woken, outcomes=tuple(outcomes), cared=cared)
 
     def explain(self, connection: Connection, call: WaitingCall, at: datetime) -> list[Verdict]:
         """Each candidate for a call that need not be waiting, and why; changes nothing."""
@@ -382,13 +391,18 @@ class Queues:
         return Changes(None, woken, tuple(outcomes), tuple(alerts))
 
     def _end_talk(
-        self, connection: Connection, part: Offer, winner: str | None, at: datetime
+        self,
+        connection: Connection,
+        part: Offer,
+        winner: str | None,
+        at: datetime,
+        cared: list[Cared],
     ) -> Outcome:
         if part.counselor_id != winner:
             return self._release(connection, part, "not_first", at)
         if part.answered_at is None:
             presence.answer(connection, winner, part.call_id, at)
-        presence.end_call(connection, winner, part.call_id, self._wrap_up(part.station), at)
+        cared.extend(self._care.end_talk(connection, part, at))
         offers.end(connection, part, "answered", at)
         return Outcome(winner, part.station, "answered")
 
@@ -409,9 +423,6 @@ class Queues:
         presence.release(connection, part.counselor_id, part.call_id, at)
         offers.end(connection, part, result, at)
         return Outcome(part.counselor_id, part.station, result)
-
-    def _wrap_up(self, station: str) -> timedelta:
-        return timedelta(seconds=self._places.setting(station, "wrap_up_seconds"))
 
     def _return_of_the_last(self, station: str) -> ReturnOfTheLast:
         return ReturnOfTheLast(

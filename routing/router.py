@@ -236,16 +236,17 @@ def _rank(
         skills=len(counselor.topics) + len(counselor.languages),
     )
     key = rules.strategy(candidate)
-    # Whoever has been rung for it in vain comes after whoever hasn't.
-    in_vain = counselor.id in call.excluded
+    # Whoever has been rung for it in vain comes after whoever hasn't; whoever rests, after whoever
+    # doesn't: only a caller in danger is offered to them.
+    last = counselor.id in call.excluded, person.rests_until is not None
     if call.priority >= CRISIS:
-        return in_vain, tier, not fits, *key
+        return last, tier, not fits, *key
     place = tier, float(rules.neighbours.get(counselor.station, 0))
     if counselor.station in conditions.weak:
         # A weak home comes after its centres, a weak place elsewhere after all others.
         home = counselor.station == call.home
         place = (FIRST_OUTER_TIER, 0.5) if home else (rules.tiers + tier, place[1])
-    return in_vain, not fits, not candidate.language_fits, place, *key
+    return last, not fits, not candidate.language_fits, place, *key
 
 
 def _place_name(tier: int, person: Person, rules: Rules) -> str:

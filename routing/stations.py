@@ -88,6 +88,10 @@ class StationSettings(BaseModel):
     ring_seconds: Annotated[int, Field(ge=5, le=60)]
     lease_seconds: Annotated[int, Field(ge=5, le=120)]
     wrap_up_seconds: NonNegativeInt
+    wrap_up_after_high_risk_seconds: NonNegativeInt
+    calls_in_a_row: PositiveInt | None
+    rest_seconds: PositiveInt
+    high_risk_calls_per_shift: PositiveInt | None
     widen_seconds: Widening
     crisis_widen_seconds: Widening
     crisis_places: PositiveInt

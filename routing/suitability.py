@@ -68,6 +68,11 @@ def objections(call: WaitingCall, person: Person, stance: Stance) -> Iterator[st
         yield f"language: {call.language}"
 
 
+def resting(person: Person, *, urgent: bool) -> bool:
+    """Is somebody spared this call for now? Never one of danger."""
+    return person.rests_until is not None and not urgent
+
+
 def suitable_for(
     call: WaitingCall, people: Iterable[Person], stance: Stance, rules: Rules
 ) -> list[Placed]:
@@ -75,7 +80,9 @@ def suitable_for(
     found = []
     for person in people:
         tier = tier_of(person, rules)
-        if tier is not None and next(objections(call, person, stance), None) is None:
+        if tier is None or resting(person, urgent=stance.urgent):
+            continue
+        if next(objections(call, person, stance), None) is None:
             found.append((tier, person))
     return found
 
@@ -95,7 +102,7 @@ def could_serve(
     stance = Stance(call.urgent, True, True, call.urgent, day_of(at))
     for person in everybody:
         tier = tier_of(person, rules)
-        if tier is None or person.absent:
+        if tier is None or person.absent or (person.done and not call.urgent):
             continue
         if next(objections(call, person, stance), None) is None:
             yield tier, person
@@ -105,7 +112,11 @@ def would_suit(call: WaitingCall, free: Iterable[Person], rules: Rules, at: date
     """Is one of these, wherever they are, right for the call as its filters stand now? An urgent
     call's may all fall."""
     stance = replace(stance_of(call, rules, at), last_resort=call.urgent)
-    return any(next(objections(call, person, stance), None) is None for person in free)
+    return any(
+        next(objections(call, person, stance), None) is None
+        for person in free
+        if not resting(person, urgent=call.urgent)
+    )
 
 
 def somebody_nearer(

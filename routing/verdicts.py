@@ -8,6 +8,7 @@ from datetime import datetime
 
 from agents.counselor import State
 from agents.presence import Person
+from config.instants import PEOPLE_TIME
 from routing.conditions import CALM, Conditions, keepers, why_outside
 from routing.router import choose, waits_for_handler
 from routing.rules import Rules, tier_name
@@ -55,6 +56,8 @@ def explain(
         if person.state != State.AVAILABLE:
             why = f" ({person.reason})" if person.reason else ""
             reasons.insert(0, f"{person.state}{why}")
+        if person.rests_until is not None:
+            reasons.append(_rests(person, call.urgent))
         station = person.counselor.station
         if station in conditions.dead and not call.urgent:
             reasons.append("its station is dead")
@@ -90,3 +93,10 @@ def explain(
     last = rules.tiers
     verdicts.sort(key=lambda v: (not v.chosen, last if v.tier is None else v.tier, v.counselor_id))
     return verdicts
+
+
+def _rests(person: Person, urgent: bool) -> str:
+    why = "high-risk calls of this shift" if person.done else "calls in a row"
+    assert person.rests_until is not None
+    until = person.rests_until.astimezone(PEOPLE_TIME)
+    return f"rests until {until:%H:%M} after {why}" + (", rings last" if urgent else "")

@@ -267,7 +267,10 @@ class QueueMachine(RuleBasedStateMachine):
             return
         c, soon = counselors.c, self.at + timedelta(seconds=1)
         told = self.store.read(lambda k: presence_log.latest(k, PEOPLE, soon))
-        columns = (c.id, c.since, c.state, c.reason, c.until, c.available_since, c.call_id)
+        columns = (
+            c.id, c.since, c.state, c.reason, c.until, c.available_since, c.call_id,
+            c.rests_until, c.rest_reason,
+        )  # fmt: skip
         rows = self.store.read(lambda k: k.execute(select(*columns).order_by(c.id)).all())
         assert [tuple(change)[1:] for change in told] == [tuple(row) for row in rows]
 

@@ -69,8 +69,10 @@ class TouchedMachine(RuleBasedStateMachine):
         self.store = type(self).open_store()
         # Whether the wait at home is too long depends on more than a change; the sweep sees to it.
         self.country = Country(
-            wrap_up_seconds=0, reserve_share=0.4, overflow_seconds=10**6, last_counselor_returns=0
-        )
+            wrap_up_seconds=0, reserve_share=0.4, overflow_seconds=10**6, last_counselor_returns=0,
+            wrap_up_after_high_risk_seconds=5, calls_in_a_row=2, rest_seconds=20,
+            high_risk_calls_per_shift=1,
+        )  # fmt: skip
         self.queues = Queues(self.country)
         self.at = NOON
         self.calls = 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agents import high_risk_calls
 from workorders.life import Case, must_say
 from workorders.order_rules import Clock
 
+HIGH = frozenset({"R3", "R4"})
 HEIGHT = {"R4": 4, "R3": 3, "R2": 2, "R1": 1}
 BY_RISK = "risk"
 """What the clocks are about that an assessment started."""
@@ -51,6 +53,10 @@ def assess(case: Case, risk: str, evidence: str = "", *, crisis_key: bool = Fals
         risk_at=case.at,
         lowering=None,
     )
+    who = case.actor.partition("counselor:")[2]
+    if risk in HIGH and who:
+        # Whoever took the call is cared for, from the next look of the queue on.
+        high_risk_calls.told(case.connection, who, case.order_no, case.at)
     return True
 
 

@@ -41,7 +41,7 @@ LATITUDES = {"talk_seconds": TALK_LATITUDE, "seconds": SILENCE_LATITUDE}
 NOT_OURS = "not ours"
 CARRIERS_OWN = {
     "at", "call_id", "channel", "digests", "due", "enqueued_at", "kinds", "next_due", "recording",
-    "recording_ref", "risk_at", "start", "tell_at",
+    "recording_ref", "risk_at", "start", "tell_at", "until",
 }  # fmt: skip
 
 
