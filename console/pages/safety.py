@@ -102,7 +102,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         note_reading(assembly, order_no, at)
         store.write(open_)
         view = store.read(lambda connection: order_view(connection, log.keys, earlier))
-        words = Words(stations, topics, {}, str(get_locale()))
+        words = Words(stations, assembly.directory.services, topics, {}, str(get_locale()))
         told = [
             (str(called), words.value(name, view[name]))
             for name, called in FIELDS.items()
