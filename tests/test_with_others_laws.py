@@ -1,0 +1,383 @@
+"""Whatever desks ask, and whosever leg dies: no caller is lost. The engine's own work on a store,
+over an Asterisk that is a model of who is where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agents import presence
+from callflows.events import (
+    ConferenceEnded,
+    DialEnded,
+    DialResult,
+    DigitsCollected,
+    Event,
+    HoldEnded,
+    NoInput,
+    ReservationNoticed,
+)
+from callflows.verbs import Confer, Dial, Gather, Hangup, Hold
+from config.settings import CONFIG, Settings
+from ivr import desk_requests
+from ivr.assembly import Assembly
+from ivr.asterisk.ami import LiveChannel
+from ivr.asterisk.desk_work import DeskWork
+from ivr.asterisk.provisions import Phone
+from ivr.desk_requests import Kind, TargetKind
+from ivr.pending import OfferedCall, Pending
+from routing import offers, waiting
+
+BEGAN = datetime(2026, 6, 7, 1, 0, tzinfo=UTC)
+NUMBERS = {"gz-lin": "8001", "gz-chen": "8002", "gz-huang": "8003", "gd-liang": "8102"}
+TARGETS = [
+    (TargetKind.COUNSELOR, "gz-lin"), (TargetKind.COUNSELOR, "gz-huang"),
+    (TargetKind.TOPIC, "psychology"), (TargetKind.STATION, "420100"),
+    (TargetKind.LINE, "psychology"), (TargetKind.LINE, "police"), (TargetKind.LINE, "fire"),
+]  # fmt: skip
+
+
+class Model:
+    """One call, its legs, and the engine's work on them. Speaks as `Ami` and `Provisions` do."""
+
+    def __init__(self, assembly: Assembly, number: int) -> None:
+        self.at = BEGAN + timedelta(hours=number)
+        self.controller = assembly.controller("one", lambda woken: None)
+        self.call_id = f"asterisk-{number}.1"
+        self.legs: dict[str, str] = {}
+        """Who is where: `dial`, `room` or `ringing`."""
+        self.left_alone = False
+        for who in NUMBERS:
+            self.controller.counselors_changed(
+                lambda c, who=who: presence.log_in(c, who, self.at), self.at
+            )
+        self.work = DeskWork(
+            self.controller,
+            self,
+            self,
+            "asterisk",
+            lambda: self.at,  # type: ignore[arg-type]
+        )
+        call = OfferedCall(self.call_id, "asterisk", "PJSIP/x", "020-12355", "13570001234")
+        self.pending: Pending = self.controller.offered(call, self.at)
+        self.order_no = self.pending.order_no
+        self.hears(DigitsCollected(self.at, "1"))
+        self.answers()
+
+    # What happens.
+
+    def hears(self, event: Event) -> None:
+        self.pending = self.controller.advanced(self.call_id, self.pending.turn, event)
+
+    @property
+    def verb(self) -> Any:
+        return self.pending.verbs[-1]
+
+    def answers(self) -> None:
+        """Whoever is rung for the caller picks up."""
+        if isinstance(self.verb, Dial) and not self._talking_in("dial"):
+            if self.verb.kind == "directory":
+                self.hears(DialEnded(self.at, DialResult.NO_ANSWER))
+                return
+            parts = self._parts()
+            rung = [part for part in parts if part.offer_id == self.verb.target]
+            if rung:
+                who = rung[0].counselor_id
+                self.legs[f"leg-{who}"] = "dial"
+                self.controller.answered_by(self.call_id, who, self.at)
+
+    def time_passes(self) -> None:
+        self.at += timedelta(seconds=2)
+        self.controller.tick(self.at)
+        self.work.look()
+        match self.verb:
+            case Hold():
+                reserved = self.controller.reservation_waiting(self.call_id)
+                event = ReservationNoticed(self.at) if reserved else HoldEnded(self.at, "elapsed")
+                self.hears(event)
+            case Gather():
+                self.hears(NoInput(self.at))
+
+    def asks(self, who: str, kind: Kind, target: tuple[TargetKind, str]) -> None:
+        if kind in (Kind.LISTEN, Kind.WHISPER, Kind.JOIN, Kind.LEAVE):
+            target = (TargetKind.COUNSELOR, "gd-liang")
+        self.controller.store.write(
+            lambda c: desk_requests.ask(
+                c, call_id=self.call_id, order_no=self.order_no, kind=kind, counselor_id=who,
+                asked_by=f"counselor:{who}", at=self.at, target_kind=target[0], target=target[1],
+            )
+        )  # fmt: skip
+        self.work.look()
+
+    def picks_up(self, up: bool) -> None:
+        """Whoever is asked in."""
+        for leg, where in list(self.legs.items()):
+            if where == "ringing":
+                self.legs[leg] = "room" if up else "gone"
+                if not up:
+                    del self.legs[leg]
+                self.work.responded({"ActionID": leg, "Response": "Success" if up else "Failure"})
+                self.work.look()
+
+    def last_one_leaves(self, leg: str) -> None:
+        """Whoever is the last to talk with a caller may end the talk."""
+        where = {Dial: "dial", Confer: "room"}.get(type(self.verb), "")
+        self.left_alone |= bool(where) and self._talking_in(where) == [leg]
+
+    def dies(self, leg: str) -> None:
+        """A leg ends: its telephone is lost, or somebody hangs up."""
+        where = self.legs.pop(leg, "")
+        if where == "dial" and isinstance(self.verb, Dial):
+            self.hears(DialEnded(self.at, DialResult.ANSWERED, leg.removeprefix("leg-"), 5))
+        elif where == "room" and isinstance(self.verb, Confer) and not self._talking_in("room"):
+            self.hears(ConferenceEnded(self.at))
+
+    def _talking_in(self, where: str) -> list[str]:
+        return [leg for leg, place in self.legs.items() if place == where]
+
+    def _parts(self) -> list[offers.Offer]:
+        return self.controller.store.read(lambda c: offers.of_call(c, self.call_id))
+
+    # What Asterisk is told.
+
+    def channels(self) -> dict[str, LiveChannel]:
+        found = {self.call_id: LiveChannel("PJSIP/x", self.call_id, True)}
+        for leg, where in self.legs.items():
+            number = NUMBERS.get(leg.removeprefix("leg-"), "")
+            name = f"PJSIP/sip-{number}-1" if number else f"Local/{leg}"
+            found[leg] = LiveChannel(name, self.call_id, where != "ringing")
+        return found
+
+    def hang_up(self, channel: str) -> None:
+        for leg, live in self.channels().items():
+            if channel in (leg, live.name) and leg != self.call_id:
+                self.dies(leg)
+
+    def redirect(self, channel: str, context: str, extension: str) -> None:
+        assert (context, extension) == ("conference", self.order_no)
+        for leg, live in self.channels().items():
+            if live.name == channel:
+                self.legs[leg] = "room"
+        if isinstance(self.verb, Dial):
+            self.hears(DialEnded(self.at, DialResult.ANSWERED, None, 5))
+
+    def kick(self, room: str, channel: str = "all") -> None:
+        if channel == "PJSIP/x" and isinstance(self.verb, Confer):
+            self.hears(ConferenceEnded(self.at, alone=True))
+
+    def originate(self, unique_id: str, channel: str, context: str, seconds: int, **_: Any) -> None:
+        if context != "whispered":
+            self.legs[unique_id] = "ringing"
+
+    def play_digit(self, channel: str, digit: str) -> None:
+        pass
+
+    def phones_of(self, counselor_id: str) -> list[Phone]:
+        return [Phone(counselor_id, "sip", f"sip-{NUMBERS[counselor_id]}")]
+
+    def numbers_of(self, counselor_id: str) -> frozenset[str]:
+        return frozenset({NUMBERS[counselor_id]})
+
+    def directory_line(self, entry_id: str) -> Phone:
+        return Phone(entry_id, "sip", "sip-9110")
+
+    def prompt_file(self, *_: str) -> Path:
+        return Path("x")
+
+    # What must hold.
+
+    def nobody_is_lost(self) -> None:
+        """Once everything has settled the caller talks, is rung for, waits in line, or hears what
+        comes after a talk that somebody has ended."""
+        for _ in range(8):
+            self.time_passes()
+            self.picks_up(False)
+        match self.verb:
+            case Confer():
+                assert self._talking_in("room"), self.legs
+            case Dial():
+                assert self._talking_in("dial") or self._parts() or self.verb.kind == "directory"
+            case Hold():
+                place = self.controller.store.read(lambda c: waiting.place_of(c, self.call_id))
+                assert place is not None
+                consulting = self.controller.store.read(
+                    lambda c: self.controller.house.with_others.parked(c, self.call_id)
+                )
+                assert not consulting or self._talking_in("room")
+            case Hangup():
+                assert self.left_alone, "hung up on a caller with whom somebody wanted to talk"
+
+    def over(self) -> None:
+        self.controller.hung_up(self.call_id, self.at)
+        self.legs.clear()
+        self.at += timedelta(minutes=2)
+        self.controller.tick(self.at)
+        self.work.look()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    folder = tmp_path_factory.mktemp("store")
+    configured = Settings(data_directory=folder, sister_lines_directory=CONFIG / "demo")
+    assembly = Assembly.open(configured)
+    assembly.import_roster(BEGAN)
+    yield SimpleNamespace(assembly=assembly, calls=0)
+    assembly.store.close()
+
+
+happens = st.one_of(
+    st.tuples(
+        st.just("asks"), st.sampled_from(["gz-chen", "gz-lin"]), st.sampled_from(list(Kind)),
+        st.sampled_from(TARGETS),
+    ),
+    st.tuples(st.just("picks_up"), st.booleans()),
+    st.just(("time_passes",)),
+    st.just(("answers",)),
+    st.tuples(st.just("dies"), st.sampled_from(["leg-gz-chen", "leg-gz-lin", "asked"])),
+)  # fmt: skip
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(happens, max_size=14))
+def test_no_request_makes_a_caller_lost(house: SimpleNamespace, story: list[Any]) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    for what, *details in story:
+        if isinstance(model.verb, Hangup):
+            break
+        if what == "dies" and details == ["asked"]:
+            details = [next((leg for leg in model.legs if leg.startswith("with:")), "")]
+        if what == "dies":
+            model.last_one_leaves(details[0])
+        getattr(model, what)(*details)
+        model.answers()
+    model.nobody_is_lost()
+    model.over()
+
+
+@pytest.mark.parametrize("kind", [Kind.CONSULT, Kind.THREE_WAY])
+@pytest.mark.parametrize("target", [target for target in TARGETS if target[0] is TargetKind.LINE])
+def test_an_emergency_line_never_takes_the_counselors_place(
+    house: SimpleNamespace, kind: Kind, target: tuple[TargetKind, str]
+) -> None:
+    """Not by being asked in first, and not where the place isn't known."""
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", kind, target)
+    model.picks_up(True)
+    model.time_passes()
+    joined = any(where == "room" for leg, where in model.legs.items() if leg.startswith("with:"))
+    rules = {"fire": False, "police": kind is Kind.THREE_WAY, "psychology": True}
+    assert joined is rules[target[1]]
+    model.asks("gz-chen", Kind.COMPLETE, (TargetKind.NONE, ""))
+    for _ in range(3):
+        model.time_passes()
+    leaves = joined and target[1] == "psychology"
+    assert ("leg-gz-chen" not in model.legs) is leaves
+    model.nobody_is_lost()
+    model.over()
+
+
+LIN = (TargetKind.COUNSELOR, "gz-lin")
+NOBODY = (TargetKind.NONE, "")
+
+
+def consulting(house: SimpleNamespace) -> Model:
+    """The caller hears music, the counselor talks with a colleague."""
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.CONSULT, LIN)
+    model.picks_up(True)
+    model.time_passes()
+    assert isinstance(model.verb, Hold)
+    assert sorted(model.legs.values()) == ["room", "room"]
+    return model
+
+
+def asked_in(model: Model) -> str:
+    return next(leg for leg in model.legs if leg.startswith("with:"))
+
+
+def test_whom_everybody_left_with_music_goes_to_the_front_of_the_queue(
+    house: SimpleNamespace,
+) -> None:
+    model = consulting(house)
+    model.dies(asked_in(model))
+    model.dies("leg-gz-chen")
+    for _ in range(4):
+        model.time_passes()
+    assert isinstance(model.verb, Dial), model.verb
+    model.answers()
+    assert model._talking_in("dial")
+    model.nobody_is_lost()
+    model.over()
+
+
+def test_a_consultation_that_loses_its_target_is_over(house: SimpleNamespace) -> None:
+    model = consulting(house)
+    model.dies(asked_in(model))
+    for _ in range(3):
+        model.time_passes()
+    assert isinstance(model.verb, Confer)
+    assert model._talking_in("room") == ["leg-gz-chen"]
+    model.over()
+
+
+def test_a_consultation_that_loses_its_counselor_is_a_transfer(house: SimpleNamespace) -> None:
+    model = consulting(house)
+    model.dies("leg-gz-chen")
+    for _ in range(3):
+        model.time_passes()
+    assert isinstance(model.verb, Confer)
+    assert model._talking_in("room") == [asked_in(model)]
+    model.over()
+
+
+def test_star_brings_the_counselor_back_to_who_hears_music(house: SimpleNamespace) -> None:
+    model = consulting(house)
+    model.hears(HoldEnded(model.at, "key", "*"))
+    assert isinstance(model.verb, Confer)
+    for _ in range(3):
+        model.time_passes()
+    assert model._talking_in("room") == ["leg-gz-chen"]
+    assert model.pending.crisis
+    model.over()
+
+
+def test_a_colleague_who_does_not_answer_costs_the_caller_nothing(house: SimpleNamespace) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.CONSULT, LIN)
+    model.picks_up(False)
+    for _ in range(3):
+        model.time_passes()
+    assert model._talking_in("dial") == ["leg-gz-chen"]
+    model.over()
+
+
+def test_passed_on_to_who_does_not_answer_the_caller_comes_back(house: SimpleNamespace) -> None:
+    """To who talked with them where they are free, else to whoever is, before all others."""
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.BLIND, LIN)
+    assert isinstance(model.verb, Dial)
+    assert [part.counselor_id for part in model._parts()] == ["gz-lin"]
+    model.controller.counselors_changed(lambda c: presence.log_in(c, "gz-chen", model.at), model.at)
+    model.hears(DialEnded(model.at, DialResult.NO_ANSWER))
+    assert [part.counselor_id for part in model._parts()] == ["gz-chen"]
+    model.over()
+
+
+def test_passed_on_to_a_topic_whoever_passed_on_is_not_rung(house: SimpleNamespace) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.BLIND, (TargetKind.TOPIC, "psychology"))
+    assert next(part.counselor_id for part in model._parts()) in ("gz-lin", "gz-huang")
+    model.over()
