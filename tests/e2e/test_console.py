@@ -39,6 +39,7 @@ LONGEST = 30_000
 """Milliseconds, on a busy machine."""
 
 BOSS = account_of(Role.MANAGER, GUANGZHOU)
+LEADER = account_of(Role.SUPERVISOR, GUANGZHOU)
 LIN = account_of(Role.COUNSELOR, GUANGZHOU)
 ORDER = "{order}"
 PAGES = {
@@ -47,6 +48,7 @@ PAGES = {
     "order": (BOSS, f"/orders/{ORDER}"),
     "presence": (BOSS, "/presence/"),
     "figures": ("nation", "/figures/?days=7"),
+    "monitor": (LEADER, "/monitor/8001"),
     "account": (BOSS, "/account/"),
     "refused": ("nation", f"/orders/{ORDER}"),
 }
@@ -201,7 +203,7 @@ def test_a_log_in_that_is_over_loses_nothing_that_was_written(desk: Desk) -> Non
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_every_page_shuts_nobody_out_and_fits_narrow_and_wide(desk: Desk, language: str) -> None:
-    for who in (BOSS, "nation"):
+    for who in (BOSS, LEADER, "nation"):
         desk.change(lambda connection, who=who: accounts.change(connection, who, language=language))
     contexts = {who: desk.context(language=language) for who, _ in PAGES.values()}
     for name, (who, path) in PAGES.items():
