@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
 
 import structlog
 from asterisk.manager import ManagerException
@@ -34,6 +35,9 @@ log = structlog.get_logger()
 
 LOOK_SECONDS = 0.25
 """A click is performed by then."""
+SETTLED_LOOK = timedelta(seconds=1)
+SETTLED_AFTER = timedelta(seconds=5)
+"""A talk that goes on with whoever was asked in is looked at less often."""
 AGAIN = timedelta(seconds=1)
 """What was told Asterisk and hasn't come about is told again."""
 RING_SECONDS = 20
@@ -69,6 +73,7 @@ class DeskWork:
         self._thread = threading.Thread(target=self._run, name="desk-work", daemon=True)
         self._told: dict[tuple[str, State], datetime] = {}
         self._unheard = False
+        self._looked = datetime.min.replace(tzinfo=UTC)
 
     def start(self) -> None:
         self._thread.start()
@@ -96,12 +101,16 @@ class DeskWork:
 
     def look(self) -> None:
         """Perform what is asked for. Raises StoreUnavailable."""
+        now = self._now()
         requests = self._controller.store.read(
             lambda connection: desk_requests.open_of(connection, self._node)
         )
         if not requests:
             self._told.clear()
             return
+        if now < self._looked + SETTLED_LOOK and all(map(_settled, requests, repeat(now))):
+            return
+        self._looked = now
         try:
             channels = self._ami.channels()
         except ManagerException as error:
@@ -359,6 +368,11 @@ class DeskWork:
             return False
         self._told[request.id, request.state] = now
         return True
+
+
+def _settled(request: Request, now: datetime) -> bool:
+    talks = request.state in (State.TALKING, State.JOINED)
+    return talks and now - request.changed_at > SETTLED_AFTER
 
 
 def _of_ours(call_id: str, channels: Channels) -> dict[str, LiveChannel]:
