@@ -123,6 +123,14 @@ class Settings(BaseSettings):
     """Holds certificate.pem (with its chain) and private.pem; None: made by ourselves, in the data
     directory, and unknown to browsers."""
 
+    caller_page_origins: str = ""
+    """Whose pages may show the callers' page within theirs, `https://school.example.cn`; a comma
+    between two. Empty: nobody's but ours."""
+    caller_page_calls: int = Field(default=100, ge=0)
+    """Calls from that page at once, of everybody together; 0: it offers none."""
+    caller_page_leave_to: str = "https://www.weather.com.cn/"
+    """Where 快速离开 on the callers' page leads at once: a page that tells nothing of them."""
+
     default_access_number: str = "12355"
     """For calls whose trunk tells none."""
     outbound_trunk: str = ""
@@ -192,6 +200,21 @@ class Settings(BaseSettings):
         ip_address(address)
         return address
 
+    @field_validator("caller_page_origins")
+    @classmethod
+    def _origins(cls, origins: str) -> str:
+        for origin in origins.split(",") if origins else []:
+            if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d+)?", origin.strip()):
+                raise ValueError("must be https://host, with a comma between two, or empty")
+        return origins
+
+    @field_validator("caller_page_leave_to")
+    @classmethod
+    def _leads_to_a_page(cls, address: str) -> str:
+        if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:\d+)?/[\w./?=&%-]*", address):
+            raise ValueError("must be the address of a page, https://host/…")
+        return address
+
     @field_validator("twilio_public_address")
     @classmethod
     def _secure(cls, address: str) -> str:
@@ -259,6 +282,11 @@ class Settings(BaseSettings):
         """Whom Twilio rings without us, the first one first; nobody twice."""
         numbers = (number.strip() for number in self.twilio_fallback_numbers.split(","))
         return list(dict.fromkeys(number for number in numbers if number))
+
+    @property
+    def caller_page_shown_by(self) -> list[str]:
+        """The origins of the pages that may hold the callers' page."""
+        return [origin.strip() for origin in self.caller_page_origins.split(",") if origin.strip()]
 
     @property
     def fastagi_address(self) -> tuple[str, int]:

@@ -19,12 +19,14 @@ TABLE_MODULES = (
     "routing.standings",
     "ivr.publications",
     "ivr.sessions",
+    "ivr.page_visits",
     "ivr.placed_calls",
     "ivr.desk_requests",
     "ivr.twilio.fetching",
     "console.accounts",
     "console.sessions",
     "console.audit",
+    "console.page_limits",
 )
 
 

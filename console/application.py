@@ -22,6 +22,7 @@ from config.database import StoreUnavailable
 from console import sessions, words
 from console.pages import (
     account,
+    call,
     desk,
     figures,
     knowledge,
@@ -42,7 +43,7 @@ from ivr.assembly import Assembly
 log = structlog.get_logger()
 
 LARGEST_BODY = 256_000
-OPEN = frozenset({"static", "login.show", "login.log_in"})
+OPEN = frozenset({"static", "login.show", "login.log_in"}) | call.OPEN
 
 Answer = AnyResponse | str | tuple[str, int]
 
@@ -50,11 +51,12 @@ POLICY = "; ".join(
     (
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'",
         "connect-src 'self'", "media-src 'self'", "form-action 'self'", "base-uri 'none'",
-        "frame-ancestors 'none'",
+        "frame-ancestors ",
     )
 )  # fmt: skip
+"""What holds of every page but who may show it within theirs: nobody, but for the callers'."""
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": POLICY + "'none'",
     "X-Content-Type-Options": "nosniff",
     # The guard against forged requests reads where ours come from; nobody else is told.
     "Referrer-Policy": "same-origin",
@@ -82,7 +84,7 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     Babel(app, locale_selector=lambda: "en" if _language() == "en" else "zh")
     _know_the_visitor(app, assembly, now)
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     _answer_mistakes(app)
     for page in (
         login.pages(assembly, now),
@@ -99,6 +101,11 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
         desk.pages(assembly),
     ):
         app.register_blueprint(page)
+    callers = call.pages(assembly, now)
+    app.register_blueprint(callers)
+    # Within another's page a browser keeps no cookie of ours; it says whose page asks.
+    csrf.exempt(callers)
+    shown_by = " ".join(("'self'", *assembly.settings.caller_page_shown_by))
 
     @app.get("/")
     @needs(logged_in)
@@ -110,6 +117,8 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
     @app.after_request
     def say_what_holds(response: Response) -> Response:
         response.headers.update(HEADERS)
+        if request.blueprint == callers.name:
+            response.headers["Content-Security-Policy"] = POLICY + shown_by
         if request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
         return response

@@ -147,6 +147,10 @@ class Words:
                 return _("来电人评价：%(satisfaction)s", satisfaction=word)
             case "voicemail_left":
                 return _("来电人留言，%(seconds)s秒", seconds=data.get("seconds"))
+            case "message_written":
+                return _("在网页留言")
+            case "callback_asked":
+                return _("在网页请求回电")
             case "transferred":
                 return _("转接至%(line)s，已接通", line=data.get("entry"))
             case "transfer_failed":

@@ -67,6 +67,8 @@ OUTCOMES: Mapping[str, str] = {
     "callback": _("已回拨"),
     "callback_failed": _("回拨未通"),
     "called_again": _("来电人已再次来电"),
+    "message_written": _("网页留言"),
+    "callback_asked": _("网页请求回电"),
     "abandoned_in_queue": _("排队放弃"),
     "abandoned_in_menu": _("菜单挂断"),
     "hung_up_by_flow": _("流程结束"),

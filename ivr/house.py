@@ -117,22 +117,25 @@ class House:
         access = self.stations.region_from_access(call.access_number)
         caller = e164(call.caller_id, self._area_code(access))
         hint = self.stations.regions.from_caller(caller)
-        leading = access or hint
+        stated = self._stated(call.stated_region)
+        leading = access or stated or hint
         home = self.stations.by_access_number(call.access_number)
         if home is None:
-            home = self.stations.home_for(hint.region if hint else None)
+            place = stated or hint
+            home = self.stations.home_for(place.region if place else None)
         language = self.stations.settings(home).languages[0]
         order_no, opening = self.log.opening(
             tx.connection,
             call_id=call.call_id,
             at=at,
-            channel=call.carrier,
+            channel=call.came_by or call.carrier,
             access_number=call.access_number,
             caller_id=caller,
             id_trust="original" if caller else "trunk" if call.caller_id else "withheld",
             fields={
                 "region_access": access.region if access else None,
                 "region_number": hint.region if hint else None,
+                "region_stated": stated.region if stated else None,
                 "region_source": leading.source if leading else None,
                 "region_confidence": leading.confidence if leading else None,
                 "station_home": home,
@@ -505,6 +508,13 @@ class House:
                 return NoneAvailable(at)
             case _:
                 assert_never(changes.answer)
+
+    def _stated(self, code: str | None) -> FoundRegion | None:
+        """The region that a caller chose before the call."""
+        region = self.stations.regions.get(code)
+        if region is None:
+            return None
+        return FoundRegion(region.code, self.stations.regions.name(region.code), "stated", "likely")
 
     def _hinted(self, code: str | None) -> FoundRegion | None:
         """The region of the caller's number, as found when the call was offered."""

@@ -27,10 +27,10 @@ def raise_alarms(tx: Transaction, log: Log) -> None:
         alarms.crisis_dropped(Case(tx.connection, log, order_no, at, "engine"))
     for order_no, at in tx.messages.items():
         case = Case(tx.connection, log, order_no, at, "engine")
-        alarms.message_waits(case, _staffed(tx.connection, station_in_charge(case.row)))
+        alarms.message_waits(case, staffed(tx.connection, station_in_charge(case.row)))
 
 
-def _staffed(connection: Connection, station: str | None) -> bool:
+def staffed(connection: Connection, station: str | None) -> bool:
     """Is anybody there who could hear a message?"""
     there = select(c.id).where(
         c.station == station, c.state != State.LOGGED_OUT, c.role != Role.DUTY_PHONE

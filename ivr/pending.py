@@ -10,7 +10,8 @@ from callflows.verbs import Verb
 @dataclass(frozen=True, slots=True)
 class OfferedCall:
     """A call as the carrier brought it. `caller_id` is what the carrier said, E.164 or not;
-    None when withheld. `channel` is the carrier's own name for the live leg."""
+    None when withheld. `channel` is the carrier's own name for the live leg. `came_by`: what the
+    order's channel is, where that isn't the carrier; `stated_region`: what the caller chose."""
 
     call_id: str
     carrier: str
@@ -18,6 +19,8 @@ class OfferedCall:
     access_number: str
     caller_id: str | None
     caller_name: str | None = None
+    came_by: str | None = None
+    stated_region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ class Log:
         channel: str,
         access_number: str,
         caller_id: str | None,
-        id_trust: Literal["original", "trunk", "withheld"],
+        id_trust: Literal["original", "trunk", "stated", "withheld"],
         fields: Mapping[str, Any],
     ) -> tuple[str, Opening | None]:
         """The order number of a call, `20261123-000017` (Shanghai's day), and what `append_all`

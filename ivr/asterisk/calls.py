@@ -19,12 +19,15 @@ from ivr.asterisk.channel import Channel, plain
 from ivr.asterisk.dialling import read_report
 from ivr.asterisk.performer import House, Performer
 from ivr.controller import Controller
+from ivr.page_visits import CHANNEL
 from ivr.pending import OfferedCall, Pending, StaleTurn
 
 log = structlog.get_logger()
 
 CARRIER = "asterisk"
 LONGEST_NUMBER = 32
+PAGE = "WEB"
+"""In a trunk's place, of a call from the callers' page. No trunk has capitals in its name."""
 PRESENTATION = 0x60
 RESTRICTED = 0x20
 """Bits of `agi_callingpres`: the caller withholds the number."""
@@ -36,8 +39,9 @@ class CallHandler:
     """Handles `call`: performs the flow's turns until it hangs up.
 
     The request's first argument is the access number (without one: the extension dialled), its
-    third is 1 where the caller pressed `*` while no engine was there to hear it: the flow is
-    told as soon as it can be.
+    second the trunk, or PAGE, and its fourth the region chosen on that page. Its third is 1 where
+    the caller pressed `*` while no engine was there to hear it: the flow is told as soon as it
+    can be.
     """
 
     def __init__(self, controller: Controller, house: House, now: Callable[[], datetime]) -> None:
@@ -138,7 +142,14 @@ def offered_call(env: Mapping[str, str]) -> OfferedCall:
         access_number=_number(env.get("agi_arg_1") or env.get("agi_extension", "")),
         caller_id=None if withheld or not number else number,
         caller_name=None if withheld or name in ("", "unknown") else name,
+        came_by=came_by(env.get("agi_arg_2", "")),
+        stated_region=env.get("agi_arg_4") or None,
     )
+
+
+def came_by(trunk: str) -> str | None:
+    """The order's channel, where it isn't Asterisk's."""
+    return CHANNEL if trunk == PAGE else None
 
 
 def _talked(event: Event) -> bool:

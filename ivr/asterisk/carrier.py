@@ -19,6 +19,7 @@ from ivr.asterisk.codes import CodeHandler
 from ivr.asterisk.deployment import ami_secret
 from ivr.asterisk.desk_work import DeskWork
 from ivr.asterisk.dialling import phone_number, phone_of_channel
+from ivr.asterisk.page_calls import VisitHandler
 from ivr.asterisk.placed_legs import Asking, PlacedLegs, SyntheticLeg
 from ivr.asterisk.placing import AsteriskPlacing
 from ivr.asterisk.provisions import Provisions
@@ -79,6 +80,7 @@ class AsteriskCarrier:
                     },
                 },
             ),
+            "visit": VisitHandler(assembly.store, now),
             "unanswered": self.placing.unanswered,
             "safe": self.callbacks.safe,
             "not-asked-in": self._desk_work.not_asked_in,

@@ -30,6 +30,8 @@ from ivr.asterisk.install import Installation
 from recordings.music import write_tones
 
 STATIC = Path(__file__).with_name("etc")
+CALLER_PAGE = "caller-page"
+"""What calls from the callers' page come as."""
 LONGEST_SOCKET_PATH = 107
 """Of a Unix socket's address, Asterisk's control socket among them."""
 
@@ -94,6 +96,7 @@ class AsteriskSettings:
     :param engines: FastAGI addresses, `host:port`.
     :param fallback: who is rung where no engine serves: an account's name or `number@trunk`.
     :param duty_phones: the same for a caller in danger.
+    :param short_number: the access number of callers whose line tells no place.
     :param patience_seconds: how long a caller waits for an engine to come back.
     """
 
@@ -112,6 +115,7 @@ class AsteriskSettings:
     rtp_ports: tuple[int, int] = (10000, 20000)
     fallback: tuple[str, ...] = ()
     duty_phones: tuple[str, ...] = ()
+    short_number: str = "12355"
     patience_seconds: int = 15
     ring_seconds: int = 30
     callers: tuple[Caller, ...] = ()
@@ -310,6 +314,7 @@ def _line(settings: AsteriskSettings) -> str:
         "RING": str(int(settings.ring_seconds)),
         "FALLBACK": dial_strings(settings.fallback),
         "DUTY": dial_strings(settings.duty_phones or settings.fallback),
+        "SHORT_NUMBER": valid_number(settings.short_number),
         "SPOOL": valid_path(settings.directory / "spool"),
         "APOLOGY": valid_path(settings.prompts.apology),
         "STAY": valid_path(settings.prompts.stay),
@@ -400,6 +405,7 @@ def _accounts(settings: AsteriskSettings, accounts: Iterable[Account]) -> str:
                 *(f"match = {valid_network(source)}" for source in trunk.sources),
             ],
         )
+    text += section(CALLER_PAGE, media, "page-caller")
     for caller in settings.callers:
         name = valid_name(caller.name)
         login = [f"username = {name}", f"password = {valid_secret(caller.secret)}"]

@@ -74,6 +74,7 @@ def asterisk_settings(
         ami_port=settings.ami_port,
         ami_user=settings.ami_user,
         rtp_ports=(settings.rtp_first_port, settings.rtp_last_port),
+        short_number=_digits(settings.default_access_number),
         fallback=_places(settings, settings.last_resort_number, desks),
         duty_phones=_places(settings, settings.crisis_last_resort_number, desks),
         callers=tuple(Caller(f"caller-{t.name}", t.name, secret) for t in trunks if callers),

@@ -20,6 +20,7 @@ import structlog
 from callflows.events import DialResult
 from config.database import StoreUnavailable
 from ivr import messages
+from ivr.asterisk.calls import came_by
 from ivr.asterisk.dialling import RESULTS, phone_number
 from ivr.pending import OfferedCall
 
@@ -100,7 +101,14 @@ def read_report(file: Path, voicemail: Path) -> Report:
     turn = said["call_turn"]
     talk = said["talk_seconds"]
     return Report(
-        call=OfferedCall(call_id, "asterisk", "", said["access_number"], said["caller"] or None),
+        call=OfferedCall(
+            call_id,
+            "asterisk",
+            "",
+            said["access_number"],
+            said["caller"] or None,
+            came_by=came_by(said["trunk"]),
+        ),
         at=datetime.fromtimestamp(int(said["at"]), UTC),
         last_resort=said["last_resort"] == "1",
         crisis=said["crisis"] == "1",
