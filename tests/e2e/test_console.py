@@ -46,6 +46,9 @@ PAGES = {
     "login": (None, "/login?expired=1"),
     "orders": (BOSS, "/orders/"),
     "order": (BOSS, f"/orders/{ORDER}"),
+    "form": (BOSS, f"/orders/{ORDER}/form"),
+    "tasks": (BOSS, "/tasks/"),
+    "knowledge": (BOSS, "/knowledge/"),
     "presence": (BOSS, "/presence/"),
     "figures": ("nation", "/figures/?days=7"),
     "monitor": (LEADER, "/monitor/8001"),
@@ -201,6 +204,89 @@ def test_a_log_in_that_is_over_loses_nothing_that_was_written(desk: Desk) -> Non
     expect(page.get_by_text("+8613800138000")).to_be_visible()
 
 
+def test_a_form_is_filled_in_by_keyboard_alone_and_outlives_its_browser(desk: Desk) -> None:
+    order_no = desk.world.orders["guangzhou"]
+    first, complaints = desk.context(), []
+    page = first.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    log_in(page, LIN)
+    page.goto(f"/orders/{order_no}/form")
+    expect(page.get_by_role("heading", name="开场与结束")).to_be_visible()
+    keys = page.keyboard
+    _access(page, "c")
+    keys.press("ArrowDown")
+    expect(page.get_by_label("来电人身份")).to_have_value("本人")
+    _access(page, "a")
+    expect(page.get_by_label("输入几个字筛选")).to_be_focused()
+    keys.type("欺凌")
+    keys.press("Enter")
+    expect(page.get_by_label("主案由")).to_have_value("L2.1")
+    expect(page.get_by_role("heading", name="校园欺凌")).to_be_visible()
+    _access(page, "r")
+    keys.type("R2")
+    expect(page.get_by_text("72小时内跟踪反馈")).to_be_visible()
+    keys.press("Tab")
+    keys.type("反复被围堵")
+    _access(page, "z")
+    keys.type("同学长期起外号，不敢上学")
+    expect(page.get_by_text("草稿已保存")).to_be_visible()
+    _access(page, "x")
+    expect(page.get_by_label("这次怎样处置")).to_be_focused()
+    first.close()  # killed: no page says goodbye
+
+    page = desk.context().new_page()
+    log_in(page, LIN)
+    page.goto(f"/orders/{order_no}")
+    expect(page.get_by_text("还没有保存成工单")).to_be_visible()
+    expect(page.get_by_label("来电人说了什么")).to_have_value("同学长期起外号，不敢上学")
+    _access(page, "x")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#course")).to_contain_text("评估风险：R2")
+    expect(page.locator("#state")).to_contain_text("督导")
+    expect(page.get_by_text("已保存 12:00")).to_be_visible()
+
+    # On its page it goes on; what is refused is said, and nothing typed is lost.
+    page.get_by_text("退回转介", exact=True).or_(page.get_by_text("约面询、商谈").first).focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("方式").first.select_option("面询")
+    page.get_by_label("时间").first.fill("2026-11-20T10:00")
+    page.get_by_label("和谁").first.select_option("本人")
+    page.get_by_role("button", name="约面询、商谈").press("Enter")
+    expect(page.get_by_text("时间已过")).to_be_visible()
+    page.get_by_label("时间").first.fill("2026-11-25T10:00")
+    page.get_by_role("button", name="约面询、商谈").press("Enter")
+    expect(page.get_by_text("已办理：约面询、商谈")).to_be_visible()
+    assert complaints == []
+
+
+def test_a_second_window_is_told_and_a_log_in_that_is_over_keeps_the_draft(desk: Desk) -> None:
+    context, path = desk.context(), f"/orders/{desk.world.orders['guangzhou']}/form"
+    first = context.new_page()
+    log_in(first, LIN)
+    first.goto(path)
+    second = context.new_page()
+    second.goto(path)
+    first.get_by_label("来电人说了什么").fill("第一个窗口")
+    expect(first.get_by_text("草稿已保存")).to_be_visible()
+    second.get_by_label("来电人说了什么").fill("第二个窗口")
+    expect(second.get_by_text("没有覆盖它")).to_be_visible()
+    second.get_by_role("button", name="用另一个窗口的").click()
+    expect(second.get_by_label("来电人说了什么")).to_have_value("第一个窗口")
+    desk.world.at += IDLE
+    second.get_by_label("来电人说了什么").fill("还没有存")
+    expect(second.get_by_text("您填写的内容还在本页")).to_be_visible()
+    with context.expect_page() as opened:
+        second.get_by_role("link", name="在新窗口登录").click()
+    log_in(opened.value, LIN)
+    second.get_by_label("来电人说了什么").fill("还没有存，现在存")
+    expect(second.get_by_text("草稿已保存")).to_be_visible()
+    expect(second.get_by_text("您填写的内容还在本页")).to_have_count(0)
+    second.get_by_role("button", name="保存").click()
+    expect(second).to_have_url(f"{desk.address}{path}")
+    expect(second.get_by_text("已保存 14:00")).to_be_visible()
+
+
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_every_page_shuts_nobody_out_and_fits_narrow_and_wide(desk: Desk, language: str) -> None:
     for who in (BOSS, LEADER, "nation"):
@@ -218,6 +304,16 @@ def test_every_page_shuts_nobody_out_and_fits_narrow_and_wide(desk: Desk, langua
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
             assert _found_by_axe(page) == [], (name, width)
             _picture(page, f"{name}-{language}-{width}")
+
+
+def _access(page: Page, key: str) -> None:
+    """Alt and a key of the page, which Playwright's own keys leave out."""
+    devtools = page.context.new_cdp_session(page)
+    pressed = {"modifiers": 1, "key": key, "code": f"Key{key.upper()}", "text": key,
+               "unmodifiedText": key, "windowsVirtualKeyCode": ord(key.upper())}  # fmt: skip
+    for kind in ("keyDown", "keyUp"):
+        devtools.send("Input.dispatchKeyEvent", {"type": kind, **pressed})
+    devtools.detach()
 
 
 def _found_by_axe(page: Page) -> list[str]:
