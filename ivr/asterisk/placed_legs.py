@@ -52,15 +52,17 @@ class Asking:
 
     def accepts(self, channel: Channel, call: PlacedCall, words: Say) -> bool:
         """Say what it is and wait for 1; what is pressed, or a hang-up, ends the attempt."""
+        accepted = self.presses_1(channel, call, words)
+        self.attempts.end(call.id, Result.ACCEPTED if accepted else Result.NOT_ACCEPTED)
+        return accepted
+
+    def presses_1(self, channel: Channel, call: PlacedCall, words: Say) -> bool:
+        """The same, where the attempt goes on after the key; a hang-up ends it."""
         try:
-            key = channel.first_key([self.file(words)], ACCEPT_SECONDS)
+            return channel.first_key([self.file(words)], ACCEPT_SECONDS) == ACCEPTS
         except (ChannelGone, ConnectionLost):
             self.attempts.end(call.id, Result.NOT_ACCEPTED)
             raise
-        accepted = key == ACCEPTS
-        result = Result.ACCEPTED if accepted else Result.NOT_ACCEPTED
-        self.attempts.end(call.id, result)
-        return accepted
 
     def file(self, said: Say) -> str:
         return str(self.prompts.file(said.text, said.language, said.prompt).absolute())
@@ -68,12 +70,19 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticLeg:
-    """A `Leg` of a call without a caller."""
+    """A `Leg` of a call without a caller. The attempt ends with it: whoever is free again has an
+    idle telephone, for the next call may be theirs at once."""
 
     asking: Asking
     words: Say
     thanks: Say
 
     def __call__(self, channel: Channel, call: PlacedCall) -> None:
-        if self.asking.accepts(channel, call, self.words):
-            channel.stream_file(self.asking.file(self.thanks))
+        accepted = self.asking.presses_1(channel, call, self.words)
+        try:
+            if accepted:
+                channel.stream_file(self.asking.file(self.thanks))
+            channel.hangup()
+        finally:
+            result = Result.ACCEPTED if accepted else Result.NOT_ACCEPTED
+            self.asking.attempts.end(call.id, result)
