@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import shutil
 import signal
 import wave
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from agents import roster
 from callflows.data_dips import Priority
+from config.settings import CONFIG
 from ivr.asterisk.deployment import sister_line_secret
 from tests.e2e.line import GUANGZHOU, WUHAN, Deployment
 from tests.e2e.scenarios import Behaviour
@@ -27,12 +29,21 @@ LAW = (1.0, "1")
 PSYCHOLOGY = (1.0, "2")
 WITHHELD = "P-Asserted-Identity: <sip:13570000099@127.0.0.1>\nPrivacy: id\n"
 """The network knows the number, and says that it is not to be told."""
+SHORT_TALK = 4
+"""Seconds; nobody is asked how a shorter one was."""
 TIMES = ("t_offer", "t_queue", "t_ring", "t_answer", "t_end")
 
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    deployment = Deployment(tmp_path_factory.mktemp("l"))
+    stations = tmp_path_factory.mktemp("stations")
+    for file in ("stations.yaml", "regions.yaml", "topics.yaml"):
+        shutil.copy(CONFIG / file, stations)
+    shipped = (CONFIG / "stations.yaml").read_text("utf-8")
+    short = shipped.replace("survey_after_seconds: 10", f"survey_after_seconds: {SHORT_TALK}")
+    assert short != shipped
+    (stations / "stations.yaml").write_text(short, "utf-8")
+    deployment = Deployment(tmp_path_factory.mktemp("l"), stations_directory=stations)
     deployment.start()
     yield deployment
     deployment.stop()
@@ -103,10 +114,11 @@ def no_duty_phone(line: Deployment) -> Iterator[None]:
 
 
 def test_a_caller_presses_a_key_and_talks_with_a_counselor(line: Deployment) -> None:
-    """Two at once: one counselor hangs up, the other's caller does."""
-    with line.desk("8002", talks=3.0) as law, line.desk("8001") as psychology:
+    """Two at once: one counselor hangs up, and the caller says by a key how it was; the other's
+    caller hangs up, and nobody is asked."""
+    with line.desk("8002", talks=SHORT_TALK + 2.0) as law, line.desk("8001") as psychology:
         calls = [
-            line.phones.start_call(GUANGZHOU, "13570000001", keys=[LAW]),
+            line.phones.start_call(GUANGZHOU, "13570000001", keys=[LAW, (20.0, "3")]),
             line.phones.start_call(GUANGZHOU, "13570000002", keys=[PSYCHOLOGY], talks=7.5),
         ]
         assert [line.phones.result(call).ended_by for call in calls] == ["line", "caller"]
@@ -118,6 +130,11 @@ def test_a_caller_presses_a_key_and_talks_with_a_counselor(line: Deployment) -> 
         assert order["first_responder"] == order["handler"] == "counselor:gz-chen"
         assert order["t_answer"] is not None
         assert order["notice_given"]
+        assert order["satisfaction"] == 3
+        assert "revisit" in {each["clock"] for each in order["deadlines"]}
+        talked = datetime.fromisoformat(order["t_end"]) - datetime.fromisoformat(order["t_answer"])
+        assert talked < timedelta(seconds=SHORT_TALK + 6)
+        assert "survey_asked" not in line.kinds("+8613570000002")
         order = ended(line, "+8613570000002", "answered", "caller", "psychology")
         assert order["first_responder"] == "counselor:gz-lin"
 
