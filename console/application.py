@@ -22,7 +22,9 @@ from config.database import StoreUnavailable
 from console import sessions, words
 from console.pages import (
     account,
+    alarms,
     call,
+    cases,
     desk,
     figures,
     knowledge,
@@ -36,7 +38,7 @@ from console.pages import (
     with_others,
 )
 from console.roles import Orders
-from console.visitor import NEEDS, by_htmx, logged_in, needs
+from console.visitor import BY_ITSELF, NEEDS, by_htmx, logged_in, needs
 from console.watch import Watch
 from ivr.assembly import Assembly
 
@@ -97,6 +99,8 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
         presence.pages(assembly, watch, now),
         safety.pages(assembly, now),
         with_others.pages(assembly, now),
+        alarms.pages(assembly, now),
+        cases.pages(assembly, now),
         account.pages(assembly, now),
         desk.pages(assembly),
     ):
@@ -151,7 +155,7 @@ def _know_the_visitor(app: Flask, assembly: Assembly, now: Callable[[], datetime
         if found is not None:
             g.account, due = found
             g.token = token
-            if due:
+            if due and not hasattr(app.view_functions[request.endpoint], BY_ITSELF):
                 store.write(lambda c: sessions.seen(c, token, at))
         if request.endpoint in OPEN:
             return None

@@ -45,9 +45,11 @@ class Action(StrEnum):
     MESSAGE_OPENED = "message_opened"
     MONITORED = "monitored"
     """How, and whose talk, in the detail."""
+    CASE_OPENED = "case_opened"
+    """By somebody above the stations."""
 
 
-READING = (Action.ORDER_READ, Action.NUMBER_OPENED, Action.MESSAGE_OPENED)
+READING = (Action.ORDER_READ, Action.NUMBER_OPENED, Action.MESSAGE_OPENED, Action.CASE_OPENED)
 
 
 class Reading(NamedTuple):

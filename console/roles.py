@@ -62,9 +62,10 @@ class Presence(IntEnum):
 class Rights:
     """`course`: what happened, event by event. `readers`: who has read an order. `work`: fill in
     the form, decide, and all else that becomes of an order. `review`: 复核, and lift what was
-    suspected. `supervise`: 督导. `figures`: how many orders the branch's stations have. `desk`:
-    takes calls, where the roster knows them. `monitors`: listens, whispers and joins in the talks
-    of the branch, by a telephone of the roster's."""
+    suspected. `supervise`: 督导. `cases`: one order's contents, for a purpose that is recorded.
+    `figures`: how many orders the branch's stations have. `desk`: takes calls, where the roster
+    knows them. `monitors`: listens, whispers and joins in the talks of the branch, by a telephone
+    of the roster's."""
 
     orders: Orders = Orders.NONE
     caller: Caller = Caller.HIDDEN
@@ -75,6 +76,7 @@ class Rights:
     supervise: bool = False
     presence: Presence = Presence.NONE
     figures: bool = False
+    cases: bool = False
     desk: bool = False
     monitors: bool = False
 
@@ -105,7 +107,7 @@ ROLES: Mapping[Role, Rights] = {
         Orders.STATION, Caller.OPENED, course=True, readers=True, work=True, review=True,
         presence=Presence.NAMED, figures=True,
     ),
-    Role.ADMIN: Rights(presence=Presence.COUNTED, figures=True),
+    Role.ADMIN: Rights(presence=Presence.COUNTED, figures=True, cases=True),
     Role.INSPECTOR: Rights(Orders.STATION, course=True),
     Role.OFFLINE: Rights(Orders.DISPATCHED, Caller.OPENED),
     Role.PARTNER: Rights(Orders.REFERRED),

@@ -17,6 +17,7 @@ from workorders.deadlines import OF_A_STATION, Deadline
 from workorders.handlers import station_of
 from workorders.life_cycle import State
 from workorders.life_view import CLOCKS, STAGES, STATES
+from workorders.order_rules import Clock
 from workorders.referral import Stage
 from workorders.risk import BY_RISK
 from workorders.unified_fields import unified_fields
@@ -83,6 +84,9 @@ class Words:
     def stage(self, sent: Mapping[str, Any]) -> str:
         """How far a referral or a dispatch is."""
         return _(STAGES[Stage(sent["stage"])])
+
+    def clock(self, clock: Clock) -> str:
+        return _(CLOCKS[clock])
 
     def waited_for(self, deadline: Deadline) -> str:
         """`转介签收 2`: what, and which, or which station."""

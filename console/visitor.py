@@ -14,6 +14,7 @@ View = TypeVar("View", bound=Callable[..., object])
 Need = Callable[[Rights], object]
 
 NEEDS = "needs"
+BY_ITSELF = "asked_by_the_page"
 
 
 def visitor() -> Account:
@@ -36,6 +37,12 @@ def address() -> str:
 def by_htmx() -> bool:
     """Is a part of a page asked for, not a page?"""
     return "HX-Request" in request.headers
+
+
+def asked_by_the_page(view: View) -> View:
+    """A page asks for it again and again: nobody's session lasts by that."""
+    setattr(view, BY_ITSELF, True)
+    return view
 
 
 def needs(need: Need) -> Callable[[View], View]:

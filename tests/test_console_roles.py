@@ -23,6 +23,9 @@ PAGES: dict[str, Callable[[Rights], bool]] = {
     "home": lambda may: True,
     "orders.listed": lambda may: may.orders is not Orders.NONE,
     "figures.show": lambda may: may.figures,
+    "alarms.show": lambda may: may.work,
+    "alarms.count": lambda may: may.work,
+    "cases.ask": lambda may: may.cases,
     "presence.show": lambda may: may.presence > Presence.NONE,
     "presence.stream": lambda may: may.presence > Presence.NONE,
     "account.show": lambda may: True,
@@ -37,6 +40,7 @@ ORDER_PAGES = {
 }  # fmt: skip
 DESK_PAGES = {"desk.telephone", "with_others.show", "with_others.ask"}
 MONITOR_PAGES = {"with_others.monitor", "with_others.begin"}
+CASE_PAGES = {"cases.open_"}
 FORMS = {"login.log_out", "account.choose_language", "account.change_password"}
 """Everybody's own."""
 
@@ -77,7 +81,7 @@ def browsers(world: World) -> dict[tuple[Role, str], Browser]:
 
 
 def test_every_page_is_tried_here_and_says_whom_it_is_for(world: World) -> None:
-    tried = set(PAGES) | ORDER_PAGES | DESK_PAGES | MONITOR_PAGES | FORMS | OPEN
+    tried = set(PAGES) | ORDER_PAGES | CASE_PAGES | DESK_PAGES | MONITOR_PAGES | FORMS | OPEN
     assert {rule.endpoint for rule in world.app.url_map.iter_rules()} == tried
     assert {
         name for name, view in world.app.view_functions.items() if not hasattr(view, NEEDS)

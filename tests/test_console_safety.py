@@ -167,3 +167,47 @@ def test_whoever_is_not_in_charge_sees_and_does_nothing(world: World) -> None:
     assert "crisis_declared" not in kinds(world)
     browser = world.browser(account_of(Role.COUNSELOR, GUANGZHOU))
     assert browser.post(path, {"act": "nothing"}).status_code == 400
+
+
+def test_what_must_be_seen_to_is_told_on_every_page_of_the_station(world: World) -> None:
+    counselor, supervisor = At(world, Role.COUNSELOR), At(world, Role.SUPERVISOR)
+    assert "紧急待办" not in supervisor.browser.get("/alarms/count").text
+    counselor.does("crisis")
+    assert "紧急待办 1" in supervisor.browser.get("/alarms/count").text
+    listed = supervisor.browser.get("/alarms/").text
+    assert "班长到场" in listed
+    assert world.orders["guangzhou"] in listed
+    elsewhere = world.browser(account_of(Role.SUPERVISOR, WUHAN))
+    assert "紧急待办" not in elsewhere.get("/alarms/count").text
+    counselor.does("plan", plan="先问是否安全", review_on="2026-11-24")
+    world.at = NOON + timedelta(hours=12)
+    assert (
+        "来电约定到期复查"
+        in world.browser(account_of(Role.MANAGER, GUANGZHOU)).get("/alarms/").text
+    )
+
+
+def test_a_page_left_open_keeps_nobody_logged_in(world: World) -> None:
+    browser = world.browser(account_of(Role.COUNSELOR, GUANGZHOU))
+    while browser.get("/alarms/count").status_code == 200:
+        world.at += 5 * MINUTE
+        assert world.at < NOON + timedelta(days=1)
+
+
+def test_whoever_is_above_the_stations_says_what_for_and_the_station_sees_it(world: World) -> None:
+    province = world.browser("province")
+    assert "事由会被记录" in province.get("/cases/").text
+    mine, others = world.orders["guangzhou"], world.orders["wuhan"]
+    assert province.post("/cases/", {"order_no": mine, "purpose": " "}).status_code == 422
+    purpose = "省级督办该个案"
+    assert province.post("/cases/", {"order_no": others, "purpose": purpose}).status_code == 422
+    opened = province.post("/cases/", {"order_no": mine, "purpose": purpose})
+    assert "属地服务台" in opened.text
+    assert "138" not in opened.text
+    assert world.audited(Action.CASE_OPENED) == [("province", "case_opened", mine, purpose)]
+    station = world.browser(account_of(Role.MANAGER, GUANGZHOU)).get(f"/orders/{mine}").text
+    assert f"因个案查阅：{purpose}" in station
+    assert province.get(f"/orders/{mine}").status_code == 403, "no other page of it opens"
+    for role in set(Role) - {Role.ADMIN}:
+        other = world.browser(account_of(role, GUANGZHOU))
+        assert other.post("/cases/", {"order_no": mine, "purpose": purpose}).status_code == 403

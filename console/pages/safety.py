@@ -23,6 +23,7 @@ from console.timeline import Words
 from console.visible import in_charge
 from console.visitor import address, by_htmx, needs, visitor
 from console.words import FIELDS
+from ivr import desk_requests
 from ivr.assembly import Assembly
 from routing.directory import NumberKind
 from workorders import alarms, contact_plans, earlier_contact
@@ -62,7 +63,10 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         typed = {name: value.strip()[:LONGEST] for name, value in request.form.items()}
 
         def work(connection: Connection) -> None:
-            chosen.do(_case(connection, order_no), typed, regions)
+            case = _case(connection, order_no)
+            chosen.do(case, typed, regions)
+            if chosen is ACTS["crisis"]:
+                _ring_the_supervisor(connection, case)
 
         try:
             store.write(work)
@@ -109,6 +113,15 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             if view[name] not in (None, [], "") and name not in ("handler", "first_responder")
         ]
         return render_template("earlier.html", order_no=order_no, earlier=earlier, fields=told)
+
+    def _ring_the_supervisor(connection: Connection, case: Case) -> None:
+        """By telephone too, where whoever pressed talks with the caller."""
+        row, (kind, _, who) = case.row, case.actor.partition(":")
+        if row["t_answer"] is not None and row["t_end"] is None and kind == "counselor":
+            desk_requests.ask(
+                connection, call_id=row["call_id"], order_no=case.order_no,
+                kind=desk_requests.Kind.HELP, counselor_id=who, asked_by=case.actor, at=case.at,
+            )  # fmt: skip
 
     def _case(connection: Connection, order_no: str, *, to_read: bool = False) -> Case:
         """Of the station in charge; others are shown as if there were none."""
