@@ -130,6 +130,11 @@ class Settings(BaseSettings):
     """Calls from that page at once, of everybody together; 0: it offers none."""
     caller_page_leave_to: str = "https://www.weather.com.cn/"
     """Where 快速离开 on the callers' page leads at once: a page that tells nothing of them."""
+    ice_server_urls: str = ""
+    """STUN and TURN servers for browsers elsewhere than in our network, `stun:stun.example.cn:3478`
+    or `turns:…`, a comma between two."""
+    turn_secret: SecretStr | None = None
+    """Shared with the TURN servers (coturn: static-auth-secret); passwords are made of it."""
 
     default_access_number: str = "12355"
     """For calls whose trunk tells none."""
@@ -186,6 +191,16 @@ class Settings(BaseSettings):
             if not re.fullmatch(r"\+[0-9]{6,15}", number.strip()):
                 raise ValueError("must be numbers written +86…, with a comma between two, or empty")
         return numbers
+
+    @field_validator("ice_server_urls")
+    @classmethod
+    def _stun_or_turn(cls, urls: str) -> str:
+        for url in urls.split(",") if urls else []:
+            if not re.fullmatch(
+                r"(stun|turn)s?:[A-Za-z0-9.-]+(:\d+)?(\?transport=(udp|tcp))?", url
+            ):
+                raise ValueError("must be stun:host:port or turn:host:port, with a comma between")
+        return urls
 
     @field_validator("asterisk_name")
     @classmethod
@@ -264,6 +279,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _turn_has_its_secret(self) -> Self:
+        if "turn" in self.ice_server_urls and self.turn_secret is None:
+            raise ValueError("IVR_ICE_SERVER_URLS names a TURN server: set IVR_TURN_SECRET too")
+        return self
+
+    @model_validator(mode="after")
     def _ports_differ(self) -> Self:
         owners: dict[int, str] = {}
         for name in PORTS:
@@ -287,6 +308,10 @@ class Settings(BaseSettings):
     def caller_page_shown_by(self) -> list[str]:
         """The origins of the pages that may hold the callers' page."""
         return [origin.strip() for origin in self.caller_page_origins.split(",") if origin.strip()]
+
+    @property
+    def ice_urls(self) -> list[str]:
+        return self.ice_server_urls.split(",") if self.ice_server_urls else []
 
     @property
     def fastagi_address(self) -> tuple[str, int]:

@@ -102,7 +102,7 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
         alarms.pages(assembly, now),
         cases.pages(assembly, now),
         account.pages(assembly, now),
-        desk.pages(assembly),
+        desk.pages(assembly, watch, now),
     ):
         app.register_blueprint(page)
     callers = call.pages(assembly, now)
@@ -114,9 +114,9 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
     @app.get("/")
     @needs(logged_in)
     def home() -> AnyResponse:
-        return redirect(
-            url_for("orders.listed" if g.account.may.orders is not Orders.NONE else "figures.show")
-        )
+        may = g.account.may
+        orders_or_figures = "orders.listed" if may.orders is not Orders.NONE else "figures.show"
+        return redirect(url_for("desk.show" if may.desk else orders_or_figures))
 
     @app.after_request
     def say_what_holds(response: Response) -> Response:

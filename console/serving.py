@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import structlog
 
 from console.application import LARGEST_BODY, application
-from console.pages.presence import STREAMS
+from console.pages.streaming import STREAMS
 from console.tls_front import TlsFront, tls
 from console.watch import Watch
 from ivr.assembly import Assembly

@@ -25,6 +25,7 @@ c = counselors.c
 class Present(NamedTuple):
     """Somebody who isn't logged out."""
 
+    id: str
     station: str
     name: str
     number: str
@@ -33,6 +34,9 @@ class Present(NamedTuple):
     since: datetime
     rests_until: datetime | None
     rest_reason: str | None
+    until: datetime | None
+    wish: State | None
+    call_id: str | None
 
 
 class Watch:
@@ -66,6 +70,10 @@ class Watch:
         """Who is at these stations at this moment, by station and number."""
         return _of(self._store.read(people), stations)
 
+    def now_of(self, counselor_id: str) -> Present | None:
+        """The same of one counselor; None: logged out."""
+        return _one(self._store.read(people), counselor_id)
+
     def watching(self, by: int) -> int:
         """So many more watch, or fewer; how many watch now."""
         with self._changed:
@@ -81,6 +89,22 @@ class Watch:
         with self._changed:
             self._changed.wait_for(lambda: self._version != seen or self.ended, seconds)
             return self._version, _of(self._people, stations)
+
+    def next_of(
+        self, counselor_id: str, seen: int, shown: Present | None, seconds: float
+    ) -> tuple[int, Present | None]:
+        """The same of one counselor: the next version in which they are not as `shown`."""
+        found = shown
+
+        def changed() -> bool:
+            nonlocal found
+            if self._version != seen:
+                found = _one(self._people, counselor_id)
+            return found != shown or self.ended
+
+        with self._changed:
+            self._changed.wait_for(changed, seconds)
+            return self._version, found
 
     def _run(self) -> None:
         while not self.ended:
@@ -106,13 +130,31 @@ def people(connection: Connection) -> list[Present]:
     left out."""
     rows = connection.execute(
         select(
-            c.station, c.name, c.number, c.state, c.reason, c.since, c.rests_until, c.rest_reason
+            c.id,
+            c.station,
+            c.name,
+            c.number,
+            c.state,
+            c.reason,
+            c.since,
+            c.rests_until,
+            c.rest_reason,
+            c.until,
+            c.wish,
+            c.call_id,
         )
         .where(c.state != State.LOGGED_OUT, c.role != Role.DUTY_PHONE)
         .order_by(c.station, c.number)
     )
-    return [Present(*r)._replace(state=State(r.state)) for r in rows]
+    return [
+        Present(*r)._replace(state=State(r.state), wish=State(r.wish) if r.wish else None)
+        for r in rows
+    ]
 
 
 def _of(people_: Collection[Present], stations: Collection[str]) -> list[Present]:
     return [one for one in people_ if one.station in stations]
+
+
+def _one(people_: Collection[Present], counselor_id: str) -> Present | None:
+    return next((one for one in people_ if one.id == counselor_id), None)

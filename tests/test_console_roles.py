@@ -10,7 +10,7 @@ from flask import url_for
 from werkzeug.test import TestResponse
 
 from agents import roster
-from agents.roster import Counselor
+from agents.roster import Contact, Counselor
 from console.application import OPEN
 from console.roles import ROLES, Caller, Orders, Presence, Rights, Role
 from console.visitor import NEEDS
@@ -21,6 +21,7 @@ EVERYBODY = [(role, station) for role in Role for station in STATIONS]
 
 PAGES: dict[str, Callable[[Rights], bool]] = {
     "home": lambda may: True,
+    "desk.show": lambda may: may.desk,
     "orders.listed": lambda may: may.orders is not Orders.NONE,
     "figures.show": lambda may: may.figures,
     "alarms.show": lambda may: may.work,
@@ -38,7 +39,10 @@ ORDER_PAGES = {
     "order_acts.do",
     "safety.show", "safety.act", "safety.message", "safety.earlier",
 }  # fmt: skip
-DESK_PAGES = {"desk.telephone", "with_others.show", "with_others.ask"}
+DESK_PAGES = {
+    "desk.change", "desk.log_in", "desk.stream", "desk.telephone",
+    "with_others.show", "with_others.ask",
+}  # fmt: skip
 MONITOR_PAGES = {"with_others.monitor", "with_others.begin"}
 CASE_PAGES = {"cases.open_"}
 FORMS = {"login.log_out", "account.choose_language", "account.change_password"}
@@ -154,10 +158,20 @@ def test_a_desk_has_a_telephone_for_whom_the_table_and_the_roster_say(tmp_path: 
     for number, (role, station) in enumerate(EVERYBODY, start=9001):
         browser = world.browser(account_of(role, station))
         assert _telephone(browser).status_code == 403
-        one = Counselor(account_of(role, station), "", str(number), station)
+        assert browser.get("/desk/telephone").status_code == 403
+        one = Counselor(
+            account_of(role, station), "", str(number), station,
+            contacts=(Contact("browser", str(number)),),
+        )  # fmt: skip
         world.assembly.store.write(lambda c, one=one: roster.add(c, one, NOON))
         answer = _telephone(browser)
         assert answer.status_code == (204 if ROLES[role].desk else 403), role
+        may = ROLES[role].desk
+        assert browser.get("/desk/telephone").status_code == (200 if may else 403)
+        assert browser.get("/desk/stream").status_code == (400 if may else 403)
+        assert browser.post("/desk/presence", {"does": "log_in"}).status_code == (
+            200 if may else 403
+        )
         assert _telephone(browser, "https://evil.example").status_code == 403
     assert _telephone(world.browser()).status_code == 302
     world.close()

@@ -2,17 +2,122 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, request
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
-from agents import roster
-from console.visitor import needs, visitor
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    render_template,
+    request,
+    stream_with_context,
+)
+from flask_babel import get_locale
+from sqlalchemy import Connection
+from werkzeug.exceptions import HTTPException
+
+from agents import presence, roster
+from agents.counselor import HELD, State
+from agents.dialled_codes import CODES
+from agents.roster import RosterError
+from config.database import StoreUnavailable
+from config.topics import load_topics
+from console import audit, sessions
+from console.at_desk import call_at
+from console.audit import Action
+from console.desks import Desks
+from console.ice_servers import ice_servers
+from console.pages.streaming import message, streaming
+from console.timeline import Words
+from console.visitor import address, needs, token, visitor
+from console.watch import Present, Watch
 from console.websockets import admitted
 from ivr.assembly import Assembly
+from ivr.asterisk.browser_phones import browser_name, browser_password
+
+BEAT_SECONDS = 5.0
+"""How soon a desk that is gone is known to be, for another page that wants to be it."""
+REASONS = tuple(code.reason for code in CODES.values() if code.does == "pause")
+PARTS = ("/orders/{}/form", "/orders/{}/safety", "/desk/with-others/{}")
+"""What a desk shows of its order, by its number: pages of their own, where they are there."""
+
+_PAGE = re.compile(r"[0-9a-f-]{36}\Z")
 
 
-def pages(assembly: Assembly) -> Blueprint:
+def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blueprint:
     page = Blueprint("desk", __name__)
-    store = assembly.store
+    store, stations, keys = assembly.store, assembly.stations, assembly.log.keys
+    settings = assembly.settings
+    topics = load_topics(settings.stations_directory)
+    desks = Desks()
+
+    @page.get("/desk/")
+    @needs(lambda may: may.desk)
+    def show() -> str:
+        counselor = store.read(lambda c: roster.get(c, visitor().id))
+        return render_template(
+            "desk.html",
+            counselor=counselor,
+            has_telephone=counselor is not None and "browser" in _kinds(counselor),
+            reasons=REASONS,
+            shown=_shown(watch.now_of(visitor().id)) if counselor else {},
+        )
+
+    @page.post("/desk/presence")
+    @needs(lambda may: may.desk)
+    def change() -> tuple[str, int]:
+        who, at = visitor().id, now()
+        does, reason = request.form.get("does", ""), request.form.get("reason", "")
+
+        def work(connection: Connection) -> None:
+            if does == "log_in":
+                presence.log_in(connection, who, at)
+            elif does == "log_out":
+                presence.log_out(connection, who, at)
+            elif does == "pause" and reason in REASONS:
+                presence.pause(connection, who, reason, at)
+            else:
+                abort(400)
+
+        # Whoever waits for them is served by the engine's next look at who has changed.
+        problem = None
+        try:
+            store.write(work)
+        except RosterError:
+            problem = "refused"
+        shown = _shown(watch.now_of(who))
+        return render_template("desk_now.html", **shown, problem=problem), 409 if problem else 200
+
+    @page.get("/desk/stream")
+    @needs(lambda may: may.desk)
+    def stream() -> Response:
+        who, mine = visitor().id, request.args.get("page", "")
+        if not _PAGE.match(mine):
+            abort(400)
+        desks.opened(who, mine, take="take" in request.args)
+        answer = streaming(watch, stream_with_context(_told(who, mine)))
+        answer.call_on_close(lambda: desks.closed(who, mine))
+        return answer
+
+    @page.get("/desk/telephone")
+    @needs(lambda may: may.desk)
+    def log_in() -> Response:
+        """What the telephone in the browser logs in with, and how sound finds its way."""
+        counselor = store.read(lambda c: roster.get(c, visitor().id))
+        if counselor is None or "browser" not in _kinds(counselor):
+            abort(403)
+        number = counselor.number
+        return jsonify(
+            name=browser_name(number),
+            password=browser_password(settings, number),
+            ice_servers=ice_servers(settings, visitor().id, now()),
+        )
 
     @page.get("/ws")
     @needs(lambda may: may.desk)
@@ -25,4 +130,76 @@ def pages(assembly: Assembly) -> Blueprint:
             abort(403)
         return admitted()
 
+    def _told(who: str, mine: str) -> Iterator[str]:
+        logged_in, at_desk, seen = token(), None, 0
+        person, shown = watch.now_of(who), object()
+        while not watch.ended:
+            began = time.monotonic()
+            if not _still_logged_in(logged_in):
+                yield message(render_template("expired.html", part=True), "expired")
+                return
+            if desks.is_at(who, mine) is not at_desk:
+                at_desk = not at_desk
+                in_call = person is not None and person.state in HELD
+                yield message("call" if in_call else "", "yours" if at_desk else "elsewhere")
+            if person != shown:
+                try:
+                    html = render_template("desk_now.html", **_shown(person))
+                except StoreUnavailable:
+                    pass  # Shown at the next beat.
+                else:
+                    shown = person
+                    yield message(html, "now")
+            else:
+                yield ": still here\n\n"
+            left = BEAT_SECONDS - (time.monotonic() - began)
+            seen, person = watch.next_of(who, seen, person, max(0.1, left))
+
+    def _still_logged_in(mine: str) -> bool:
+        try:
+            return store.read(lambda c: sessions.find(c, mine, now())) is not None
+        except StoreUnavailable:
+            return True  # What cannot be known is asked at the next beat.
+
+    def _shown(person: Present | None) -> Mapping[str, Any]:
+        """For `desk_now.html`. Whose call rings has read of its order what is shown of it."""
+        who, at = visitor().id, now()
+        state = State.LOGGED_OUT if person is None else person.state
+        call = store.read(lambda c: call_at(c, keys, who, at)) if _has_call(state) else None
+        if call is not None:
+            order_no, here = call.order_no, address()
+            store.write(lambda c: audit.note(c, Action.ORDER_READ, who, here, at, order_no, "desk"))
+        return {
+            "person": person,
+            "state": state,
+            "call": call,
+            "region": _region(call.region) if call is not None else None,
+            "parts": _parts(call.order_no) if call is not None and call.answered else [],
+            "said": Words(stations, topics, {}, str(get_locale())),
+        }
+
+    def _region(code: str | None) -> str | None:
+        return stations.regions.name(code) if code else None
+
     return page
+
+
+def _has_call(state: State) -> bool:
+    return state in HELD or state is State.WRAP_UP
+
+
+def _kinds(counselor: roster.Counselor) -> set[str]:
+    return {contact.kind for contact in counselor.contacts}
+
+
+def _parts(order_no: str) -> list[str]:
+    """Addresses of the order's parts that this console has."""
+    addresses = current_app.url_map.bind("")
+    found = []
+    for part in PARTS:
+        try:
+            addresses.match(part.format(order_no))
+        except HTTPException:
+            continue
+        found.append(part.format(order_no))
+    return found

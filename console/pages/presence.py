@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import groupby
 
-from flask import Blueprint, Response, abort, render_template, stream_with_context
+from flask import Blueprint, Response, render_template, stream_with_context
 
 from agents.counselor import State
 from config.database import StoreUnavailable
 from console import sessions
+from console.pages.streaming import message, streaming
 from console.roles import Presence
 from console.visible import branch
 from console.visitor import needs, token, visitor
 from console.watch import Present, Watch
 from ivr.assembly import Assembly
 
-STREAMS = 300
-"""Pages that watch at once; each has a thread."""
 BEAT_SECONDS = 15.0
 """Without any change a stream shows in between that it lives, and finds out whether it should."""
 
@@ -38,12 +37,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
     @page.get("/stream")
     @needs(lambda may: may.presence)
     def stream() -> Response:
-        if watch.watching(+1) > STREAMS:
-            watch.watching(-1)
-            abort(503)
-        answer = Response(stream_with_context(_told()), mimetype="text/event-stream")
-        answer.call_on_close(lambda: watch.watching(-1))
-        return answer
+        return streaming(watch, stream_with_context(_told()))
 
     def _told() -> Iterator[str]:
         theirs, mine = branch(stations, visitor().station), token()
@@ -52,11 +46,11 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
         while not watch.ended:
             beat = time.monotonic() - looked >= BEAT_SECONDS
             if beat and not _still_logged_in(mine):
-                yield _message(render_template("expired.html", part=True))
+                yield message(render_template("expired.html", part=True))
                 return
             if people != shown:
                 shown = people
-                yield _message(render_template("people.html", at=_stations(people)))
+                yield message(render_template("people.html", at=_stations(people)))
             elif beat:
                 yield ": still here\n\n"
             looked = time.monotonic() if beat else looked
@@ -79,8 +73,3 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
         ]
 
     return page
-
-
-def _message(html: str) -> str:
-    """A server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
-    return "".join(f"data: {line}\n" for line in html.splitlines()) + "\n"

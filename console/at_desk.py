@@ -1,0 +1,81 @@
+"""What a desk shows of its call: while it rings, what helps to say the first words; nothing of an
+earlier order but its number, for nobody has checked yet that it is the same person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from routing.callbacks import callbacks
+from routing.offers import offers
+from workorders.keys import Keys
+from workorders.order import orders
+from workorders.views import View, order_view
+
+o = offers.c
+
+REGIONS = ("region_incident", "region_stated", "region_access", "region_number")
+"""Which region is meant, the surest first. `region_number` is a hint."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskCall:
+    """A call that rings, talks, or has just ended. `waited`: seconds from the queue to now, or to
+    the answer. `earlier`: numbers of orders of a possible earlier contact."""
+
+    order_no: str
+    answered: bool
+    region: str | None
+    region_is_hint: bool
+    topic: str | None
+    priority: int | None
+    language: str | None
+    waited: int
+    earlier: tuple[str, ...]
+
+
+def call_at(connection: Connection, keys: Keys, counselor_id: str, at: datetime) -> DeskCall | None:
+    """The call that holds the counselor, else the last one they answered; None: there was none."""
+    mine = select(o.call_id, o.answered_at).where(o.counselor_id == counselor_id)
+    answered = mine.where(o.answered_at.is_not(None)).order_by(o.answered_at.desc()).limit(1)
+    held = connection.execute(mine.where(o.ended_at.is_(None))).first()
+    last = held or connection.execute(answered).first()
+    order_no = None if last is None else _order_of(connection, last.call_id)
+    if last is None or order_no is None:
+        return None
+    return _told(order_view(connection, keys, order_no), last.answered_at, at)
+
+
+def _order_of(connection: Connection, call_id: str) -> str | None:
+    by_call = select(orders.c.order_no).where(orders.c.call_id == call_id)
+    found: str | None = connection.execute(by_call).scalar()
+    if found is None:
+        # A place that waits for a callback has a name of its own.
+        by_place = select(callbacks.c.order_no).where(callbacks.c.waits_as == call_id)
+        found = connection.execute(by_place).scalar()
+    return found
+
+
+def _told(view: View, answered_at: datetime | None, at: datetime) -> DeskCall:
+    named = [name for name in REGIONS if view[name]]
+    until = answered_at or at
+    began = datetime.fromisoformat(view["t_queue"] or view["t_offer"])
+    earlier = [
+        order
+        for event in view["events"]
+        if event["kind"] == "possible_earlier_contact"
+        for order in event["data"]["orders"]
+    ]
+    return DeskCall(
+        order_no=view["order_no"],
+        answered=answered_at is not None,
+        region=view[named[0]] if named else None,
+        region_is_hint=named[:1] == ["region_number"],
+        topic=view["topic"],
+        priority=view["priority"],
+        language=view["language"],
+        waited=max(0, int((until - began).total_seconds())),
+        earlier=tuple(earlier),
+    )

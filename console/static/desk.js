@@ -1,0 +1,167 @@
+/* The desk: joins the server's events, the telephone and the keys of the keyboard. */
+
+import { Softphone } from "./softphone.js";
+import { Sound } from "./sound.js";
+
+const desk = document.getElementById("desk");
+const by = (id) => document.getElementById(id);
+const say = (word) => { by("line").textContent = desk.dataset[`word${word[0].toUpperCase()}${word.slice(1)}`]; };
+
+const KEYS = { F2: "answer", F4: "mute", F8: "hold", F9: "hang-up" };
+const PAGE = "desk-page";
+const LEFT = "desk-left";
+const HELD = ["reserved", "ringing", "on_call"];
+
+/** Names this tab: kept when it is loaded again, never shared with a copy of it. */
+async function pageId() {
+  const kept = sessionStorage.getItem(PAGE);
+  if (kept && await alone(kept)) return kept;
+  const fresh = crypto.randomUUID();
+  sessionStorage.setItem(PAGE, fresh);
+  await alone(fresh);
+  return fresh;
+}
+
+function alone(id) {
+  return new Promise((resolve) => {
+    navigator.locks.request(`desk ${id}`, { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      return lock && new Promise(() => {}); // as long as the tab lives
+    });
+  });
+}
+
+async function begin() {
+  const sound = new Sound(by("voice"));
+  const phone = desk.dataset.telephone
+    ? new Softphone(by("voice"), desk.dataset.telephone, desk.dataset.socket) : null;
+  let line = phone ? "connecting" : "nothing";
+  let call = null;
+  let echo = false;
+  let state = "";
+  let over = null;
+
+  function show() {
+    const ringing = call !== null && call.incoming && !call.established;
+    const talking = call !== null && call.established;
+    by("answer").disabled = !ringing;
+    by("mute").disabled = by("hold").disabled = !talking;
+    by("hang-up").disabled = call === null;
+    by("mute").setAttribute("aria-pressed", String(Boolean(call?.muted)));
+    by("hold").setAttribute("aria-pressed", String(Boolean(call?.held)));
+    for (const key of by("keypad").children) key.disabled = !talking;
+    by("echo").disabled = line !== "connected" || call !== null;
+    document.title = document.title.replace(/^● /, "");
+    if (ringing) document.title = `● ${document.title}`;
+    if (ringing) sound.ring(); else sound.quiet();
+    if (line !== "connected") say(line);
+    else if (ringing) say("ringing");
+    else if (echo) say("echo");
+    else if (call?.held) say("held");
+    else if (call?.muted) say("muted");
+    else if (talking) say("talking");
+    else say("connected");
+  }
+
+  async function change(does) {
+    const form = new FormData(by("presence"));
+    form.set("does", does);
+    const answer = await fetch(desk.dataset.presence, { method: "POST", body: form, redirect: "error" });
+    by("now").innerHTML = await answer.text();
+  }
+
+  /** What the server says of the order, below; a part stays until another call is answered. */
+  function showOrder() {
+    const shown = by("now").querySelector("[data-order]");
+    if (!shown?.dataset.parts || by("order").dataset.of === shown.dataset.order) return;
+    by("order").dataset.of = shown.dataset.order;
+    by("order").replaceChildren();
+    for (const part of shown.dataset.parts.split(" ")) {
+      const place = document.createElement("div");
+      by("order").append(place);
+      htmx.ajax("GET", part, { target: place, swap: "innerHTML" });
+    }
+  }
+
+  if (phone) {
+    phone.addEventListener("line", ({ detail }) => {
+      line = detail;
+      if (line === "connected" && state === "logged_out" && !sessionStorage.getItem(LEFT)) {
+        state = "";
+        change("log_in");
+      }
+      show();
+    });
+    phone.addEventListener("call", ({ detail }) => { call = detail; echo = echo && call !== null; show(); });
+    phone.addEventListener("no-microphone", () => say("microphone"));
+    sound.begin(() => { phone.microphone = sound.microphone; if (by("devices").open) sound.listen(by("level")); });
+    phone.microphone = sound.microphone;
+    sound.allowed().catch(() => say("microphone"));
+    by("answer").addEventListener("click", () => phone.answer());
+    by("mute").addEventListener("click", () => phone.mute());
+    by("hold").addEventListener("click", () => phone.hold());
+    by("hang-up").addEventListener("click", () => phone.hangUp());
+    by("echo").addEventListener("click", () => { echo = true; phone.call("*43"); });
+    by("try-ring").addEventListener("click", () => { sound.ring(); setTimeout(() => show(), 1500); });
+    by("keypad").addEventListener("click", ({ target }) => target.dataset.key && phone.key(target.dataset.key));
+    by("devices").addEventListener("toggle", () => {
+      if (by("devices").open) sound.listen(by("level")).catch(() => say("microphone")); else sound.stopListening();
+    });
+    addEventListener("keydown", (event) => {
+      if (!KEYS[event.key] || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault();
+      by(KEYS[event.key]).click();
+    });
+    addEventListener("beforeunload", (event) => { if (phone.inCall) event.preventDefault(); });
+  }
+  by("leave").addEventListener("click", () => sessionStorage.setItem(LEFT, "1"));
+  by("available").addEventListener("click", () => sessionStorage.removeItem(LEFT));
+  new MutationObserver(showOrder).observe(by("now"), { childList: true });
+  showOrder();
+  show();
+
+  const page = await pageId();
+  let events = null;
+  function watch(take) {
+    // The other stream goes only then: between the two the desk would be anybody's.
+    const before = events;
+    events = new EventSource(`${desk.dataset.stream}?page=${page}${take ? "&take=1" : ""}`);
+    events.addEventListener("open", () => before?.close(), { once: true });
+    events.addEventListener("now", ({ data }) => {
+      by("now").innerHTML = data;
+      state = by("now").querySelector(".state").classList[1];
+      clearTimeout(over);
+      // The end of a call that this page wasn't told of, its WebSocket being away just then.
+      if (!HELD.includes(state) && call && !echo) over = setTimeout(() => phone.hangUp(), 4000);
+      if (state === "logged_out" && line === "connected" && !sessionStorage.getItem(LEFT)) change("log_in");
+    });
+    events.addEventListener("yours", () => {
+      by("elsewhere").hidden = true;
+      phone?.start();
+      if (take) watch(false); // or it would be taken again at each reconnection
+    });
+    events.addEventListener("elsewhere", ({ data }) => {
+      by("elsewhere").hidden = false;
+      by("elsewhere-call").hidden = data !== "call";
+      by("take").disabled = data === "call";
+      phone?.stop();
+      line = "closed";
+      show();
+    });
+    events.addEventListener("expired", ({ data }) => {
+      events.close();
+      by("expired").innerHTML = data;
+      by("expired").hidden = false;
+    });
+    events.addEventListener("error", () => {
+      if (events.readyState === EventSource.CLOSED) setTimeout(() => watch(false), 3000);
+      if (!by("elsewhere").hidden) return;
+      by("line").textContent = desk.dataset.wordOffline;
+    });
+    events.addEventListener("open", () => show());
+  }
+  by("take").addEventListener("click", () => watch(true));
+  watch(false);
+}
+
+if (desk) begin();

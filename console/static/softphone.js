@@ -1,0 +1,143 @@
+/* A telephone: SIP over a WebSocket of this page's own origin, one call at a time.
+
+   Events: `line` (detail: connecting, connected, lost, refused), `call` (detail: the call as it is
+   now, null when there is none), `ended`, `no-microphone`. JsSIP reconnects by itself, and the sound of a
+   call goes on meanwhile: it doesn't pass through the WebSocket. */
+
+const REGISTERED_FOR = 60; // seconds; renewed before, so a dead network is noticed within them
+const LATEST_CANDIDATE = 1000; // milliseconds to wait for a STUN server that doesn't answer
+const CREDENTIALS_AGAIN = 3600_000;
+
+export class Softphone extends EventTarget {
+  #audio; #socket; #telephone; #agent = null; #session = null; #servers = []; #again = null;
+
+  /** @param audio where the other side is heard. */
+  constructor(audio, telephone, socket) {
+    super();
+    this.#audio = audio;
+    this.#telephone = telephone;
+    this.#socket = socket;
+    this.microphone = "";
+  }
+
+  async start() {
+    if (this.#agent) return;
+    this.#tell("line", "connecting");
+    const login = await this.#credentials();
+    if (!login || this.#agent) return;
+    const socket = new JsSIP.WebSocketInterface(`wss://${location.host}${this.#socket}`);
+    socket.via_transport = "ws";
+    const agent = new JsSIP.UA({
+      sockets: [socket],
+      uri: `sip:${login.name}@12355.invalid`,
+      password: login.password,
+      register_expires: REGISTERED_FOR,
+      session_timers: false,
+      connection_recovery_min_interval: 1,
+      connection_recovery_max_interval: 5,
+      user_agent: "12355 desk",
+    });
+    agent.on("registered", () => this.#tell("line", "connected"));
+    agent.on("disconnected", () => this.#agent && this.#tell("line", "lost"));
+    agent.on("registrationFailed", () => this.#agent && this.#tell("line", "refused"));
+    agent.on("newRTCSession", ({ session }) => this.#began(session));
+    this.#agent = agent;
+    agent.start();
+    this.#again = setInterval(() => this.#credentials(), CREDENTIALS_AGAIN);
+  }
+
+  /** Rings nowhere any more. */
+  stop() {
+    const agent = this.#agent;
+    this.#agent = null;
+    clearInterval(this.#again);
+    if (agent) agent.stop();
+  }
+
+  get inCall() { return this.#session !== null; }
+
+  answer() {
+    if (this.#session && this.#session.direction === "incoming" && !this.#session.isInProgress()) return;
+    this.#session?.answer(this.#options());
+  }
+
+  call(number) {
+    if (!this.#session) this.#agent?.call(`sip:${number}@12355.invalid`, this.#options());
+  }
+
+  hangUp() { this.#session?.terminate(); }
+
+  mute() {
+    if (!this.#session?.isEstablished()) return;
+    if (this.#session.isMuted().audio) this.#session.unmute(); else this.#session.mute();
+    this.#tellCall();
+  }
+
+  hold() {
+    if (!this.#session?.isEstablished()) return;
+    if (this.#session.isOnHold().local) this.#session.unhold(); else this.#session.hold();
+  }
+
+  key(key) {
+    if (this.#session?.isEstablished()) this.#session.sendDTMF(key, { transportType: "RFC2833" });
+  }
+
+  #options() {
+    const audio = this.microphone ? { deviceId: { ideal: this.microphone } } : true;
+    return { mediaConstraints: { audio, video: false }, pcConfig: { iceServers: this.#servers } };
+  }
+
+  async #credentials() {
+    try {
+      const answer = await fetch(this.#telephone, { redirect: "error" });
+      if (!answer.ok) throw new Error(answer.status);
+      const login = await answer.json();
+      this.#servers = login.ice_servers;
+      return login;
+    } catch {
+      this.#tell("line", "refused");
+      return null;
+    }
+  }
+
+  #began(session) {
+    if (this.#session) { session.terminate({ status_code: 486 }); return; }
+    this.#session = session;
+    session.on("peerconnection", ({ peerconnection }) => this.#hear(peerconnection));
+    if (session.connection) this.#hear(session.connection);
+    let waiting = null;
+    session.on("icecandidate", ({ ready }) => {
+      clearTimeout(waiting);
+      waiting = setTimeout(ready, LATEST_CANDIDATE);
+    });
+    for (const event of ["accepted", "confirmed", "hold", "unhold"]) session.on(event, () => this.#tellCall());
+    session.on("getusermediafailed", () => this.#tell("no-microphone"));
+    const over = () => {
+      if (this.#session !== session) return;
+      this.#session = null;
+      this.#tell("ended");
+      this.#tellCall();
+    };
+    session.on("ended", over);
+    session.on("failed", over);
+    this.#tellCall();
+  }
+
+  #hear(connection) {
+    connection.addEventListener("track", ({ track }) => {
+      this.#audio.srcObject = new MediaStream([track]);
+    });
+  }
+
+  #tellCall() {
+    const session = this.#session;
+    this.#tell("call", session && {
+      incoming: session.direction === "incoming",
+      established: session.isEstablished(),
+      muted: session.isEstablished() && session.isMuted().audio,
+      held: session.isEstablished() && session.isOnHold().local,
+    });
+  }
+
+  #tell(event, detail = null) { this.dispatchEvent(new CustomEvent(event, { detail })); }
+}

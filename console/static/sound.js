@@ -1,0 +1,103 @@
+/* Microphone, headset and what rings: chosen here and kept in this browser. */
+
+const KEPT = "desk-sound";
+const CHOICES = { microphone: "audioinput", speaker: "audiooutput", ringer: "audiooutput" };
+
+export class Sound {
+  #kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}"); #context = null; #ringing = null;
+  #listening = null; #voice;
+
+  constructor(voice) { this.#voice = voice; }
+
+  get microphone() { return this.#kept.microphone ?? ""; }
+
+  /** Fills the three lists, and again whenever a device comes or goes. */
+  async begin(changed) {
+    const fill = async () => {
+      const devices = await navigator.mediaDevices.enumerateDevices();
+      for (const [name, kind] of Object.entries(CHOICES)) {
+        const list = document.getElementById(name);
+        const these = devices.filter((device) => device.kind === kind);
+        list.replaceChildren(...these.map((device) => new Option(device.label || device.deviceId, device.deviceId)));
+        if (these.some((device) => device.deviceId === this.#kept[name])) list.value = this.#kept[name];
+      }
+    };
+    for (const name of Object.keys(CHOICES)) {
+      document.getElementById(name).addEventListener("change", ({ target }) => {
+        this.#kept[name] = target.value;
+        localStorage.setItem(KEPT, JSON.stringify(this.#kept));
+        this.#use();
+        changed();
+      });
+    }
+    navigator.mediaDevices.addEventListener("devicechange", fill);
+    await fill();
+    this.#use();
+    // A page may make a sound only after somebody has touched it.
+    for (const touch of ["pointerdown", "keydown"]) {
+      addEventListener(touch, () => this.#audio().resume(), { once: true });
+    }
+  }
+
+  /** Asks for the microphone now, so that no question stands before the first call. */
+  async allowed() {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    for (const track of stream.getTracks()) track.stop();
+  }
+
+  ring() {
+    if (this.#ringing) return;
+    const context = this.#audio();
+    context.resume();
+    const tone = new OscillatorNode(context, { frequency: 480 });
+    const loudness = new GainNode(context, { gain: 0 });
+    tone.connect(loudness).connect(context.destination);
+    const beat = () => {
+      const now = context.currentTime;
+      loudness.gain.setValueAtTime(0.25, now);
+      loudness.gain.setValueAtTime(0, now + 0.8);
+    };
+    beat();
+    tone.start();
+    this.#ringing = { tone, every: setInterval(beat, 2000) };
+  }
+
+  quiet() {
+    if (!this.#ringing) return;
+    clearInterval(this.#ringing.every);
+    this.#ringing.tone.stop();
+    this.#ringing = null;
+  }
+
+  /** Shows in `meter` how loud the microphone is, until `stopListening`. */
+  async listen(meter) {
+    this.stopListening();
+    const audio = this.microphone ? { deviceId: { ideal: this.microphone } } : true;
+    const stream = await navigator.mediaDevices.getUserMedia({ audio });
+    const context = new AudioContext();
+    const analyser = new AnalyserNode(context, { fftSize: 1024 });
+    context.createMediaStreamSource(stream).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    const every = setInterval(() => {
+      analyser.getFloatTimeDomainData(samples);
+      meter.value = Math.min(1, 4 * Math.sqrt(samples.reduce((sum, one) => sum + one * one, 0) / samples.length));
+    }, 100);
+    this.#listening = { stream, context, every };
+  }
+
+  stopListening() {
+    if (!this.#listening) return;
+    clearInterval(this.#listening.every);
+    for (const track of this.#listening.stream.getTracks()) track.stop();
+    this.#listening.context.close();
+    this.#listening = null;
+  }
+
+  #audio() { return (this.#context ??= new AudioContext()); }
+
+  #use() {
+    // Where a browser cannot choose, the system's own choice stands.
+    this.#voice.setSinkId?.(this.#kept.speaker ?? "").catch(() => {});
+    this.#audio().setSinkId?.(this.#kept.ringer ?? "").catch(() => {});
+  }
+}
