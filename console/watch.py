@@ -147,7 +147,7 @@ def people(connection: Connection) -> list[Present]:
         .order_by(c.station, c.number)
     )
     return [
-        Present(*r)._replace(state=State(r.state), wish=State(r.wish) if r.wish else None)
+        Present._make(r)._replace(state=State(r.state), wish=State(r.wish) if r.wish else None)
         for r in rows
     ]
 

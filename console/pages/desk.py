@@ -175,7 +175,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
             "call": call,
             "region": _region(call.region) if call is not None else None,
             "parts": _parts(call.order_no) if call is not None and call.answered else [],
-            "said": Words(stations, topics, {}, str(get_locale())),
+            "said": Words(stations, assembly.directory.services, topics, {}, str(get_locale())),
         }
 
     def _region(code: str | None) -> str | None:
