@@ -21,7 +21,7 @@ from config.database import StoreUnavailable
 from config.instants import When
 from config.settings import CONFIG, Settings, SettingsError
 from config.yaml_file import ConfigErrors
-from console.command_line import accounts
+from console.command_line import accounts, knowledge
 from console.serving import Console
 from console.tls_front import CertificateUnusable
 from ivr.asterisk.command_line import asterisk
@@ -81,6 +81,7 @@ main.add_command(asterisk)
 main.add_command(callers)
 main.add_command(counselors)
 main.add_command(flows)
+main.add_command(knowledge)
 main.add_command(route)
 main.add_command(staffing)
 main.add_command(simulate)

@@ -1,4 +1,4 @@
-"""`run_ivr.py accounts …`: who may log in to the console.
+"""`run_ivr.py accounts …`: who may log in to the console; `knowledge …`: its cards.
 
 The context's object carries `store` and `stations`. A password is typed or comes in on standard
 input, never as an argument, which every user of the machine could read.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import click
@@ -19,6 +20,7 @@ from sqlalchemy import Connection
 from config.database import Store
 from console import passwords, sessions
 from console.accounts import LANGUAGES, Account, AccountError, add, change, everybody, get, mistake
+from console.knowledge import read_cards
 from console.roles import Role
 from routing.stations import Stations
 from workorders.unified_fields import unified_fields
@@ -132,3 +134,22 @@ def password(account_id: str) -> None:
 
     _write(work)
     click.echo(f"{account_id} has a new password")
+
+
+@click.group("knowledge")
+def knowledge() -> None:
+    """Scripts and knowledge 话术: the cards beside the form."""
+
+
+@knowledge.command("check")
+@click.argument("directory", required=False, type=click.Path(exists=True, path_type=Path))
+@click.pass_context
+def check(context: click.Context, directory: Path | None) -> None:
+    """Say what is wrong with the cards of DIRECTORY (the configured ones, if not given), a line
+    each."""
+    found = read_cards(directory or context.obj.settings.knowledge_directory)
+    for problem in found.problems:
+        click.echo(problem)
+    if found.problems:
+        context.exit(1)
+    click.echo(f"{len(found.cards)} cards are right")

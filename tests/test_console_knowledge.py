@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from config.settings import CONFIG
+from console.command_line import knowledge
 from console.knowledge import read_cards
 from console.roles import Role
 from tests.console_world import GUANGZHOU, World, account_of
@@ -86,3 +88,15 @@ def test_a_file_that_is_changed_is_read_again(tmp_path: Path) -> None:
     assert "先听" in read_cards(tmp_path).cards[0].text
     card.write_text(f"{HEAD}---\n先听，再问", "utf-8")
     assert "先听，再问" in read_cards(tmp_path).cards[0].text
+
+
+def test_the_command_tells_what_is_wrong(tmp_path: Path, world: World) -> None:
+    def check(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(knowledge, ["check", *arguments], obj=world.assembly)
+        return done.exit_code, done.output
+
+    assert check()[0] == 0
+    (tmp_path / "card.md").write_text("没有头", "utf-8")
+    code, told = check(str(tmp_path))
+    assert code == 1
+    assert told.startswith("card.md:1: begin with title")
