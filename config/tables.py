@@ -21,6 +21,7 @@ TABLE_MODULES = (
     "ivr.sessions",
     "ivr.page_visits",
     "ivr.placed_calls",
+    "ivr.heard_keys",
     "ivr.desk_requests",
     "ivr.twilio.fetching",
     "console.accounts",

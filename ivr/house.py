@@ -53,7 +53,7 @@ from callflows.events import (
 from callflows.session import Session
 from callflows.verbs import Dial
 from config.database import MATCHING, one_at_a_time
-from ivr import messages, sessions
+from ivr import heard_keys, messages, sessions
 from ivr.callback_attempts import CallbackAttempts
 from ivr.callbacks import Callbacks
 from ivr.caller_number import e164
@@ -432,6 +432,7 @@ class House:
             self.applied(tx, self.queues.call_ended(tx.connection, row.call_id, at))
         self.dial_left(tx, row, left, at)
         self.with_others.call_over(tx, row.call_id, at)
+        heard_keys.forget(tx.connection, row.call_id)
         if self.callbacks.caller_left(tx, row.order_no, outcome, at, danger=danger):
             return
         closing = Entry.closing(talk_ended_at or at, outcome, hung_up_by)

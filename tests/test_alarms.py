@@ -15,6 +15,7 @@ from callflows.events import DialResult, DigitsCollected, NoInput
 from callflows.verbs import Gather, Record
 from config.database import Store
 from config.settings import CONFIG, Settings
+from ivr import heard_keys
 from ivr.assembly import Assembly
 from ivr.pending import OfferedCall, Pending
 from tests.order_life import MONDAY, Desk
@@ -109,6 +110,27 @@ def test_danger_that_ends_in_the_talk_has_dropped_unless_it_was_safe_to_end(
     order = house.order(pending.order_no)
     assert order["first_responder"] == "counselor:gz-lin"
     assert raised(order).keys() == (set() if safe else {"dropped_crisis"})
+
+
+def test_keys_in_the_talk_are_shown_while_it_lasts_and_kept_nowhere(house: House) -> None:
+    house.logs_in("gz-lin")
+    pending, store = house.crisis(), house.assembly.store
+    press = [0, 10, 11]
+
+    def hear() -> None:
+        for seconds in press:
+            at = BEGAN + timedelta(seconds=seconds)
+            store.write(lambda c, at=at: heard_keys.hear(c, "a", "5", at))  # type: ignore[misc]
+
+    hear()
+    assert store.read(lambda c: heard_keys.pressed(c, "a")) == [], "a menu's keys are no answers"
+    house.engine.answered_by("a", "gz-lin", BEGAN)
+    hear()
+    shown = store.read(lambda c: heard_keys.pressed(c, "a"))
+    assert [each.times for each in shown] == [1, 2], "yes, then no"
+    house.engine.hung_up("a", BEGAN + MINUTE, DialResult.ANSWERED, pending.verbs_turn, 60)
+    assert store.read(lambda c: heard_keys.pressed(c, "a")) == []
+    assert '"5"' not in str(house.order(pending.order_no)["events"])
 
 
 def test_danger_that_only_the_last_resort_served_is_one_too(house: House) -> None:

@@ -37,7 +37,7 @@ PAGES: dict[str, Callable[[Rights], bool]] = {
 ORDER_PAGES = {
     "orders.show", "orders.open_number", "order_form.show", "order_form.keep", "order_form.draft",
     "order_acts.do",
-    "safety.show", "safety.act", "safety.message", "safety.earlier",
+    "safety.show", "safety.act", "safety.message", "safety.earlier", "safety.keys",
 }  # fmt: skip
 DESK_PAGES = {
     "desk.change", "desk.log_in", "desk.stream", "desk.telephone",

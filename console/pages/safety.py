@@ -21,9 +21,9 @@ from console.refusals import REFUSED, said
 from console.safety_acts import ACTS
 from console.timeline import Words
 from console.visible import in_charge
-from console.visitor import address, by_htmx, needs, visitor
+from console.visitor import address, asked_by_the_page, by_htmx, needs, visitor
 from console.words import FIELDS
-from ivr import desk_requests
+from ivr import desk_requests, heard_keys
 from ivr.assembly import Assembly
 from routing.directory import NumberKind
 from workorders import alarms, contact_plans, earlier_contact
@@ -75,6 +75,18 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         if by_htmx():
             return _page(order_no)
         return redirect(url_for("safety.show", order_no=order_no), 303)
+
+    @page.get("/<order_no>/keys")
+    @needs(lambda may: may.work)
+    @asked_by_the_page
+    def keys(order_no: str) -> str:
+        """What the caller presses, while they talk."""
+
+        def work(connection: Connection) -> list[heard_keys.Pressed]:
+            case = _case(connection, order_no, to_read=True)
+            return heard_keys.pressed(connection, case.row["call_id"])
+
+        return render_template("keys.html", pressed=store.read(work))
 
     @page.get("/<order_no>/message")
     @needs(lambda may: may.work)

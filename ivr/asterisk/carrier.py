@@ -11,6 +11,7 @@ from asterisk.manager import ManagerException
 
 from config.database import StoreUnavailable
 from config.topics import load_topics
+from ivr import heard_keys
 from ivr.assembly import Assembly
 from ivr.asterisk.ami import Ami, Headers
 from ivr.asterisk.callbacks import AsteriskCallbacks
@@ -112,6 +113,7 @@ class AsteriskCarrier:
 
     def start(self) -> None:
         self.ami.on_event("BridgeEnter", self._bridged)
+        self.ami.on_event("DTMFEnd", self._pressed)
         self.ami.on_event("FullyBooted", self._booted)
         self.ami.on_event("OriginateResponse", self.placing.responded)
         self.ami.on_event("OriginateResponse", self._desk_work.responded)
@@ -188,6 +190,17 @@ class AsteriskCarrier:
         except StoreUnavailable as error:
             # Found out when the talk ends, or reconciled before.
             log.error("answer_not_noted", call_id=call_id, reason=str(error))
+
+    def _pressed(self, headers: Headers) -> None:
+        """A caller has pressed a key, which counts here while a counselor talks."""
+        call_id, key = headers.get("Uniqueid", ""), headers.get("Digit", "")
+        ours = call_id == headers.get("Linkedid") and headers.get("Direction") == "Received"
+        store, at = self._assembly.store, self._now()
+        try:
+            if ours and store.read(lambda c: heard_keys.talks(c, call_id)):
+                store.write(lambda c: heard_keys.hear(c, call_id, key, at))
+        except StoreUnavailable as error:
+            log.error("key_not_shown", call_id=call_id, reason=str(error))
 
     def _talking(self, leg: str, call_id: str, caller: str) -> None:
         if not self._controller.answer_unknown(call_id):

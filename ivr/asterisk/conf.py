@@ -262,10 +262,11 @@ def _manager(settings: AsteriskSettings) -> str:
             f"secret = {valid_secret(settings.ami_secret)}",
             "deny = 0.0.0.0/0.0.0.0",
             "permit = 127.0.0.1/255.255.255.255",
-            "read = system,call",
+            "read = system,call,dtmf",
             "write = call,reporting,originate",
             # A call makes two dozen events, of which the engine wants one, one placed a second.
             "eventfilter = Event: BridgeEnter",
+            "eventfilter = Event: DTMFEnd",
             "eventfilter = Event: FullyBooted",
             "eventfilter = Event: OriginateResponse",
         ],
