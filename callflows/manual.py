@@ -71,7 +71,8 @@ included: every path ends in a human, a message or an emergency line; from `*` a
 a word after at most {MOST_SECONDS_OF_MUSIC_IN_DANGER} seconds of music; whoever presses nothing \
 is connected with a human and
 never goes round; a human is at most {MOST_KEYS} keys and {MOST_SECONDS:.0f} seconds away, \
-{MOST_SECONDS_IN_CRISIS:.0f} seconds from `*`.
+{MOST_SECONDS_IN_CRISIS:.0f} seconds from `*`. A `survey` stands only after a counselor's talk, and
+nowhere that `*` or key 5 leads to.
 
 Nobody may be on duty at all. In danger, the exit `none_available` of every `queue` comes within
 {MOST_SECONDS_IN_CRISIS:.0f} seconds to a `transfer` to the duty phone or to 12356 (`psychology`), \
