@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 import structlog
 
 from console.application import LARGEST_BODY, application
+from console.certificate import Certificate
 from console.pages.streaming import STREAMS
-from console.tls_front import TlsFront, tls
+from console.tls_front import TlsFront
 from console.watch import Watch
 from ivr.assembly import Assembly
-from ivr.asterisk.certificate import write_certificate
 from ivr.web_server import WebServer
 
 log = structlog.get_logger()
@@ -33,12 +33,13 @@ class Console:
 
     def __init__(self, assembly: Assembly) -> None:
         settings = assembly.settings
-        folder = settings.console_certificate
-        if settings.console_certificate_directory is None:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_certificate(folder, settings.console_address)
+        ours = settings.console_certificate_directory is None
+        address = settings.console_address
+        self.certificate = Certificate(
+            settings.console_certificate, address if ours else None, datetime.now(UTC)
+        )
         self._front = TlsFront(
-            settings.console_address, settings.console_port, tls(folder), settings.sip_ws_port
+            address, settings.console_port, self.certificate.context, settings.sip_ws_port
         )
         self._watch = Watch(assembly.store)
         app = application(assembly, self._watch, _now)
@@ -56,8 +57,10 @@ class Console:
         self._watch.start()
         self._server.start()
         self._front.start(self._server.port)
+        self.certificate.start()
 
     def stop(self) -> None:
+        self.certificate.stop()
         self._front.stop()
         self._watch.stop()
         self._server.stop()

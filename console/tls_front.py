@@ -40,13 +40,18 @@ def tls(folder: Path) -> ssl.SSLContext:
     """Of the `certificate.pem` and `private.pem` in `folder`. Raises CertificateUnusable."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load(context, folder)
+    return context
+
+
+def load(context: ssl.SSLContext, folder: Path) -> None:
+    """Have it shown to whoever connects from now on. Raises CertificateUnusable."""
     try:
         context.load_cert_chain(folder / "certificate.pem", folder / "private.pem")
     except (OSError, ssl.SSLError) as error:
         raise CertificateUnusable(
             f"{folder}: certificate.pem and private.pem there cannot be used: {error}"
         ) from error
-    return context
 
 
 class TlsFront:

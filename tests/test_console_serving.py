@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import shutil
 import socket
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from structlog.testing import capture_logs
 
 from agents import presence
 from config.settings import CONFIG, Settings
 from console.audit import Action
+from console.certificate import Certificate
 from console.roles import Role
 from console.serving import Console
 from console.tls_front import CertificateUnusable
 from ivr.assembly import Assembly
+from ivr.asterisk.certificate import RENEWED_BEFORE, VALID_FOR, write_certificate
 from tests.console_world import GUANGZHOU, NOON, World, account_of
 from tests.e2e.sipp import free_port
 
@@ -27,10 +33,11 @@ LONGEST = 20.0
 class Served:
     """A world whose console listens."""
 
-    def __init__(self, world: World, port: int, behind: int) -> None:
+    def __init__(self, world: World, port: int, console: Console) -> None:
         self.world = world
         self.port = port
-        self.behind = behind
+        self.behind = console._server.port
+        self.console = console
 
     def ask(
         self, path: str, method: str = "GET", body: str | None = None, **headers: str
@@ -60,7 +67,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setattr("console.serving._now", lambda: world.at)
     console = Console(assembly)
     console.start()
-    yield Served(world, port, console._server.port)
+    yield Served(world, port, console)
     console.stop()
     world.close()
 
@@ -142,6 +149,50 @@ def until(stream: http.client.HTTPResponse, said: str) -> str:
             whole, message = "".join(message), []
             if said in whole:
                 return whole
+
+
+def shown(served: Served) -> x509.Certificate:
+    """What a browser is shown that connects now."""
+    pem = ssl.get_server_certificate(("localhost", served.port), timeout=LONGEST)
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+def test_a_certificate_that_ends_is_renewed_while_the_console_serves(served: Served) -> None:
+    first = shown(served)
+    due = first.not_valid_after_utc - RENEWED_BEFORE
+    served.console.certificate.look(due)
+    assert shown(served) == first
+    served.console.certificate.look(due + timedelta(days=1))
+    assert shown(served).not_valid_after_utc > first.not_valid_after_utc
+
+
+def test_a_certificate_that_was_replaced_is_taken_up_and_a_bad_one_is_not(
+    served: Served, tmp_path: Path
+) -> None:
+    folder = served.world.assembly.settings.console_certificate
+    certificate = served.console.certificate
+    other = tmp_path / "other"
+    other.mkdir()
+    write_certificate(other, "127.0.0.1", datetime.now(UTC))
+    first, now = shown(served), datetime.now(UTC)
+    shutil.copy(other / "certificate.pem", folder)
+    with capture_logs() as told:
+        certificate.look(now)
+        certificate.look(now)
+    assert [line["event"] for line in told] == ["console_certificate_kept"]
+    assert shown(served) == first
+    shutil.copy(other / "private.pem", folder)
+    certificate.look(now)
+    assert shown(served) != first
+    assert served.ask("/login").status == 200
+
+
+def test_a_certificate_of_somebody_elses_is_never_written(tmp_path: Path) -> None:
+    write_certificate(tmp_path, "127.0.0.1", NOON)
+    before = (tmp_path / "certificate.pem").read_bytes()
+    given = Certificate(tmp_path, None, NOON)
+    given.look(NOON + VALID_FOR)
+    assert (tmp_path / "certificate.pem").read_bytes() == before
 
 
 def test_a_certificate_that_cannot_be_used_is_said_at_the_start(tmp_path: Path) -> None:

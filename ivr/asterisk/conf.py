@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -181,7 +182,7 @@ def write(
     documentation = settings.directory / "documentation"
     documentation.unlink(missing_ok=True)
     documentation.symlink_to(installation.documentation)
-    write_certificate(settings.directory / "keys", settings.bind)
+    write_certificate(settings.directory / "keys", settings.bind, datetime.now(UTC))
     write_tones(settings.sounds / "en", settings.music)
     changed = []
     for name, text in texts.items():
