@@ -1,19 +1,20 @@
 """`make bench`: measures, prints, and writes bench/RESULTS.md. Takes about ten minutes.
 
-`python -m bench [queue] [webhooks] [router] [simulation]` renews these sections alone; `… [sqlite]
-[postgresql]` measures these stores alone, and writes nothing.
+`python -m bench [queue] [webhooks] [desks] [router] [simulation]` renews these sections alone;
+`… [sqlite] [postgresql]` measures these stores alone, and writes nothing.
 """
 
 from __future__ import annotations
 
 import sys
 
-from bench import queue, router, simulation, webhooks
+from bench import desks, queue, router, simulation, webhooks
 from bench.results import renew
 
 PARTS = {
     "queue": queue.measured,
     "webhooks": webhooks.measured,
+    "desks": desks.measured,
     "router": router.measured,
     "simulation": simulation.measured,
 }

@@ -58,7 +58,8 @@ def _loads(store: str) -> Iterator[dict[str, Load]]:
     server = PostgreSQL() if store == "postgresql" else None
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            settings = _settings(Path(folder), server.new_database() if server else "")
+            url = server.new_database() if server else ""
+            settings = twilio_settings(Path(folder), url, COUNSELORS)
             peer = settings.model_copy(update={"twilio_port": free_port("127.0.0.1")})
             with running(bare, peer), running(ours, settings) as released:
                 serials = itertools.count(1)
@@ -73,14 +74,15 @@ def _loads(store: str) -> Iterator[dict[str, Load]]:
             server.remove()
 
 
-def _settings(folder: Path, store_url: str) -> Settings:
+def twilio_settings(folder: Path, store_url: str, counselors: int) -> Settings:
+    """Of an engine whose calls come by Twilio, with so many counselors."""
     numbers = folder / "numbers.yaml"
     numbers.write_text(f'numbers:\n  - {{number: "{NUMBER}", access_number: 020-12355}}\n')
     return Settings(
         data_directory=folder,
         store_url=store_url,
         stations_directory=write_tree(folder / "tree"),
-        roster_file=write_roster(folder / "roster.yaml", COUNSELORS, "twilio_client"),
+        roster_file=write_roster(folder / "roster.yaml", counselors, "twilio_client"),
         sister_lines_directory=CONFIG / "demo",
         twilio_account_sid=ACCOUNT_SID,
         twilio_auth_token=SecretStr(AUTH_TOKEN),

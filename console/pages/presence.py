@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from agents.counselor import State
 from config.database import StoreUnavailable
 from console import sessions
 from console.pages.streaming import message, streaming
-from console.roles import Presence
+from console.roles import Presence, Role
 from console.visible import branch
 from console.visitor import needs, token, visitor
 from console.watch import Present, Watch
@@ -27,6 +28,8 @@ BEAT_SECONDS = 15.0
 def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blueprint:
     page = Blueprint("presence", __name__, url_prefix="/presence")
     store, stations = assembly.store, assembly.stations
+    latest: dict[tuple[str, Role, str], tuple[list[Present], str]] = {}
+    rendering = threading.Lock()
 
     @page.get("/")
     @needs(lambda may: may.presence)
@@ -50,11 +53,22 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
                 return
             if people != shown:
                 shown = people
-                yield message(render_template("people.html", at=_stations(people)))
+                yield _rendered(people)
             elif beat:
                 yield ": still here\n\n"
             looked = time.monotonic() if beat else looked
             seen, people = watch.next(theirs, seen, BEAT_SECONDS)
+
+    def _rendered(people: list[Present]) -> str:
+        """The message, made once for all who are shown the same."""
+        who = visitor()
+        alike = who.station, who.role, who.language
+        with rendering:
+            known = latest.get(alike)
+            if known is None or known[0] != people:
+                told = message(render_template("people.html", at=_stations(people)))
+                latest[alike] = known = people, told
+            return known[1]
 
     def _still_logged_in(mine: str) -> bool:
         try:
