@@ -24,6 +24,7 @@ from config.yaml_file import ConfigErrors
 from console.command_line import accounts, knowledge
 from console.serving import Console
 from console.tls_front import CertificateUnusable
+from console.tokens_command_line import tokens
 from ivr.asterisk.command_line import asterisk
 from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.install import InstallFailed
@@ -88,6 +89,7 @@ main.add_command(simulate)
 main.add_command(stations)
 main.add_command(strength)
 main.add_command(test_call)
+main.add_command(tokens)
 main.add_command(twilio)
 main.add_command(workorders)
 

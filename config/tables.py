@@ -28,6 +28,7 @@ TABLE_MODULES = (
     "console.sessions",
     "console.audit",
     "console.page_limits",
+    "console.api.tokens",
 )
 
 

@@ -95,9 +95,9 @@ def get(connection: Connection, account_id: str) -> Account | None:
 
 
 def password_of(connection: Connection, account_id: str) -> str | None:
-    """As it is kept; None for who is unknown or disabled."""
+    """As it is kept; None for who is unknown or disabled, and for a system, which has none."""
     found: str | None = connection.execute(
-        select(c.password).where(c.id == account_id, c.disabled_at.is_(None))
+        select(c.password).where(c.id == account_id, c.disabled_at.is_(None), c.role != Role.SYSTEM)
     ).scalar()
     return found
 

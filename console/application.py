@@ -20,6 +20,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from config.database import StoreUnavailable
 from console import sessions, words
+from console.api import blueprint as api
+from console.api.problems import Refused
 from console.pages import (
     account,
     alarms,
@@ -45,7 +47,7 @@ from ivr.assembly import Assembly
 log = structlog.get_logger()
 
 LARGEST_BODY = 256_000
-OPEN = frozenset({"static", "login.show", "login.log_in"}) | call.OPEN
+OPEN = frozenset({"static", "login.show", "login.log_in", api.DESCRIPTION}) | call.OPEN
 
 Answer = AnyResponse | str | tuple[str, int]
 
@@ -110,6 +112,10 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
     # Within another's page a browser keeps no cookie of ours; it says whose page asks.
     csrf.exempt(callers)
     shown_by = " ".join(("'self'", *assembly.settings.caller_page_shown_by))
+    programs = api.blueprint(assembly, now)
+    # Nobody's browser asks there by itself: no cookie counts.
+    csrf.exempt(programs)
+    app.register_blueprint(programs)
 
     @app.get("/")
     @needs(logged_in)
@@ -148,7 +154,7 @@ def _know_the_visitor(app: Flask, assembly: Assembly, now: Callable[[], datetime
 
     @app.before_request
     def known_and_allowed() -> Answer | None:
-        if request.endpoint is None:
+        if request.endpoint is None or api.asked_for():
             return None
         token, at = str(session.get("token", "")), now()
         found = store.read(lambda c: sessions.find(c, token, at)) if token else None
@@ -181,17 +187,27 @@ def _answer_mistakes(app: Flask) -> None:
     def form_is_old(_error: CSRFError) -> Answer:
         return render_template("error.html", what="form", part=by_htmx()), 400
 
+    @app.errorhandler(Refused)
+    def not_for_programs(error: Refused) -> Answer:
+        return error.answer
+
     @app.errorhandler(StoreUnavailable)
     def unavailable(error: StoreUnavailable) -> Answer:
+        if api.asked_for():
+            return api.refused(error)
         log.error("console_without_store", reason=str(error))
         return render_template("error.html", what="store", part=by_htmx()), 503
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Answer:
+        if api.asked_for():
+            return api.refused(error)
         what = {403: "forbidden", 404: "missing"}.get(error.code or 500, "failed")
         return render_template("error.html", what=what, part=by_htmx()), error.code or 500
 
     @app.errorhandler(Exception)
-    def failed(_error: Exception) -> Answer:
+    def failed(error: Exception) -> Answer:
+        if api.asked_for():
+            return api.refused(error)
         log.exception("console_page_failed", endpoint=request.endpoint)
         return render_template("error.html", what="failed", part=by_htmx()), 500

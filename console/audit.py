@@ -24,6 +24,8 @@ audit = Table(
     Column("order_no", Text),
     # Why a number was opened; which orders were listed.
     Column("detail", Text),
+    # By which it was done, if not on a page.
+    Column("token", Text),
     Index("console_audit_order", "order_no", "id"),
     Index("console_audit_at", "action", "at"),
     sqlite_autoincrement=True,
@@ -47,6 +49,9 @@ class Action(StrEnum):
     """How, and whose talk, in the detail."""
     CASE_OPENED = "case_opened"
     """By somebody above the stations."""
+    ORDER_CHANGED = "order_changed"
+    ORDER_HANDED_IN = "order_handed_in"
+    COUNSELORS_LISTED = "counselors_listed"
 
 
 READING = (Action.ORDER_READ, Action.NUMBER_OPENED, Action.MESSAGE_OPENED, Action.CASE_OPENED)
@@ -69,8 +74,12 @@ def note(
     at: datetime,
     order_no: str | None = None,
     detail: str | None = None,
+    token: str | None = None,
 ) -> None:
-    """Add a line."""
+    """Add a line.
+
+    :param token: the id of the token it was done by.
+    """
     connection.execute(
         audit.insert().values(
             at=at,
@@ -79,6 +88,7 @@ def note(
             action=str(action),
             order_no=order_no,
             detail=detail,
+            token=token,
         )
     )
 

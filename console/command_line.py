@@ -27,6 +27,8 @@ from workorders.unified_fields import unified_fields
 
 T = TypeVar("T")
 
+NONE = ""
+"""A system's password: none is ever kept so."""
 PROBLEMS = {
     "short": f"the password needs {passwords.SHORTEST} characters at least",
     "long": f"the password has more than {passwords.LONGEST} characters",
@@ -68,6 +70,13 @@ def _password(account_id: str) -> str:
     return passwords.kept(given)
 
 
+def _account(account_id: str) -> Account:
+    found = _house().store.read(lambda connection: get(connection, account_id))
+    if found is None:
+        raise click.ClickException(f"there is no account {account_id}")
+    return found
+
+
 @click.group("accounts")
 def accounts() -> None:
     """Accounts of the console 工作台账号."""
@@ -84,14 +93,15 @@ def add_(
     account_id: str, name: str, role: str, station: str, unit: str | None, language: str
 ) -> None:
     """Add an account; its password is asked for, or read from standard input. A counselor's
-    account has the id of the roster."""
+    account has the id of the roster. A system has no password: see `tokens add`."""
     account = Account(account_id, name, Role(role), station, language, unit)
     wrong = mistake(account, _house().stations, unified_fields().referral_targets)
     if wrong:
         raise click.ClickException(wrong)
-    password = _password(account_id)
+    system = account.role is Role.SYSTEM
+    password = NONE if system else _password(account_id)
     _write(lambda connection: add(connection, account, password, datetime.now(UTC)))
-    click.echo(f"{account_id} may log in")
+    click.echo(f"{account_id} comes with tokens" if system else f"{account_id} may log in")
 
 
 @accounts.command("list")
@@ -124,8 +134,8 @@ def disable(account_id: str) -> None:
 def password(account_id: str) -> None:
     """Set a new password: asked for, or read from standard input. Ends the account's sessions, and
     lets a disabled one in again."""
-    if _house().store.read(lambda connection: get(connection, account_id)) is None:
-        raise click.ClickException(f"there is no account {account_id}")
+    if _account(account_id).role is Role.SYSTEM:
+        raise click.ClickException(f"{account_id} is a system: it comes with tokens")
     kept = _password(account_id)
 
     def work(connection: Connection) -> None:

@@ -26,6 +26,8 @@ class Role(StrEnum):
     """合作单位"""
     EVALUATOR = "evaluator"
     """评估员"""
+    SYSTEM = "system"
+    """其他系统: a program, which comes by a token alone."""
 
 
 class Orders(StrEnum):
@@ -65,7 +67,7 @@ class Rights:
     suspected. `supervise`: 督导. `cases`: one order's contents, for a purpose that is recorded.
     `figures`: how many orders the branch's stations have. `desk`: takes calls, where the roster
     knows them. `monitors`: listens, whispers and joins in the talks of the branch, by a telephone
-    of the roster's."""
+    of the roster's. `hands_in`: gives us orders of other channels."""
 
     orders: Orders = Orders.NONE
     caller: Caller = Caller.HIDDEN
@@ -79,6 +81,7 @@ class Rights:
     cases: bool = False
     desk: bool = False
     monitors: bool = False
+    hands_in: bool = False
 
     @property
     def answers(self) -> bool:
@@ -93,11 +96,12 @@ class Rights:
 
 ROLES: Mapping[Role, Rights] = {
     Role.COUNSELOR: Rights(
-        Orders.STATION, Caller.OPENED, course=True, work=True, presence=Presence.NAMED, desk=True
+        Orders.STATION, Caller.OPENED, course=True, work=True, presence=Presence.NAMED, desk=True,
+        hands_in=True,
     ),
     Role.SUPERVISOR: Rights(
         Orders.STATION, Caller.OPENED, course=True, readers=True, work=True, review=True,
-        presence=Presence.NAMED, desk=True, monitors=True,
+        presence=Presence.NAMED, desk=True, monitors=True, hands_in=True,
     ),
     Role.CLINICAL: Rights(
         Orders.STATION, Caller.OPENED, course=True, work=True, supervise=True,
@@ -105,11 +109,12 @@ ROLES: Mapping[Role, Rights] = {
     ),
     Role.MANAGER: Rights(
         Orders.STATION, Caller.OPENED, course=True, readers=True, work=True, review=True,
-        presence=Presence.NAMED, figures=True,
+        presence=Presence.NAMED, figures=True, hands_in=True,
     ),
     Role.ADMIN: Rights(presence=Presence.COUNTED, figures=True, cases=True),
     Role.INSPECTOR: Rights(Orders.STATION, course=True),
     Role.OFFLINE: Rights(Orders.DISPATCHED, Caller.OPENED),
     Role.PARTNER: Rights(Orders.REFERRED),
     Role.EVALUATOR: Rights(figures=True),
+    Role.SYSTEM: Rights(presence=Presence.COUNTED, hands_in=True),
 }  # fmt: skip

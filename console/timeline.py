@@ -107,7 +107,8 @@ class Words:
             return str(words.LIFE[kind]) % {**said, "who": who}
         match kind:
             case "offered":
-                return _("来电进入系统")
+                channel = words.CHANNELS.get(set_.get("channel", ""))
+                return str(channel) if channel else _("来电进入系统")
             case "region_found":
                 return _("判断来电地区：%(region)s", region=self._region(data.get("region")))
             case "region_denied":

@@ -17,8 +17,14 @@ from console.roles import Orders
 from routing.stations import Stations
 from workorders.handover import STATION
 from workorders.order import Row, orders, station_in_charge
+from workorders.views import View
 
 c = orders.c
+
+STAFF_FIELDS = frozenset(
+    {"priority", "station_answering", "first_responder", "handler", "t_answer", "hung_up_by"}
+)
+"""How the call was served: of no concern to who is referred to."""
 
 
 def branch(stations: Stations, station: str) -> frozenset[str]:
@@ -66,6 +72,20 @@ def in_charge(account: Account, row: Row) -> bool:
     :param row: of an order that is readable to the account.
     """
     return account.may.work and station_in_charge(row) == account.station
+
+
+def sent_to(view: View, who: Account) -> tuple[list[View], list[View]]:
+    """An order's referrals and dispatches; to whom something was sent, only that."""
+    everything = who.may.orders is Orders.STATION
+    dispatched = who.may.orders is Orders.DISPATCHED
+    return (
+        [one for one in view["referrals"] or () if everything or one["target"] == who.unit],
+        [
+            one
+            for one in view["dispatches"] or ()
+            if everything or (dispatched and one["to"] == who.station)
+        ],
+    )
 
 
 def _dispatched(station: str) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from console.accounts import Account
 from console.roles import Role
 from ivr.desk_requests import Kind
 from ivr.desk_requests import State as RequestState
+from workorders.handed_in import Channel
 from workorders.life_view import CLOCKS
 from workorders.order_rules import Clock, Period
 from workorders.unified_fields import unified_fields
@@ -27,6 +28,7 @@ ROLE_NAMES: Mapping[str, str] = {
     Role.OFFLINE: _("线下承办人"),
     Role.PARTNER: _("合作单位"),
     Role.EVALUATOR: _("评估员"),
+    Role.SYSTEM: _("其他系统"),
 }
 
 STATES: Mapping[str, str] = {
@@ -74,7 +76,16 @@ OUTCOMES: Mapping[str, str] = {
     "hung_up_by_flow": _("流程结束"),
     "wrong_number": _("非本台号码"),
     "failed": _("异常中断"),
+    "handed_in": _("其他渠道转入"),
 }
+
+CHANNELS: Mapping[str, str] = {
+    Channel.WEB_FORM: _("网页表单"),
+    Channel.WECHAT: _("微信"),
+    Channel.LINE_12345: _("12345转办"),
+    Channel.OTHER: _("其他渠道"),
+}
+"""Of orders that were handed in: nobody rang."""
 
 RESULTS: Mapping[str, str] = {
     "no_answer": _("振铃未接"),
@@ -164,6 +175,8 @@ LIFE: Mapping[str, str] = {
     "handover_accepted": _("%(who)s接收为承办人"),
     "handover_declined": _("%(who)s不接收交接"),
     "handler_released": _("转由值班负责人承办"),
+    "handed_in": _("%(who)s从其他渠道转入"),
+    "noted": _("%(who)s添加备注"),
     "assessment_convened": _("%(who)s发起联合研判：%(stations)s"),
     "assessment_signed": _("%(who)s为%(station)s会签"),
     "assessment_concluded": _("%(who)s作出联合研判结论"),

@@ -14,6 +14,9 @@ from werkzeug.test import TestResponse
 from config.settings import CONFIG, Settings
 from console import accounts, passwords
 from console.accounts import Account
+from console.api import tokens
+from console.api.openapi import PREFIX
+from console.api.scopes import NEEDED, Scope
 from console.application import application
 from console.audit import Action, audit
 from console.roles import Role
@@ -30,9 +33,10 @@ KEPT = passwords.kept(PASSWORD)
 CALLER = "+8613800138000"
 GUANGZHOU, WUHAN = "440100", "420100"
 UNIT = "公安"
-NAMES = dict(
-    zip(Role, ("林静", "梁文", "顾然", "何川", "方宁", "秦朗", "姚远", "沈清", "陆平"), strict=True)
-)
+PEOPLE = tuple(role for role in Role if role is not Role.SYSTEM)
+"""Who has a password."""
+_NAMES = ("林静", "梁文", "顾然", "何川", "方宁", "秦朗", "姚远", "沈清", "陆平", "热线平台")
+NAMES = dict(zip(Role, _NAMES, strict=True))
 
 
 class World:
@@ -59,7 +63,7 @@ class World:
             for role in Role:
                 who = Account(account_of(role, station), NAMES[role], role, station,
                               unit=UNIT if role is Role.PARTNER else None)  # fmt: skip
-                accounts.add(connection, who, KEPT, NOON)
+                accounts.add(connection, who, KEPT if role in PEOPLE else "", NOON)
         for station, name in (("440000", "province"), ("100000", "nation")):
             boss = Account(name, name, Role.ADMIN, station)
             accounts.add(connection, boss, KEPT, NOON)
@@ -125,6 +129,18 @@ class World:
             assert answer.status_code == 302, answer.text
         return browser
 
+    def program(self, account_id: str, *scopes: Scope, address: str = "198.51.100.9") -> Program:
+        """With a token of this account, of all scopes its role may have unless they are given."""
+
+        def work(connection: Connection) -> str:
+            who = accounts.get(connection, account_id)
+            assert who is not None
+            wanted = scopes or [scope for scope in Scope if NEEDED[scope](who.may)]
+            until = self.at + timedelta(days=30)
+            return tokens.add(connection, who, wanted, "test", self.at, until)
+
+        return Program(self.app, self.assembly.store.write(work), address)
+
     def audited(self, *actions: Action) -> list[tuple[str, str, str | None, str | None]]:
         """Account, action, order and detail of each line of these actions."""
         c = audit.c
@@ -168,6 +184,33 @@ class Browser:
         if answer.status_code == 302:
             self.get("/account/")
         return answer
+
+
+class Program:
+    """What a program does: shows its token, and sends JSON."""
+
+    def __init__(self, app: Flask, token: str, address: str) -> None:
+        self._client: FlaskClient = app.test_client(use_cookies=False)
+        self.token = token
+        self._address = address
+
+    def ask(self, method: str, path: str, body: object = None, **headers: str) -> TestResponse:
+        """:param path: below the API's."""
+        given = {"Authorization": f"Bearer {self.token}"} | headers
+        return self._client.open(
+            PREFIX + path,
+            method=method,
+            json=body,
+            headers=given,
+            base_url="https://desk.example.cn",
+            environ_base={"REMOTE_ADDR": self._address},
+        )
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.ask("GET", path, **headers)
+
+    def post(self, path: str, body: object, **headers: str) -> TestResponse:
+        return self.ask("POST", path, body, **headers)
 
 
 def account_of(role: Role, station: str) -> str:

@@ -11,13 +11,26 @@ from werkzeug.test import TestResponse
 
 from agents import roster
 from agents.roster import Contact, Counselor
+from console import accounts
+from console.api.endpoints import ENDPOINTS
+from console.api.scopes import Scope
 from console.application import OPEN
 from console.roles import ROLES, Caller, Orders, Presence, Rights, Role
 from console.visitor import NEEDS
-from tests.console_world import CALLER, GUANGZHOU, NOON, WUHAN, Browser, World, account_of
+from tests.console_world import (
+    CALLER,
+    GUANGZHOU,
+    NOON,
+    PEOPLE,
+    WUHAN,
+    Browser,
+    Program,
+    World,
+    account_of,
+)
 
 STATIONS = (GUANGZHOU, WUHAN)
-EVERYBODY = [(role, station) for role in Role for station in STATIONS]
+EVERYBODY = [(role, station) for role in PEOPLE for station in STATIONS]
 
 PAGES: dict[str, Callable[[Rights], bool]] = {
     "home": lambda may: True,
@@ -47,6 +60,43 @@ MONITOR_PAGES = {"with_others.monitor", "with_others.begin"}
 CASE_PAGES = {"cases.open_"}
 FORMS = {"login.log_out", "account.choose_language", "account.change_password"}
 """Everybody's own."""
+
+CALLS: dict[str, Callable[[Rights], bool]] = {
+    "GET /orders": lambda may: may.orders is not Orders.NONE,
+    "GET /counselors": lambda may: may.presence is Presence.NAMED,
+    "GET /counselors/{counselor}": lambda may: may.presence is Presence.NAMED,
+    "GET /presence": lambda may: may.presence > Presence.NONE,
+    "GET /presence/me": lambda may: may.presence > Presence.NONE,
+    "PUT /presence/me": lambda may: may.presence is Presence.NAMED,
+    "POST /intake": lambda may: may.hands_in,
+    "GET /intake/{order_no}": lambda may: may.hands_in,
+}
+"""Of the API, whatever order they are about."""
+ORDER_CALLS: dict[str, tuple[Callable[[Rights], bool], object]] = {
+    "GET /orders/{order_no}": (lambda may: True, None),
+    "POST /orders/{order_no}/number": (
+        lambda may: may.caller is Caller.OPENED, {"reason": "来电人要求回电"},
+    ),
+    "PATCH /orders/{order_no}/fields": (lambda may: may.work, {"age": "16–17"}),
+    "POST /orders/{order_no}/notes": (lambda may: may.work, {"text": "下午再联系"}),
+    "POST /orders/{order_no}/decisions": (
+        lambda may: may.work, {"decision": {"kind": "outcome_recorded", "outcome": "危机干预"}},
+    ),
+    "POST /orders/{order_no}/follow-ups": (
+        lambda may: may.work, {"when": "2026-12-01T08:00:00Z", "whom": "本人"},
+    ),
+    "POST /orders/{order_no}/follow-ups/{number}/result": (
+        lambda may: may.work, {"whom": "本人", "result": "未联系上"},
+    ),
+}  # fmt: skip
+"""About an order that the role's table of orders lets them read: what else it takes, and a body
+that is in order."""
+BODIES: dict[str, object] = {
+    "PUT /presence/me": {"state": "logged_out"},
+    "POST /intake": {"channel": "wechat", "upstream_order_no": "1", "text": "想找人说说话"},
+}
+ABOVE = ("province", "nation")
+"""Accounts of admins above the cities."""
 
 READ = {
     Orders.NONE: {GUANGZHOU: set[str](), WUHAN: set[str]()},
@@ -86,7 +136,11 @@ def browsers(world: World) -> dict[tuple[Role, str], Browser]:
 
 def test_every_page_is_tried_here_and_says_whom_it_is_for(world: World) -> None:
     tried = set(PAGES) | ORDER_PAGES | CASE_PAGES | DESK_PAGES | MONITOR_PAGES | FORMS | OPEN
-    assert {rule.endpoint for rule in world.app.url_map.iter_rules()} == tried
+    endpoints = {rule.endpoint for rule in world.app.url_map.iter_rules()}
+    assert {name for name in endpoints if not name.startswith("api.") or name in OPEN} == tried
+    calls = {f"{each.method} {each.path}" for each in ENDPOINTS}
+    assert calls == CALLS.keys() | ORDER_CALLS.keys()
+    assert len(endpoints) - len(tried) == len(calls)
     assert {
         name for name, view in world.app.view_functions.items() if not hasattr(view, NEEDS)
     } == OPEN
@@ -227,6 +281,72 @@ def _referred_to(may: Rights, station: str, name: str) -> bool:
     return may.orders is Orders.REFERRED and name in READ[Orders.REFERRED][station]
 
 
+@pytest.fixture(scope="module")
+def programs(world: World) -> dict[str, Program]:
+    """With every scope, by account; a token that its role could not have been given, too: what
+    the account may is looked at when it is used."""
+    names = [account_of(role, where) for role in Role for where in STATIONS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("console.api.tokens.NEEDED", dict.fromkeys(Scope, lambda may: True))
+        return {name: world.program(name, *Scope) for name in (*names, *ABOVE)}
+
+
+@pytest.fixture(scope="module")
+def rights(world: World, programs: dict[str, Program]) -> dict[str, Rights]:
+    found = {who.id: who.may for who in world.assembly.store.read(accounts.everybody)}
+    return {name: found[name] for name in programs}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_is_for_whom_the_table_says(
+    programs: dict[str, Program], rights: dict[str, Rights], call: str
+) -> None:
+    method, path = call.split()
+    path = path.format(counselor="nobody", order_no="20261124-999999")
+    for name, program in programs.items():
+        answer = program.ask(method, path, BODIES.get(call))
+        assert (answer.status_code != 403) is CALLS[call](rights[name]), (name, answer.text)
+        assert answer.status_code in (200, 201, 403, 404)
+
+
+@pytest.mark.parametrize("call", ORDER_CALLS)
+def test_a_call_about_an_order_is_for_whom_the_table_says(
+    world: World, programs: dict[str, Program], rights: dict[str, Rights], call: str
+) -> None:
+    method, path = call.split()
+    allowed, body = ORDER_CALLS[call]
+    for name, program in programs.items():
+        may, (_, _, station) = rights[name], name.partition("-")
+        readable = READ[may.orders].get(station, set())
+        for order, order_no in world.orders.items():
+            answer = program.ask(method, path.format(order_no=order_no, number=1), body)
+            if may.orders is Orders.NONE or not allowed(may):
+                assert answer.status_code == 403, (name, order)
+            elif order not in readable:
+                assert answer.status_code == 404, (name, order)
+            elif allowed(Rights(work=True)) and method != "GET" and order not in IN_CHARGE[station]:
+                assert answer.status_code == 403, (name, order)
+            else:
+                assert answer.status_code in (200, 201, 409), (name, order, answer.text)
+            opened = call.endswith("/number") and answer.status_code == 200
+            assert (CALLER in answer.text) is opened
+
+
+def test_a_list_holds_what_the_table_says(
+    world: World, programs: dict[str, Program], rights: dict[str, Rights]
+) -> None:
+    for name, program in programs.items():
+        may, (_, _, station) = rights[name], name.partition("-")
+        if may.orders is Orders.NONE:
+            continue
+        listed = program.get("/orders").json["items"]
+        names = READ[may.orders][station]
+        ours = {each["order_no"] for each in listed} & set(world.orders.values())
+        assert ours == {world.orders[each] for each in names}
+        sealed = {each["caller"] for each in listed if each["order_no"] in ours}
+        assert sealed == ({"138****8000"} if may.caller > Caller.HIDDEN else {None})
+
+
 def test_above_the_stations_there_are_figures_and_no_persons(world: World) -> None:
     for boss, homes in (("province", {"广州", "深圳"}), ("nation", {"广州", "深圳", "武汉"})):
         browser = world.browser(boss)
@@ -239,6 +359,6 @@ def test_above_the_stations_there_are_figures_and_no_persons(world: World) -> No
 def test_a_page_that_says_nothing_is_for_nobody(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
-    for role in Role:
+    for role in PEOPLE:
         assert world.browser(account_of(role, GUANGZHOU)).get("/forgotten").status_code == 403
     world.close()

@@ -39,6 +39,7 @@ DECISIONS = frozenset({
 """Say what becomes of an order."""
 
 STEPS = frozenset({
+    "handed_in", "noted",
     "form_filled", "risk_assessed", "risk_lowering_proposed", "reviewed", "supervised",
     "harm_suspected", "guardian_cleared", "receipt_given", "appointment_kept", "appointment_missed",
     "referral_signed", "referral_refused", "referral_replied",

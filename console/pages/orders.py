@@ -21,7 +21,7 @@ from console.people import names_of
 from console.reading import note_reading
 from console.roles import Caller, Orders, Rights
 from console.timeline import Words
-from console.visible import readable
+from console.visible import STAFF_FIELDS, readable, sent_to
 from console.visitor import address, by_htmx, needs, visitor
 from console.words import FIELDS, FORM, PROGRESS
 from ivr.assembly import Assembly
@@ -41,11 +41,6 @@ SHORTEST_REASON = 4
 LONGEST_REASON = 500
 
 c = orders.c
-
-STAFF_FIELDS = frozenset(
-    {"priority", "station_answering", "first_responder", "handler", "t_answer", "hung_up_by"}
-)
-"""How the call was served: of no concern to who is referred to."""
 
 IN_PROGRESS: dict[str, ColumnElement[bool]] = {
     "waiting": c.t_end.is_(None) & c.t_answer.is_(None),
@@ -213,15 +208,9 @@ def _personal(written: dict[str, str]) -> Iterable[tuple[str, str]]:
 
 
 def _sent_out(view: View, who: Account) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Its referrals and dispatches; to whom something was sent, only that."""
-    for one in view["referrals"] or ():
-        if who.may.orders is Orders.STATION or one["target"] == who.unit:
-            yield _("转介"), one
-    for one in view["dispatches"] or ():
-        if who.may.orders is Orders.STATION or (
-            who.may.orders is Orders.DISPATCHED and one["to"] == who.station
-        ):
-            yield _("派单"), one
+    referrals, dispatches = sent_to(view, who)
+    yield from ((_("转介"), one) for one in referrals)
+    yield from ((_("派单"), one) for one in dispatches)
 
 
 def _asked(asked: dict[str, str]) -> Iterable[ColumnElement[bool]]:
