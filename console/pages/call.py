@@ -17,11 +17,13 @@ from flask_babel import get_locale
 from sqlalchemy import Connection
 
 from config.database import StoreUnavailable
+from console.ice_servers import ice_servers
 from console.page_limits import allowed, place_of
 from console.visitor import address, by_htmx
 from console.websockets import admitted
 from ivr import page_visits
 from ivr.assembly import Assembly
+from ivr.asterisk.conf import CALLER_PAGE
 from ivr.page_messages import Left, Wish, callable_number, leave
 from ivr.page_visits import Limits
 from workorders.personal import caller_hash
@@ -100,7 +102,8 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         if word is None:
             log.warning("caller_page_calls_limited")
             return jsonify(problem="limited"), 429
-        return jsonify(visit=word, dials=settings.default_access_number)
+        ways = ice_servers(settings, CALLER_PAGE, at)
+        return jsonify(visit=word, dials=settings.default_access_number, ways=ways)
 
     @page.get("/ws")
     def telephone() -> ResponseReturnValue:

@@ -42,7 +42,7 @@ export class Call {
     this.watchMicrophone();
   }
 
-  connect({ visit, dials }) {
+  connect({ visit, dials, ways }) {
     const host = location.hostname;
     const address = `wss://${location.host}${this.addresses.telephone}?visit=${encodeURIComponent(visit)}`;
     this.agent = new JsSIP.UA({
@@ -55,7 +55,7 @@ export class Call {
     });
     this.agent.on("connected", () => {
       if (this.session) return this.say(this.progress ?? "connecting");
-      this.dial(`sip:${dials}@${host}`, visit);
+      this.dial(`sip:${dials}@${host}`, visit, ways);
     });
     this.agent.on("disconnected", () => {
       if (!this.live) return;
@@ -66,9 +66,10 @@ export class Call {
     this.agent.start();
   }
 
-  dial(target, visit) {
+  dial(target, visit, ways) {
     this.session = this.agent.call(target, {
       mediaStream: this.microphone,
+      pcConfig: { iceServers: ways },
       extraHeaders: [`X-Visit: ${visit}`],
       rtcOfferConstraints: { offerToReceiveAudio: true },
     });
