@@ -36,6 +36,8 @@ class Meaning:
 
 OFFER_RESULTS: dict[str, Meaning] = {
     "answered": Meaning(Happening.END_CALL),
+    # They talked: whoever is back in time writes down what was said.
+    "lost": Meaning(Happening.END_CALL),
     "no_answer": Meaning(Happening.MISS, RONA, None, again=False),
     "declined": Meaning(Happening.MISS, "declined", timedelta(seconds=30), again=False),
     "busy": Meaning(Happening.MISS, "busy", timedelta(seconds=30), again=False),

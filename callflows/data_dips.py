@@ -41,11 +41,13 @@ class FindRegion:
 @dataclass(frozen=True, slots=True)
 class JoinQueue:
     """Enter the queue, or change topic or priority in it: the enqueue time, and with it the
-    place, is kept. Answered at once with a reservation where somebody is free."""
+    place, is kept. Answered at once with a reservation where somebody is free. `front`: before
+    all others of its class."""
 
     topic: str
     language: str
     priority: Priority
+    front: bool = False
 
 
 @dataclass(frozen=True, slots=True)

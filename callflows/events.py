@@ -21,6 +21,9 @@ class DialResult(StrEnum):
     DECLINED = "declined"
     UNREACHABLE = "unreachable"
     CONGESTION = "congestion"
+    LOST = "lost"
+    """Answered, and then the counselor's telephone was lost in the middle of the talk: nobody hung
+    up, and the caller is there."""
     ABANDONED = "abandoned"
     """The caller hung up while it rang."""
 

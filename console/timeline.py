@@ -145,6 +145,9 @@ class Words:
                 cared = self.who(f"counselor:{data['cared_for']}")
                 after = _("高风险来电后，%(who)s休整（本班第%(n)s次）", who=cared, n=data["calls"])
                 return after + (_("；本班不再派普通来电") if data.get("rests") else "")
+            case "counselor_lost":
+                lost = self.who(f"counselor:{data.get('counselor')}")
+                return _("%(who)s的话机在通话中失去连接，来电人排到最前", who=lost)
             case "survey_asked":
                 return _("请来电人评价")
             case "survey_answered":

@@ -95,6 +95,7 @@ RESULTS: Mapping[str, str] = {
     "congestion": _("线路繁忙"),
     "abandoned": _("来电人已挂断"),
     "expired": _("超时未接"),
+    "lost": _("通话中断线"),
 }
 
 PRIORITIES: Mapping[int, str] = {

@@ -192,7 +192,7 @@ class House:
                     kinds=self.reached(row),
                     node=row.node or row.carrier,
                     at=at,
-                    since=since,
+                    since=self.queues.front(tx.connection, row.offered_at) if dip.front else since,
                     transfer=self.with_others.transfer_of(tx, row, session, at),
                 )
                 if not isinstance(changes.answer, Nobody):
@@ -313,13 +313,14 @@ class House:
         changes = self.queues.offer_ended(
             tx.connection, row.call_id, offer_id, str(ended.result), ended.answered_by, ended.at
         )
+        talk = ended.result in (DialResult.ANSWERED, DialResult.LOST)
         self.applied(tx, changes)
         failed = [(o.counselor_id, o.result) for o in changes.outcomes if o.result != "answered"]
         # Not every carrier says who answered: then it was whom the queue knows to have talked.
         talked = {o.counselor_id for o in changes.outcomes if o.result == "answered"}
         for part in changes.rung:
             who = part.counselor_id
-            if ended.result is DialResult.ANSWERED and who in talked | {ended.answered_by}:
+            if talk and who in talked | {ended.answered_by}:
                 # The lease may have run out while they talked: the talk is in the order all the
                 # same.
                 if part.answered_at is None:
@@ -330,6 +331,10 @@ class House:
                 # its order.
                 failed.append((who, part.result))
         self.note_failed(tx, row, offer_id, failed, ended.at)
+        if ended.result is DialResult.LOST:
+            lost = {"offer": offer_id, "counselor": ended.answered_by}
+            told = {**lost, "talk_seconds": ended.talk_seconds}
+            self.note(tx, row.order_no, ended.at, [Note("counselor_lost", row.carrier, told)])
         if changes.left:
             tx.out_of_queue.add(row.call_id)
 

@@ -45,6 +45,9 @@ OFFERS_KEPT = timedelta(hours=1)
 """For the mean talk time and the state of nodes; the orders keep them for good."""
 FORGOTTEN_EVERY = timedelta(minutes=1)
 
+TALKED = ("answered", "lost")
+"""Results of an offer whose counselor talked with the caller, to whichever end."""
+
 RING_GRACE = timedelta(seconds=30)
 """A ringing offer's lease outlasts its ring time by this: its engine may die, be started again
 and only then report the answer."""
@@ -104,6 +107,13 @@ class Queues:
                 excluded = place.call.excluded
                 waiting.back_to_queue(connection, call_id, place.offer_id, excluded, 0)
         return self.status(connection, call_id, at)
+
+    def front(self, connection: Connection, came_at: datetime) -> datetime:
+        """Since when a call would have to wait that is to stand before all others of its class.
+        `came_at`: when it came, so that its help is sought as wide as for whoever waited so long.
+        """
+        first = waiting.first(connection)
+        return came_at if first is None else min(came_at, first - timedelta(seconds=1))
 
     def status(self, connection: Connection, call_id: str, at: datetime) -> Changes:
         """The reservation the call holds, or one made now, or its place."""
@@ -248,10 +258,10 @@ class Queues:
         parts = [part for part in rung if part.result is None and part.call_id == call_id]
         if not parts:
             return Changes(rung=rung)
-        if result not in ("answered", "abandoned"):
+        if result not in TALKED and result != "abandoned":
             return replace(self._offer_failed(connection, parts, result, at), rung=rung)
         cared: list[Cared] = []
-        if result == "answered":
+        if result in TALKED:
             winner = answered_by or _who_answered(parts)
             outcomes = [self._end_talk(connection, part, winner, at, cared) for part in parts]
         else:

@@ -188,12 +188,19 @@ _before = or_(
 )
 _ahead = select(func.count()).where(*_IS_UNSERVED, _before)
 _ahead_anywhere = Statement(_ahead)
+_longest = Statement(select(w.enqueued_at).order_by(w.enqueued_at).limit(1))
 _ahead_at_home = Statement(_ahead.where(w.home == bindparam("at_home")))
 
 
 def place_of(connection: Connection, call_id: str) -> Place | None:
     row = _place.first(connection, call=call_id)
     return _to_place(row) if row is not None else None
+
+
+def first(connection: Connection) -> datetime | None:
+    """Since when the call that waits longest does."""
+    found: datetime | None = _longest.scalar(connection)
+    return found
 
 
 def unserved(connection: Connection, most: int | None = None) -> list[WaitingCall]:

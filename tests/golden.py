@@ -84,7 +84,7 @@ def described(turn: Turn) -> list[str]:
 
 
 def describe_dip(dip: DataDip) -> str:
-    asked = [str(getattr(dip, f.name)) for f in fields(dip)]
+    asked = [str(said) for f in fields(dip) if (said := getattr(dip, f.name)) is not False]
     return " ".join(["ask", type(dip).__name__, *asked])
 
 

@@ -146,7 +146,8 @@ def test_a_message_ended_by_hanging_up_is_kept(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("report", "result", "who", "seconds"),
     [
-        ("3|ANSWER|1000|1065|1002|16", DialResult.ANSWERED, "li", 65),
+        ("3|ANSWER|1000|1065|1002|16|||16", DialResult.ANSWERED, "li", 65),
+        ("3|ANSWER|1000|1065|1002|16|||44", DialResult.LOST, "li", 65),
         ("3|NOANSWER||1000||", DialResult.NO_ANSWER, None, 0),
         ("3|BUSY||1000||17", DialResult.BUSY, None, 0),
         ("3|BUSY||1000||21", DialResult.DECLINED, None, 0),
@@ -183,7 +184,7 @@ def test_in_a_crisis_no_key_ends_the_ringing(desk: Desk) -> None:
     ("report", "event"),
     [
         (
-            "ANSWER|1000|1009|13800138000@outside-trunk|16",
+            "ANSWER|1000|1009|13800138000@outside-trunk|16|||16",
             DialEnded(AT, DialResult.ANSWERED, "zhao", 9),
         ),
         ("NOANSWER||1000||19", DialEnded(AT, DialResult.NO_ANSWER)),
@@ -196,9 +197,10 @@ def test_a_mobile_is_rung_where_it_has_to_accept(desk: Desk, report: str, event:
 
 def test_a_sister_line_answers_without_pressing_anything(desk: Desk) -> None:
     lines = [
-        '> EXEC "MSet" "CALL_TURN=3,DIALSTATUS=,ANSWERED_AT=,TALK_OVER="', "< 200 result=0",
+        '> EXEC "MSet" "CALL_TURN=3,DIALSTATUS=,ANSWERED_AT=,TALK_OVER=,PHONE_CAUSE="',
+        "< 200 result=0",
         '> EXEC "Dial" "PJSIP/02012345@trunk,20,gmdU(answered)"', "< 200 result=0",
-        "> GET", "< 200 result=1 (3|ANSWER|1000|1007|02012345@trunk|16)",
+        "> GET", "< 200 result=1 (3|ANSWER|1000|1007|02012345@trunk|16|||16)",
     ]  # fmt: skip
     with conversation(*lines) as (channel, peer):
         event = Performer(channel, desk, lambda: AT).perform(turn(Dial("directory", "gov", 20)))
@@ -231,7 +233,7 @@ def test_a_directory_line_that_is_gone_or_cannot_be_dialled_is_unreachable(
 def test_a_duty_phone_has_to_accept(desk: Desk) -> None:
     desk.line = SipPhone("duty", "13800138000@trunk", "outside")
     dial = turn(Dial("directory", "duty", 20))
-    report = "ANSWER|1000|1009|13800138000@outside-trunk|16"
+    report = "ANSWER|1000|1009|13800138000@outside-trunk|16|||16"
     assert play(desk, "dial_outside", dial, report=report) == [
         DialEnded(AT, DialResult.ANSWERED, "duty", 9)
     ]
@@ -239,13 +241,13 @@ def test_a_duty_phone_has_to_accept(desk: Desk) -> None:
 
 def test_a_dial_that_another_engine_began_is_not_dialled_again(desk: Desk) -> None:
     pending = turn(WELCOME, OFFER, resumed=True)
-    assert play(desk, "dial_resumed", pending, report="3|ANSWER|1000|1065|1001|16") == [
+    assert play(desk, "dial_resumed", pending, report="3|ANSWER|1000|1065|1001|16|||16") == [
         DialEnded(AT, DialResult.ANSWERED, "wang", 65)
     ]
 
 
 def test_an_earlier_turns_dial_says_nothing_of_this_one(desk: Desk) -> None:
-    resumed = transcript("dial_resumed", report="2|ANSWER|1000|1065|1001|16")
+    resumed = transcript("dial_resumed", report="2|ANSWER|1000|1065|1001|16|||16")
     dialled = transcript("dial", report="3|BUSY||1000||17")
     with conversation(*resumed, *dialled) as (channel, _):
         event = Performer(channel, desk, lambda: AT).perform(turn(OFFER, resumed=True))
@@ -328,7 +330,7 @@ def test_a_crisis_key_pressed_after_a_talk_that_nobody_saw_end_waits_for_its_end
     ringing = turn(OFFER, resumed=True)
     engine = Engine([ringing, turn(MENU), replace(turn(OFFER), crisis=True), turn(Hangup())])
     desk.phones = []
-    lines = transcript("dial_resumed", report="3|ANSWER|1000|1065|1001|16")
+    lines = transcript("dial_resumed", report="3|ANSWER|1000|1065|1001|16|||16")
     lines += ["> ", "< 200 result=1"] * 4
     with conversation(*lines) as (channel, peer):
         channel.env["agi_arg_3"] = "1"
@@ -357,7 +359,7 @@ def test_a_crisis_key_outlives_a_store_that_cannot_hear_of_it(
 
 def test_a_talk_after_which_the_call_goes_on_is_not_its_end(desk: Desk) -> None:
     engine = Engine([turn(OFFER), turn(Hold(20)), turn(Hangup())])
-    lines = transcript("dial", report="3|ANSWER|1000|1065|1001|16")
+    lines = transcript("dial", report="3|ANSWER|1000|1065|1001|16|||16")
     lines += ["> EXEC", "< 200 result=0", "> SET MUSIC", "< 200 result=0"]
     with conversation(*lines, "< EOF") as (channel, peer), pytest.raises(ConnectionLost):
         CallHandler(engine, desk, lambda: AT)(channel)

@@ -66,6 +66,8 @@ class QueueStep(Step):
       here, with the wishes of the transfer and a place before all who came later, and nothing
       else is spoken again.
     - `outer_tier`: spoken once when help comes from another region.
+    - `reconnecting`: spoken where the counselor's telephone was lost in the middle of the talk. The
+      caller then waits again, before all others of their class, with or without these words.
     - `patience`: after that many seconds without a counselor the exit `waited_long` is taken.
     - `priority: silent_confirmed`: for the key a caller presses who cannot speak. Crisis
       itself has no parameter: it is `*`.
@@ -99,6 +101,7 @@ class QueueStep(Step):
     announce_every: Seconds = 45
     outer_tier: Prompt | None = None
     transferring: Prompt | None = None
+    reconnecting: Prompt | None = None
     patience: Seconds | None = None
     priority: Literal["silent_confirmed"] | None = None
 
@@ -147,7 +150,8 @@ class QueueStep(Step):
                 topic = call.value("topic", "unknown")
                 # Counselors may speak a language that no prompt is written in.
                 language = call.value("language", call.language)
-                return JoinQueue(topic, language, call.session.priority)
+                front = memory.get("front", False)
+                return JoinQueue(topic, language, call.session.priority, front)
             case "take":
                 return TakeReservation()
             case "status":
@@ -222,6 +226,8 @@ class QueueStep(Step):
         call = call.remember(says=[])
         if event.result is DialResult.ANSWERED:
             return self._talk_over(call, event)
+        if event.result is DialResult.LOST:
+            return self._again(call)
         if self._waited_long(call):
             # Telephones that ring in vain must not keep the caller from the way out.
             return Exit("waited_long", call.remember(phase="hold"))
@@ -277,6 +283,11 @@ class QueueStep(Step):
         if event.result is DialResult.ANSWERED:
             return Exit("answered", call.changed(reached="transferred"))
         return self._queued_again(call.remember(**self._begun(call), says=[]))
+
+    def _again(self, call: Call) -> Call:
+        """From the front of the line, and nothing is told or asked twice."""
+        says = [[self.reconnecting, {}]] if self.reconnecting else []
+        return call.remember(**self._begun(call), front=True, says=says)
 
     def _hear_hold(self, call: Call, event: Event) -> Heard:
         key = None

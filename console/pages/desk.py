@@ -131,15 +131,15 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
         return admitted()
 
     def _told(who: str, mine: str) -> Iterator[str]:
-        logged_in, at_desk, seen = token(), None, 0
+        logged_in, seen = token(), 0
+        at_desk: bool | None = None
         person, shown = watch.now_of(who), object()
         while not watch.ended:
             began = time.monotonic()
             if not _still_logged_in(logged_in):
                 yield message(render_template("expired.html", part=True), "expired")
                 return
-            if desks.is_at(who, mine) is not at_desk:
-                at_desk = not at_desk
+            if at_desk is not (at_desk := desks.is_at(who, mine)):
                 in_call = person is not None and person.state in HELD
                 yield message("call" if in_call else "", "yours" if at_desk else "elsewhere")
             if person != shown:

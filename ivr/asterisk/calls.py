@@ -153,7 +153,7 @@ def came_by(trunk: str) -> str | None:
 
 
 def _talked(event: Event) -> bool:
-    return isinstance(event, DialEnded) and event.result is DialResult.ANSWERED
+    return isinstance(event, DialEnded) and event.result in (DialResult.ANSWERED, DialResult.LOST)
 
 
 def _number(text: str) -> str:

@@ -6,6 +6,9 @@ DIALSTATUS cleared: whoever takes the call over, and the `h` extension, know wha
 Asterisk's ANSWEREDTIME counts from the caller's own answer, menu and queue included. So the
 subroutine `answered` leaves the second in which the counselor answered in `ANSWERED_AT`, and the
 dialplan the one in which the talk ended in `TALK_OVER`, where no engine was there to see it.
+
+A bridge that is over gives its caller the cause 16 whatever ended it. So the telephone that
+answered leaves its own in `PHONE_CAUSE` as it goes, a moment after Dial has returned.
 """
 
 from __future__ import annotations
@@ -23,6 +26,12 @@ log = structlog.get_logger()
 
 REJECTED = "21"
 """ITU-T Q.850 cause 21: the counselor pressed reject (SIP 603)."""
+
+LOST = "44"
+"""Cause 44, requested channel not available: what Asterisk gives a leg that it ends itself because
+no sound has come from it (pjsip's `rtp_timeout`). A telephone that hangs up gives another."""
+
+CAUSE_ASKED, CAUSE_ASKED_EVERY = 20, "0.05"
 
 RESULTS = {
     "ANSWER": DialResult.ANSWERED,
@@ -47,6 +56,7 @@ _REPORT = (
     "HANGUPCAUSE",
     "TALK_OVER",
     "EXTEN",
+    "PHONE_CAUSE",
 )
 
 
@@ -54,7 +64,8 @@ _REPORT = (
 class DialReport:
     """`verbs_turn` is the turn whose Dial it was; `address` what answered, as it was dialled, ""
     where nobody did; `talk_seconds` counts from the answer. `over`: whoever answered had hung up
-    while no engine was there. `starred`: the caller ended the ringing by `*`."""
+    while no engine was there. `starred`: the caller ended the ringing by `*`. `lost`: whoever
+    answered didn't hang up, their telephone is gone."""
 
     verbs_turn: int
     result: DialResult
@@ -62,6 +73,7 @@ class DialReport:
     talk_seconds: int
     over: bool = False
     starred: bool = False
+    lost: bool = False
 
     @property
     def desk(self) -> str:
@@ -94,12 +106,20 @@ def contact_address(contact: Contact, outbound_trunk: str) -> str | None:
 
 def begin_report(channel: Channel, verbs_turn: int) -> None:
     """Mark the Dial that is about to begin as this turn's."""
-    channel.set_variables(CALL_TURN=verbs_turn, DIALSTATUS="", ANSWERED_AT="", TALK_OVER="")
+    channel.set_variables(
+        CALL_TURN=verbs_turn, DIALSTATUS="", ANSWERED_AT="", TALK_OVER="", PHONE_CAUSE=""
+    )
 
 
-def read_report(channel: Channel) -> DialReport | None:
-    """What came of the last Dial; None where there was none, or it isn't over."""
+def read_report(channel: Channel, just_over: bool = False) -> DialReport | None:
+    """What came of the last Dial; None where there was none, or it isn't over. `just_over`: the
+    telephone that answered may have to be awaited, a second at most."""
     said = channel.get_variables(*_REPORT)
+    for _ in range(CAUSE_ASKED if just_over else 0):
+        if said["DIALSTATUS"] != "ANSWER" or said.get("PHONE_CAUSE"):
+            break
+        channel.appexec("Wait", CAUSE_ASKED_EVERY)
+        said = channel.get_variables(*_REPORT)
     status, turn = said["DIALSTATUS"], said["CALL_TURN"]
     if not status or not turn.isdecimal():
         return None
@@ -107,7 +127,10 @@ def read_report(channel: Channel) -> DialReport | None:
     if result is DialResult.ANSWERED:
         over = said.get("TALK_OVER", "")
         talked = _seconds(said["ANSWERED_AT"], over or said["EPOCH"])
-        return DialReport(int(turn), result, said["DIALEDPEERNUMBER"], talked, bool(over))
+        lost = said.get("PHONE_CAUSE") == LOST
+        return DialReport(
+            int(turn), result, said["DIALEDPEERNUMBER"], talked, bool(over), lost=lost
+        )
     # Dial leaves for the extension that was pressed; a caller who hangs up leaves it alone.
     starred = result is DialResult.ABANDONED and said.get("EXTEN") == "*"
     return DialReport(int(turn), result, "", 0, starred=starred)

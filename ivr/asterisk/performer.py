@@ -229,13 +229,13 @@ class Performer:
         begin_report(self._channel, pending.verbs_turn)
         self._channel.dial(list(who), verb.ring_seconds, pending.star_counts)
         self._music = False
-        report = read_report(self._channel)
+        report = read_report(self._channel, just_over=True)
         if report is None:
             log.error("dial_without_status", call_id=pending.call_id)
             return DialEnded(self._now(), DialResult.UNREACHABLE)
         if report.starred and pending.star_counts:
             return DigitsCollected(self._now(), CRISIS_KEY)
-        return self._dial_ended(report, who)
+        return self._dial_ended(report, who, verb)
 
     def _confer(self, pending: Pending) -> Event:
         self._quiet()
@@ -263,7 +263,7 @@ class Performer:
         report = read_report(self._channel)
         if report is None or report.verbs_turn != pending.verbs_turn:
             return None
-        return self._dial_ended(report, self._who(pending, last))
+        return self._dial_ended(report, self._who(pending, last), last)
 
     def _who(self, pending: Pending, verb: Dial) -> dict[str, str]:
         """Whom each dial string reaches."""
@@ -279,11 +279,13 @@ class Performer:
         }
         return {text: who for text, who in rung.items() if text is not None}
 
-    def _dial_ended(self, report: DialReport, who: Mapping[str, str]) -> DialEnded:
+    def _dial_ended(self, report: DialReport, who: Mapping[str, str], verb: Dial) -> DialEnded:
         # DIALEDPEERNUMBER is the dial string without its technology.
         answered = {text.partition("/")[2]: name for text, name in who.items()}
         by = answered.get(report.address)
-        return DialEnded(self._now(), report.result, by, report.talk_seconds)
+        lost = report.lost and verb.kind == "offer"
+        result = DialResult.LOST if lost else report.result
+        return DialEnded(self._now(), result, by, report.talk_seconds)
 
 
 def _milliseconds(wait: timedelta) -> int:

@@ -83,6 +83,7 @@ def _talk(channel: Channel, first: Rung) -> Steps[str]:
     except HungUp:
         channel.gone = True
         return "200 result=-1"
+    channel.variables["PHONE_CAUSE"] = "16"
     channel.remark(f"{first.string} hangs up")
     return "200 result=0"
 

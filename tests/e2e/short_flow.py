@@ -14,6 +14,7 @@ start: greeting
 prompts:
   greeting: {zh-CN: 法律请按1，心理请按2。}
   place: {zh-CN: "前面还有{n}位。"}
+  reconnecting: {zh-CN: 老师断线了，请别挂断。}
 steps:
   greeting:
     type: menu
@@ -31,6 +32,7 @@ steps:
   waiting:
     type: queue
     announcement: place
+    reconnecting: reconnecting
     first_announcement: 5
     announce_every: 5
     exits: {answered: goodbye, none_available: message, "8": callback, "9": message}

@@ -149,16 +149,23 @@ def test_who_declines_or_cannot_be_reached_is_passed_over(line: Deployment) -> N
         line.presence("8003", presence.log_out)
 
 
-def test_a_phone_that_is_lost_in_a_call_frees_the_counselor(line: Deployment) -> None:
-    with line.desk("8002") as desk:
+def test_a_phone_that_is_lost_in_a_call_frees_the_counselor_and_costs_no_call(
+    line: Deployment,
+) -> None:
+    with line.desk("8002") as lost, line.desk("8003", talks=1.0) as other:
+        line.presence("8003", presence.log_out)
         call = line.phones.start_call(GUANGZHOU, "13570000104", keys=[LAW])
-        desk.wait_for("answered")
+        lost.wait_for("answered")
         line.until(lambda: line.state("8002") == "on_call")
-        desk.end()
+        lost.end()
+        line.presence("8003", presence.log_in)
+        other.wait_for("answered")
+        assert line.state("8002") == "wrap_up"
         assert line.phones.result(call).ended_by == "line"
         order = line.order_of("+8613570000104")
         assert (order["outcome"], order["hung_up_by"]) == ("answered", "counselor")
-        assert line.state("8002") == "wrap_up"
+        assert order["first_responder"] == "counselor:gz-chen"
+        assert "counselor_lost" in [event["kind"] for event in order["events"]]
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
