@@ -21,6 +21,7 @@ from callflows.events import (
     Event,
     QueueLeft,
     ReservationNoticed,
+    TransferRequested,
     keys_of,
 )
 from callflows.session import Frame, Session, Turn
@@ -87,7 +88,7 @@ def _hear(call: Call, event: Event, waiting: Waiting) -> Call | None:
         call = call.changed(priority=danger, keys_pressed=call.session.keys_pressed or bool(keys))
         return call.remember(phase="talk", recalled=bool(keys))
     if CRISIS_KEY in keys:
-        if call.session.priority is Priority.CRISIS:
+        if _in_crisis(call):
             return None
         return _to_crisis(call.changed(keys_pressed=True))
     if isinstance(event, ReservationNoticed):
@@ -98,6 +99,10 @@ def _hear(call: Call, event: Event, waiting: Waiting) -> Call | None:
     heard = call.step.hear(call, event)
     if heard is None:
         return None
+    told = call.session.priority is Priority.CRISIS and not _in_crisis(call)
+    if told and isinstance(event, TransferRequested):
+        # They told of danger with music in their ear, and nobody came back.
+        return _to_crisis(call)
     if isinstance(heard, Exit):
         heard = _follow(heard)
     return heard.changed(keys_pressed=True) if keys else heard
@@ -172,6 +177,12 @@ def _follow(done: Exit) -> Call:
         call = call.changed(stack=tuple(outer), flow=frame.flow, step=frame.step)
         target = call.step.target(target)
     return _enter(call, target)
+
+
+def _in_crisis(call: Call) -> bool:
+    """In the flow for danger, or one that it has called."""
+    flows = {call.session.flow, *(frame.flow for frame in call.session.stack)}
+    return call.session.priority is Priority.CRISIS and CRISIS in flows
 
 
 def _to_crisis(call: Call) -> Call:

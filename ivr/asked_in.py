@@ -173,8 +173,7 @@ class AskedIn:
             desk_requests.step(tx.connection, present, State.ENDING, at, "back")
             self._over(tx, present, at)
             return desk_requests.step(tx.connection, request, State.DONE, at)
-        if present.target_kind is TargetKind.LINE and present.target in EMERGENCY:
-            raise Refused("stay_on_the_line")
+        self.may_be_left(tx, row.call_id)
         desk_requests.step(tx.connection, present, State.JOINED, at, COMPLETED)
         self._hand_on(tx, row, present, at)
         return desk_requests.step(tx.connection, request, State.TAKEN, at)
@@ -202,6 +201,17 @@ class AskedIn:
         row = sessions.load(tx.connection, request.call_id)
         if row is not None and row.ended_at is None:
             self._wake(tx, row)
+
+    def may_be_left(self, tx: Transaction, call_id: str) -> None:
+        """May whoever asked somebody in leave the caller with them? Raises Refused: with police or
+        an ambulance they stay."""
+        present = self._present(tx, call_id)
+        if (
+            present is not None
+            and present.target_kind is TargetKind.LINE
+            and present.target in EMERGENCY
+        ):
+            raise Refused("stay_on_the_line")
 
     def _present(self, tx: Transaction, call_id: str) -> Request | None:
         """Who is rung or there, and stays."""

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, Index, Integer, Table, Text, bindpara
 
 from config.database import Instant, metadata
 from config.statements import Statement
-from workorders.order import orders
+from routing.offers import offers
 
 TOGETHER = timedelta(seconds=2)
 """Two presses are one answer when no longer lies between them."""
@@ -42,27 +42,30 @@ class Pressed:
 
 
 _talks = Statement(
-    select(orders.c.order_no).where(
-        orders.c.call_id == bindparam("call"),
-        orders.c.t_answer.is_not(None),
-        orders.c.t_end.is_(None),
+    select(offers.c.call_id)
+    .where(
+        offers.c.call_id == bindparam("call"),
+        offers.c.answered_at.is_not(None),
+        offers.c.result.is_(None),
     )
+    .limit(1)
 )
 _gone = Statement(delete(heard_keys).where(h.call_id == bindparam("call")))
 
 
 def talks(connection: Connection, call_id: str) -> bool:
-    """Has a counselor answered this call, and is it not over?"""
+    """Does a counselor talk with this caller?"""
     return _talks.scalar(connection, call=call_id) is not None
 
 
 def hear(connection: Connection, call_id: str, key: str, at: datetime) -> None:
-    if talks(connection, call_id):
+    # `*` is danger and D our own word to a call: neither is an answer.
+    if key.isdecimal() and talks(connection, call_id):
         connection.execute(heard_keys.insert().values(call_id=call_id, key=key, at=at))
 
 
 def forget(connection: Connection, call_id: str) -> None:
-    """The call is over."""
+    """The talk is over."""
     _gone.later(connection, call=call_id)
 
 

@@ -34,7 +34,7 @@ from callflows.events import (
     TransferRequested,
 )
 from callflows.session import Session
-from ivr import desk_requests, sessions
+from ivr import desk_requests, heard_keys, sessions
 from ivr.asked_in import EMERGENCY, AskedIn, Refused, sister_line
 from ivr.desk_requests import Kind, Request, State, TargetKind
 from ivr.monitoring import Monitoring
@@ -83,10 +83,12 @@ class WithOthers:
             return False
         return desk_requests.step(tx.connection, request, State.TAKEN, at)
 
-    def overdue(self, tx: Transaction, request: Request, at: datetime) -> None:
+    def overdue(self, tx: Transaction, request: Request, at: datetime) -> bool:
         """What was taken and hasn't come about for long never will."""
-        if at - request.changed_at > PERFORMED_WITHIN:
-            desk_requests.step(tx.connection, request, State.FAILED, at, "not_performed")
+        if at - request.changed_at <= PERFORMED_WITHIN:
+            return False
+        desk_requests.step(tx.connection, request, State.FAILED, at, "not_performed")
+        return True
 
     def moved(self, tx: Transaction, row: CallRow, ended: DialEnded) -> Event | None:
         """What the flow hears of the end of a Dial that a conference takes over from."""
@@ -176,6 +178,7 @@ class WithOthers:
 
     def _may_go(self, tx: Transaction, row: CallRow, request: Request, at: datetime) -> None:
         house, target = self.house, request.target
+        self.asked_in.may_be_left(tx, row.call_id)
         match request.target_kind:
             case TargetKind.COUNSELOR:
                 person = presence.free_person(tx.connection, target, at)
@@ -214,6 +217,7 @@ class WithOthers:
         columns = {"topic": topic} if topic else {}
         self.house.note(tx, row.order_no, at, [Note("passed_on", request.asked_by, told, columns)])
         desk_requests.step(tx.connection, request, State.RINGING, at, TO_QUEUE)
+        heard_keys.forget(tx.connection, row.call_id)
         station = target if kind is TargetKind.STATION else None
         return TransferRequested(at, request.id, topic, station, entry)
 

@@ -78,7 +78,7 @@ def known(connection: Connection, number_hash: bytes, at: datetime) -> Known:
         cause, because = Cause.SUPERVISOR, {"flag": flags[Kind.RAISED].id}
     elif at_risk:
         cause, because = Cause.OPEN_ORDER_AT_RISK, {"orders": at_risk}
-    elif Kind.SLOWED in flags:
+    elif Kind.SLOWED in flags and Kind.SHARED not in flags:
         cause, because = Cause.HARASSMENT, {"flag": flags[Kind.SLOWED].id}
     harassment = Kind.SLOWED in flags or any(main == HARASSMENT for *_, main in found)
     handlers = [who for _, handler, *_ in found if (who := _counselor(handler))]

@@ -163,9 +163,14 @@ class DeskWork:
             if not legs:
                 self._step(request, State.DONE)
                 return
+        caller = channels.get(request.call_id)
+        if not legs and (caller is None or not caller.bridged):
+            # They have gone; what the caller hears next is their own call's to say.
+            return
         if not self._due(request):
             return
-        self._controller.write(lambda tx: self._law.overdue(tx, request, self._now()))
+        if self._controller.write(lambda tx: self._law.overdue(tx, request, self._now())):
+            return
         for leg in legs.values():
             self._ami.hang_up(leg.name)
 
@@ -195,7 +200,11 @@ class DeskWork:
         }  # fmt: skip
         context = "asked-in"
         if request.monitors and not (request.kind is Kind.JOIN and _confers(row)):
-            spied = next(iter(self._counselors_legs(request, channels)), "")
+            spied = next(iter(self._counselors_legs(request, channels)), None)
+            if spied is None:
+                # ChanSpy takes nobody in particular for anybody.
+                self._nobody(request, DialResult.UNREACHABLE)
+                return
             context, values = "monitoring", {**values, "SPIED": spied, "HOW": HOW[request.kind]}
         try:
             self._ami.originate(
@@ -286,7 +295,9 @@ class DeskWork:
     def _whisper(self, request: Request) -> None:
         words = self._provisions.prompt_file(MONITORED, "zh-CN", "monitored")
         try:
-            spied = next(iter(self._counselors_legs(request, self._ami.channels())), "")
+            spied = next(iter(self._counselors_legs(request, self._ami.channels())), None)
+            if spied is None:
+                return
             self._ami.originate(
                 f"said:{request.id}", "Local/s@whispering/n", "whispered", GRACE_SECONDS,
                 SPIED=spied, WORDS=words,

@@ -16,11 +16,12 @@ from sqlalchemy import Connection
 
 from agents import presence
 from console import accounts
+from console.accounts import Account
 from console.roles import Role
 from console.serving import Console
 from console.sessions import IDLE
 from ivr.assembly import Assembly
-from tests.console_world import CALLER, GUANGZHOU, NOON, PASSWORD, UNIT, World, account_of
+from tests.console_world import CALLER, GUANGZHOU, KEPT, NOON, PASSWORD, UNIT, World, account_of
 from tests.e2e.sipp import free_port
 from tests.orders import open_order
 from workorders import risk, sent_out
@@ -41,13 +42,19 @@ LONGEST = 30_000
 BOSS = account_of(Role.MANAGER, GUANGZHOU)
 LEADER = account_of(Role.SUPERVISOR, GUANGZHOU)
 LIN = account_of(Role.COUNSELOR, GUANGZHOU)
+AT_DESK = "gz-lin"
+"""An account that the roster knows."""
 ORDER = "{order}"
 PAGES = {
     "login": (None, "/login?expired=1"),
     "orders": (BOSS, "/orders/"),
     "order": (BOSS, f"/orders/{ORDER}"),
     "form": (BOSS, f"/orders/{ORDER}/form"),
+    "safety": (BOSS, f"/orders/{ORDER}/safety"),
     "tasks": (BOSS, "/tasks/"),
+    "alarms": (BOSS, "/alarms/"),
+    "cases": ("nation", "/cases/"),
+    "desk": (AT_DESK, "/desk/"),
     "knowledge": (BOSS, "/knowledge/"),
     "presence": (BOSS, "/presence/"),
     "figures": ("nation", "/figures/?days=7"),
@@ -145,6 +152,8 @@ def _crisis(desk: Desk, connection: Connection) -> None:
 
 
 def _people(connection: Connection) -> None:
+    at_desk = Account(AT_DESK, "林静", Role.COUNSELOR, GUANGZHOU)
+    accounts.add(connection, at_desk, KEPT, NOON)
     for who in ("gz-lin", "gz-chen", "gd-he", "wh-zhou"):
         presence.log_in(connection, who, NOON)
     presence.pause(connection, "gz-chen", "meal", NOON)
@@ -170,6 +179,7 @@ def test_an_order_is_found_read_and_its_number_opened_by_keyboard_alone(desk: De
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     log_in(page, LIN)
+    page.get_by_role("link", name="工单", exact=True).click()
     page.get_by_role("link", name=desk.crisis).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(f"工单 {desk.crisis}")
@@ -289,7 +299,7 @@ def test_a_second_window_is_told_and_a_log_in_that_is_over_keeps_the_draft(desk:
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_every_page_shuts_nobody_out_and_fits_narrow_and_wide(desk: Desk, language: str) -> None:
-    for who in (BOSS, LEADER, "nation"):
+    for who in (BOSS, LEADER, AT_DESK, "nation"):
         desk.change(lambda connection, who=who: accounts.change(connection, who, language=language))
     contexts = {who: desk.context(language=language) for who, _ in PAGES.values()}
     for name, (who, path) in PAGES.items():
