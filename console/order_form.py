@@ -93,10 +93,11 @@ def offered_outcomes(fields: UnifiedFields) -> list[str]:
 def last_filled(
     connection: Connection, order_no: str, *, since: int = 0, but: str | None = None
 ) -> Filled | None:
-    """The last time the form was saved, after the event `since` and by somebody else than `but`."""
+    """The last time that what the form shows was written, after the event `since` and by somebody
+    else than `but`."""
     c = order_events.c
     query = select(c.actor, c.at).where(
-        c.order_no == order_no, c.kind == "form_filled", c.seq > since
+        c.order_no == order_no, c.kind.in_(("form_filled", "risk_assessed")), c.seq > since
     )
     if but is not None:
         query = query.where(c.actor != but)

@@ -152,7 +152,9 @@ class TlsFront:
             await writer.drain()
             return
         try:
-            inner_reader, inner = await asyncio.open_connection(LOOPBACK, self._telephones)
+            inner_reader, inner = await asyncio.open_connection(
+                LOOPBACK, self._telephones, local_addr=(websockets.met_at(head), 0)
+            )
         except OSError as error:
             log.error("telephones_not_reached", reason=str(error))
             writer.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n")

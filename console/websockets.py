@@ -20,6 +20,11 @@ CONNECTION = "X-Telephone-Connection"
 """Names the WebSocket in each asking for it, so that a page can let one credential have one."""
 ASKED_EVERY = 30.0
 
+DESKS, CALLERS = "127.0.0.1", "127.0.0.2"
+"""Where Asterisk meets them. Its lists tell them apart by it (pjsip.conf): nobody who was let in as
+a caller is a counselor's telephone, whatever password they have."""
+DESKS_ADDRESS = "/ws"
+
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==\Z")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*\Z")
 
@@ -39,6 +44,11 @@ class Head(NamedTuple):
             and PROTOCOL in map(str.strip, offered)
             and _KEY.match(self.headers.get("sec-websocket-key", "")) is not None
         )
+
+
+def met_at(head: Head) -> str:
+    """The address on loopback from which it goes on to Asterisk."""
+    return DESKS if head.target.partition("?")[0] == DESKS_ADDRESS else CALLERS
 
 
 def head_of(text: bytes) -> Head | None:

@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, String, cast, or_, select
+from sqlalchemy import case as first_of
 
 from workorders.decisions import class_non_consultation
 from workorders.life import Case, NotPossible, must_say
@@ -27,6 +28,8 @@ MESSAGE: Clock = "message"
 SLOWING: Clock = "slowing"
 FOR_SUPERVISORS: Collection[Clock] = (DROPPED, SUPERVISOR, SLOWING)
 
+MORE_THAN_A_MESSAGE: Collection[Clock] = (*FOR_SUPERVISORS, COLLEAGUE)
+
 MOST_SHOWN = 50
 ENDED_WELL = ("safe_to_end", "silent_ended")
 SILENT_AT_LEAST = timedelta(minutes=3)
@@ -37,11 +40,13 @@ c = orders.c
 
 
 def waiting(connection: Connection, where: ColumnElement[bool]) -> list[Row]:
-    """Orders with an alarm, of those that `where` holds of, the oldest first."""
+    """Orders with an alarm, of those that `where` holds of: danger before messages, then the
+    oldest first."""
+    urgent = or_(*(cast(c.alarms, String).contains(f'"{kind}"') for kind in MORE_THAN_A_MESSAGE))
     query = (
         select(c.order_no, c.alarms, c.handler, c.risk, c.station_home, c.station_answering)
         .where(c.alarms.is_not(None), where)
-        .order_by(c.order_no)
+        .order_by(first_of((urgent, 0), else_=1), c.order_no)
         .limit(MOST_SHOWN)
     )
     return [row._mapping for row in connection.execute(query)]

@@ -163,8 +163,9 @@ def whole(view: View, notes: Notes, who: Account) -> Order:
             {"clock": each.clock, "of": each.of, "start": each.start, "due": each.due}
             for each in waited_for(view)
         ]
+        written = notes if who.may.work else {}
         more["events"] = [
-            {**event, "notes": notes.get(event["seq"], {})} for event in view["events"]
+            {**event, "notes": written.get(event["seq"], {})} for event in view["events"]
         ]
     return Order.model_validate({**_shown(view, who), **more})
 

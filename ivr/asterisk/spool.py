@@ -107,7 +107,8 @@ def read_report(file: Path, voicemail: Path) -> Report:
             "",
             said["access_number"],
             said["caller"] or None,
-            came_by=came_by(said["trunk"]),
+            # An older dialplan wrote none.
+            came_by=came_by(said.get("trunk", "")),
         ),
         at=datetime.fromtimestamp(int(said["at"]), UTC),
         last_resort=said["last_resort"] == "1",

@@ -64,16 +64,24 @@ class Link(Protocol):
 
 
 class Telephone:
-    """One account's telephone, connected until `close()`. Its sound is at `media_port`."""
+    """One account's telephone, connected until `close()`. Its sound is at `media_port`.
+
+    :param came_from: the address that a stream comes from; "" for any.
+    """
 
     def __init__(
-        self, account: str, secret: str, server: tuple[str, int], transport: Transport = "udp"
+        self,
+        account: str,
+        secret: str,
+        server: tuple[str, int],
+        transport: Transport = "udp",
+        came_from: str = "",
     ) -> None:
         self.account = account
         self._secret = secret
         self._transport = transport
         self._server = f"{server[0]}:{server[1]}"
-        self._link = _connected(server, transport)
+        self._link = _connected(server, transport, came_from)
         self._cseq = 0
         self._tag = token_hex(4)
         self._asked: set[str] = set()
@@ -232,10 +240,10 @@ def _headers(lines: list[str]) -> dict[str, str]:
     return found
 
 
-def _connected(server: tuple[str, int], transport: Transport) -> Link:
+def _connected(server: tuple[str, int], transport: Transport, came_from: str) -> Link:
     if transport == "udp":
         return _Datagrams(server)
-    connection: socket.socket = socket.create_connection(server, SECONDS)
+    connection: socket.socket = socket.create_connection(server, SECONDS, (came_from, 0))
     if transport == "tls":
         # The certificate is one we made ourselves.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

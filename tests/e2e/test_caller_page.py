@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from console.websockets import CALLERS
 from tests.e2e.line import Deployment
 from tests.e2e.short_flow import write_short_flows
 from tests.e2e.sip_client import Telephone
@@ -191,7 +192,7 @@ def test_without_a_visit_there_is_no_call_and_nothing_else_can_be_dialled(line: 
     place = (line.settings.bind_address, line.settings.sip_ws_port)
     orders = line.orders()
     for number, answer in (("12355", 403), ("13800138000", 404), ("8001", 404), ("*50", 404)):
-        with Telephone("caller-page", "", place, "ws") as phone:
+        with Telephone("caller-page", "", place, "ws", CALLERS) as phone:
             assert phone.dial(number) == answer, number
             assert phone.register() >= 400
     assert line.orders() == orders

@@ -8,10 +8,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 from sqlalchemy import Connection
 
 from agents import presence
@@ -238,7 +246,8 @@ def test_a_form_is_filled_in_by_keyboard_alone_and_outlives_its_browser(desk: De
     keys.press("Tab")
     keys.type("反复被围堵")
     _access(page, "z")
-    keys.type("同学长期起外号，不敢上学")
+    with page.expect_response(lambda answer: _kept(answer, "不敢上学")):
+        keys.type("同学长期起外号，不敢上学")
     expect(page.get_by_text("草稿已保存")).to_be_visible()
     _access(page, "x")
     expect(page.get_by_label("这次怎样处置")).to_be_focused()
@@ -314,6 +323,11 @@ def test_every_page_shuts_nobody_out_and_fits_narrow_and_wide(desk: Desk, langua
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
             assert _found_by_axe(page) == [], (name, width)
             _picture(page, f"{name}-{language}-{width}")
+
+
+def _kept(answer: Response, text: str) -> bool:
+    """Is a draft with this text kept?"""
+    return answer.url.endswith("/draft") and text in unquote_plus(answer.request.post_data or "")
 
 
 def _access(page: Page, key: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from agents import presence
 from console import accounts
 from console.accounts import Account
 from console.roles import Role
@@ -124,30 +123,3 @@ def test_a_desk_is_rung_answered_by_keyboard_and_heard(line: Deployment, browser
     expect(now.locator(".state")).to_contain_text("示闲")
     page.get_by_role("button", name="签出").click()
     expect(now.locator(".state")).to_contain_text("未签入")
-
-
-def test_a_browser_that_dies_in_a_call_costs_the_caller_nothing(
-    line: Deployment, playwright: Playwright, browser: Browser
-) -> None:
-    doomed = chromium(playwright)
-    page = desk(line, doomed, LIN)
-    call = line.phones.start_call(GUANGZHOU, "13570000402", keys=[PSYCHOLOGY], talks=90.0)
-    expect(page.locator("#line")).to_have_text("来电振铃")
-    page.keyboard.press("F2")
-    line.until(lambda: line.state(LIN[1]) == "on_call")
-    other = desk(line, browser, HUANG)
-    doomed.close()
-    expect(other.locator("#line")).to_have_text("来电振铃")
-    other.keyboard.press("F2")
-    other.wait_for_function(f"async () => {{ const all = await ({PACKETS})(); {FLOWS} }}")
-    other.keyboard.press("F9")
-    assert line.phones.result(call).ended_by == "line"
-    order = line.order_of("+8613570000402")
-    assert (order["outcome"], order["hung_up_by"]) == ("answered", "counselor")
-    assert order["first_responder"] == f"counselor:{LIN[0]}"
-    kinds = [event["kind"] for event in order["events"]]
-    assert kinds.count("offered") == 1
-    lost = kinds.index("counselor_lost")
-    assert kinds[lost:].count("queued") == kinds[lost:].count("answered") == 1
-    other.get_by_role("button", name="签出").click()
-    line.presence(LIN[1], presence.log_out)
