@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from flask_babel import gettext
+from flask_babel import get_locale, gettext
 
 from config.topics import Topic
 from console import words
+from ivr.assembly import Assembly
 from routing.directory import Service
 from routing.rules import tier_name
 from routing.stations import Stations
@@ -22,6 +24,8 @@ from workorders.referral import Stage
 from workorders.risk import BY_RISK
 from workorders.unified_fields import unified_fields
 from workorders.views import View
+
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,3 +255,11 @@ def _(text: str, **values: object) -> str:
 
 def _of(table: Mapping[Any, str], code: Any) -> str:
     return str(table.get(code, code))
+
+
+def words_of(
+    assembly: Assembly, topics: Mapping[str, Topic], people: Mapping[str, str] = NOBODY
+) -> Words:
+    """In the visitor's language. `people`: as `Words` takes them, where any are named."""
+    language = str(get_locale())
+    return Words(assembly.stations, assembly.directory.services, topics, people, language)

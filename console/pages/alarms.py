@@ -7,14 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from flask import Blueprint, render_template
-from flask_babel import get_locale
 from sqlalchemy import Connection, func
 
 from config.topics import load_topics
 from console import audit
 from console.audit import Action
 from console.people import names_of
-from console.timeline import Words
+from console.timeline import words_of
 from console.visitor import address, asked_by_the_page, needs, visitor
 from ivr.assembly import Assembly
 from workorders import alarms, contact_plans
@@ -25,7 +24,7 @@ c = orders.c
 
 def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
     page = Blueprint("alarms", __name__, url_prefix="/alarms")
-    store, stations = assembly.store, assembly.stations
+    store = assembly.store
     topics = load_topics(assembly.settings.stations_directory)
 
     def _raised(connection: Connection) -> list[Row]:
@@ -51,7 +50,6 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
                 connection, Action.ORDERS_LISTED, who.id, address(), at, detail="alarms"
             )
         )
-        services = assembly.directory.services
         return render_template(
             "alarms.html",
             found=[
@@ -61,7 +59,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             ],
             plans=plans,
             at=at,
-            said=Words(stations, services, topics, people, str(get_locale())),
+            said=words_of(assembly, topics, people),
         )
 
     @page.get("/count")

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from flask import Blueprint, render_template, request
-from flask_babel import get_locale
 from sqlalchemy import Connection, select
 
 from config.topics import load_topics
 from console import audit
 from console.audit import Action
 from console.pages.orders import LONGEST_REASON, SHORTEST_REASON
-from console.timeline import Words
+from console.timeline import words_of
 from console.visible import branch
 from console.visitor import address, needs, visitor
 from console.words import FIELDS
@@ -54,8 +53,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         if not store.write(work):
             return _refused(order_no, purpose, "order")
         view = store.read(lambda c: order_view(c, assembly.log.keys, order_no))
-        services = assembly.directory.services
-        said = Words(stations, services, topics, {}, str(get_locale()))
+        said = words_of(assembly, topics)
         fields = [
             (str(called), said.value(name, view[name]))
             for name, called in FIELDS.items()

@@ -18,7 +18,6 @@ from flask import (
     request,
     stream_with_context,
 )
-from flask_babel import get_locale
 from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
@@ -34,7 +33,7 @@ from console.audit import Action
 from console.desks import Desks
 from console.ice_servers import ice_servers
 from console.pages.streaming import message, streaming
-from console.timeline import Words
+from console.timeline import words_of
 from console.visitor import address, needs, token, visitor
 from console.watch import Present, Watch
 from console.websockets import admitted
@@ -175,7 +174,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
             "call": call,
             "region": _region(call.region) if call is not None else None,
             "parts": _parts(call.order_no) if call is not None and call.answered else [],
-            "said": Words(stations, assembly.directory.services, topics, {}, str(get_locale())),
+            "said": words_of(assembly, topics),
         }
 
     def _region(code: str | None) -> str | None:

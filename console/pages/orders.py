@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
@@ -20,7 +19,7 @@ from console.pages.order_form import shown_form
 from console.people import names_of
 from console.reading import note_reading
 from console.roles import Caller, Orders, Rights
-from console.timeline import Words
+from console.timeline import Words, words_of
 from console.visible import STAFF_FIELDS, readable, sent_to
 from console.visitor import address, by_htmx, needs, visitor
 from console.words import FIELDS, FORM, PROGRESS
@@ -57,7 +56,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
     topics = load_topics(assembly.settings.stations_directory)
 
     def words(people: dict[str, str]) -> Words:
-        return Words(stations, assembly.directory.services, topics, people, str(get_locale()))
+        return words_of(assembly, topics, people)
 
     @page.get("/")
     @needs(lambda may: may.orders is not Orders.NONE)

@@ -19,7 +19,7 @@ from console.people import actor_of, names_of
 from console.reading import note_reading
 from console.refusals import REFUSED, said
 from console.safety_acts import ACTS
-from console.timeline import Words
+from console.timeline import words_of
 from console.visible import in_charge
 from console.visitor import address, asked_by_the_page, by_htmx, needs, visitor
 from console.words import FIELDS
@@ -118,7 +118,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         note_reading(assembly, order_no, at)
         store.write(open_)
         view = store.read(lambda connection: order_view(connection, log.keys, earlier))
-        words = Words(stations, assembly.directory.services, topics, {}, str(get_locale()))
+        words = words_of(assembly, topics)
         told = [
             (str(called), words.value(name, view[name]))
             for name, called in FIELDS.items()

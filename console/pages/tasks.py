@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Blueprint, render_template
-from flask_babel import get_locale
 from sqlalchemy import Connection, select, text
 
 from config.topics import load_topics
@@ -16,7 +15,7 @@ from console.accounts import Account
 from console.acts import theirs
 from console.audit import Action
 from console.people import actor_of, names_of
-from console.timeline import Words
+from console.timeline import words_of
 from console.visible import readable
 from console.visitor import address, needs, visitor
 from ivr.assembly import Assembly
@@ -44,7 +43,7 @@ class Task:
 
 def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
     page = Blueprint("tasks", __name__, url_prefix="/tasks")
-    store, stations = assembly.store, assembly.stations
+    store = assembly.store
     topics = load_topics(assembly.settings.stations_directory)
 
     @page.get("/")
@@ -66,7 +65,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             mine=[task for task in found if task.mine],
             others=[task for task in found if not task.mine],
             at=at,
-            said=Words(stations, assembly.directory.services, topics, people, str(get_locale())),
+            said=words_of(assembly, topics, people),
         )
 
     return page

@@ -15,6 +15,7 @@ from console.accounts import Account
 from console.roles import Role
 from tests.console_world import KEPT
 from tests.e2e.line import Deployment
+from tests.e2e.test_caller_page import KEEP_CONNECTIONS, SOUND
 from tests.e2e.test_console import CHROMIUM, LONGEST, log_in
 from workorders.views import View, order_view, orders_of
 
@@ -22,22 +23,6 @@ pytestmark = pytest.mark.e2e
 
 GUANGZHOU = "440100"
 LIN = "gz-lin"
-KEEP_CONNECTIONS = """
-window.connections = [];
-window.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(...given) { super(...given); window.connections.push(this); }
-};
-"""
-SOUND = """async () => {
-  const found = {in: 0, out: 0};
-  for (const connection of window.connections) {
-    for (const one of (await connection.getStats()).values()) {
-      if (one.type === "inbound-rtp") found.in += one.packetsReceived;
-      if (one.type === "outbound-rtp") found.out += one.packetsSent;
-    }
-  }
-  return found;
-}"""
 
 
 @pytest.fixture(scope="module")
