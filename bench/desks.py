@@ -31,7 +31,7 @@ from config.settings import Settings
 from console import accounts, sessions
 from console.accounts import Account
 from console.application import application
-from console.pages.presence import BEAT_SECONDS, STREAMS
+from console.pages.presence import BEAT_SECONDS
 from console.roles import Role
 from console.serving import Console
 from console.watch import Watch
@@ -39,6 +39,7 @@ from ivr.assembly import Assembly
 from tests.e2e.sipp import free_port
 from tests.postgresql import PostgreSQL
 
+DESKS = 300
 RUNS, RUN_SECONDS = 3, 3.0
 CHANGES = 10
 BUSY_RATE, BUSY_SECONDS = 20, 20.0
@@ -113,7 +114,7 @@ def _changes(assembly: Assembly, watching: Desks, row: Row, times: list[float]) 
         _pause(assembly, reason)
         committed = time.monotonic()
         shown = watching.shown()
-        row.lost += STREAMS - len(shown)
+        row.lost += DESKS - len(shown)
         if shown:
             times.append(1000 * (shown[-1] - committed))
 
@@ -130,7 +131,7 @@ def _cookies(assembly: Assembly) -> list[str]:
 
     def work(connection: Connection) -> list[str]:
         accounts.add(connection, who, "", at)
-        return [sessions.begin(connection, who.id, at) for _ in range(STREAMS)]
+        return [sessions.begin(connection, who.id, at) for _ in range(DESKS)]
 
     tokens = assembly.store.write(work)
     app = application(assembly, Watch(assembly.store), lambda: at)
@@ -166,7 +167,7 @@ def _serve(settings: Settings, told: Pipe) -> None:
 
 def _report(rows: Sequence[Row]) -> str:
     lines = [
-        f"| | webhooks/s | with {STREAMS} desks | ratio | a change, quiet | with calls | lost |",
+        f"| | webhooks/s | with {DESKS} desks | ratio | a change, quiet | with calls | lost |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -180,13 +181,13 @@ def _report(rows: Sequence[Row]) -> str:
             f"| {seen[0]} | {seen[1]} | {row.lost} |"
         )
     table = "\n".join(lines)
-    return f"""# {STREAMS} desks that watch, as measured
+    return f"""# {DESKS} desks that watch, as measured
 
 {machine("the load and the desks")}.
 
 {table}
 
-{STREAMS} streams of presence are connected at once by TLS to the console, a process beside the
+{DESKS} streams of presence are connected at once by TLS to the console, a process beside the
 engine on the same store; another process has their other ends. Webhooks as above, saturated, turn
 by turn without any desk and with all of them: {RUNS} times {RUN_SECONDS:g} s each, of which the
 median is told. Each call changes presence several times, and each desk is shown each state that

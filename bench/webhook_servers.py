@@ -37,10 +37,9 @@ class TellsReleases(TwilioRest):
         self._told = told
         self._telling = threading.Lock()
 
-    def dequeue(self, call_sid: str, queue: str, address: str) -> bool:
+    def dequeue(self, call_sid: str, queue: str, address: str) -> None:
         with self._telling:
             self._told.send((call_sid, address))
-        return True
 
 
 def ours(settings: Settings, told: Pipe) -> Flask:
