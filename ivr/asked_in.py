@@ -234,4 +234,4 @@ class AskedIn:
         self, tx: Transaction, request: Request, at: datetime, kind: str, **more: str
     ) -> None:
         told = {"target_kind": str(request.target_kind), "target": request.target, **more}
-        self.house.note(tx, request.order_no, at, [Note(kind, request.asked_by, told)])
+        tx.notes.add(request.order_no, at, [Note(kind, request.asked_by, told)])

@@ -170,7 +170,7 @@ class CallbackAttempts(KeptCallbacks):
         if key in DANGER:
             place = waiting.place_of(tx.connection, kept.waits_as)
             before = Priority(place.call.priority) if place else Priority.NORMAL
-            self.house.note(tx, kept.order_no, at, notes_of_priority(before, DANGER[key]))
+            tx.notes.add(kept.order_no, at, notes_of_priority(before, DANGER[key]))
         self.house.note_answered(tx, kept.order_no, part, at)
         return True
 

@@ -116,7 +116,7 @@ class Callbacks(KeptCallbacks):
             self._cancelled(tx, kept, at, reason="called_again", order=order_no)
             self._close(tx, kept, at, "called_again", "caller")
             taken = Note("callback_taken_over", "engine", {"order": kept.order_no})
-            self.house.note(tx, order_no, at, [taken])
+            tx.notes.add(order_no, at, [taken])
 
     def _newer_call_over(
         self, tx: Transaction, order_no: str, outcome: str, at: datetime, danger: bool

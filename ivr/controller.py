@@ -203,10 +203,10 @@ class Controller:
             if row.ended_at is not None:
                 return
             before = _priority_of(row)
-            self.house.note(tx, row.order_no, at, notes)
+            tx.notes.add(row.order_no, at, notes)
             if crisis:
                 starred = notes_of_priority(before, Priority.CRISIS)
-                self.house.note(tx, row.order_no, at, starred)
+                tx.notes.add(row.order_no, at, starred)
             kinds = {note.kind for note in notes}
             outcome = "voicemail" if "voicemail_left" in kinds else "failed"
             if result is DialResult.ANSWERED:
@@ -358,7 +358,7 @@ class Controller:
         house, at = self.house, event.at
         before = Session.from_json(row.session)
         dialled = _dial_of(sessions.verbs_from_json(row.verbs))
-        house.note(tx, row.order_no, at, notes_of_event(event, dialled))
+        tx.notes.add(row.order_no, at, notes_of_event(event, dialled))
         heard: Event = event
         if isinstance(event, DialEnded) and dialled is not None and dialled.kind == "offer":
             gone = hung_up_by == "caller"
@@ -368,8 +368,8 @@ class Controller:
                 moved = None if gone else house.with_others.passed_on(tx, row, event)
             heard = moved or event
         after, verbs = self._run(tx, row, before, heard)
-        house.note(tx, row.order_no, at, notes_of_change(before, after))
-        house.note(tx, row.order_no, at, notes_of_verbs(verbs))
+        tx.notes.add(row.order_no, at, notes_of_change(before, after))
+        tx.notes.add(row.order_no, at, notes_of_verbs(verbs))
         saved = replace(
             row,
             turn=row.turn + 1,
@@ -415,7 +415,7 @@ class Controller:
         def transaction(connection: Connection) -> tuple[T, Transaction]:
             tx = Transaction(connection)
             result = work(tx)
-            self.house.write_log(tx)
+            tx.notes.write(connection, self.house.log)
             return result, tx
 
         result, tx = self.store.write(transaction)

@@ -57,7 +57,7 @@ from ivr import heard_keys, messages, sessions
 from ivr.callback_attempts import CallbackAttempts
 from ivr.callbacks import Callbacks
 from ivr.caller_number import e164
-from ivr.left_to_people import dropped, raise_alarms
+from ivr.left_to_people import dropped
 from ivr.order_events import CLASS_BY_CAUSE, Note, alert_of_care, note_of_care, notes_of_number
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
@@ -72,7 +72,7 @@ from routing.stations import Stations
 from routing.stays import told_of
 from workorders import callers, number_flags, survey
 from workorders.callers import NOTHING
-from workorders.log import Entry, Log
+from workorders.log import Log
 from workorders.number_flags import Kind
 from workorders.personal import caller_hash
 
@@ -146,12 +146,11 @@ class House:
         )
         known = NOTHING
         if opening is not None:
-            tx.openings[order_no] = opening
-            tx.entries[order_no] = []
+            tx.notes.open(order_no, opening)
             number = opening.secrets["caller_hash"]
             if number is not None and not self.passed_on(caller):
                 known = callers.known(tx.connection, number, at)
-                self.note(tx, order_no, at, notes_of_number(known))
+                tx.notes.add(order_no, at, notes_of_number(known))
         values = {"access_number": call.access_number, "language": language, "station": home}
         if caller is not None and not self.many_share(tx.connection, caller, at):
             self.callbacks.caller_is_back(tx, caller, order_no, at)
@@ -199,7 +198,7 @@ class House:
                     self.callbacks.called_again(tx, row.order_no, at)
                 if changes.joined:
                     told = told_of(changes.joined)
-                    self.note(tx, row.order_no, at, [Note("queued", "engine", told)])
+                    tx.notes.add(row.order_no, at, [Note("queued", "engine", told)])
                 return self._place(tx, row, changes, at)
             case TakeReservation():
                 changes = self.queues.take(tx.connection, row.call_id, at)
@@ -211,7 +210,7 @@ class House:
                 return self.with_others.talk_status(tx, row, dip, at)
             case LeaveQueue():
                 self.applied(tx, self.queues.leave(tx.connection, row.call_id, at))
-                self.note(tx, row.order_no, at, [Note("queue_left", "engine", {})])
+                tx.notes.add(row.order_no, at, [Note("queue_left", "engine", {})])
                 return QueueLeft(at)
             case FindRegion():
                 return self._find_region(session, dip, at)
@@ -240,7 +239,7 @@ class House:
             case CheckSurvey():
                 possible = self._may_be_surveyed(tx, row, session)
                 if possible:
-                    self.note(tx, row.order_no, at, [Note("survey_asked", "engine", {})])
+                    tx.notes.add(row.order_no, at, [Note("survey_asked", "engine", {})])
                 return SurveyPossible(at) if possible else SurveyImpossible(at)
             case KeepSurvey():
                 # Whoever writes to an order and then changes the queue does it in this order.
@@ -306,7 +305,7 @@ class House:
                 **_standing(tx.connection, parts[0].standing_change),
             }
             columns = {"route_reason": parts[0].reason}
-            self.note(tx, order_no, at, [Note("offer_made", "engine", made, columns)])
+            tx.notes.add(order_no, at, [Note("offer_made", "engine", made, columns)])
 
     def offer_ended(self, tx: Transaction, row: CallRow, offer_id: str, ended: DialEnded) -> None:
         """Apply what became of an offer to its counselors, before the flow hears of it."""
@@ -334,7 +333,7 @@ class House:
         if ended.result is DialResult.LOST:
             lost = {"offer": offer_id, "counselor": ended.answered_by}
             told = {**lost, "talk_seconds": ended.talk_seconds}
-            self.note(tx, row.order_no, ended.at, [Note("counselor_lost", row.carrier, told)])
+            tx.notes.add(row.order_no, ended.at, [Note("counselor_lost", row.carrier, told)])
         if changes.left:
             tx.out_of_queue.add(row.call_id)
 
@@ -440,25 +439,9 @@ class House:
         heard_keys.forget(tx.connection, row.call_id)
         if self.callbacks.caller_left(tx, row.order_no, outcome, at, danger=danger):
             return
-        closing = Entry.closing(talk_ended_at or at, outcome, hung_up_by)
-        tx.entries.setdefault(row.order_no, []).append(closing)
+        tx.notes.close(row.order_no, talk_ended_at or at, outcome, hung_up_by)
         if danger and dropped(outcome):
-            tx.dropped[row.order_no] = at
-
-    def note(self, tx: Transaction, order_no: str, at: datetime, notes: Iterable[Note]) -> None:
-        """For the order, when the transaction's work is done."""
-        for note in notes:
-            if note.kind == "voicemail_left":
-                tx.messages[order_no] = at
-            entry = Entry(note.kind, at, note.actor, note.data, note.columns)
-            tx.entries.setdefault(order_no, []).append(entry)
-
-    def write_log(self, tx: Transaction) -> None:
-        """Write what was noted: the last thing a transaction does."""
-        for order_no, entries in tx.entries.items():
-            opening = tx.openings.get(order_no)
-            self.log.append_all(tx.connection, order_no, entries, opening)
-        raise_alarms(tx, self.log)
+            tx.notes.danger_dropped(row.order_no, at)
 
     def note_failed(
         self,
@@ -473,7 +456,7 @@ class House:
             Note("offer_failed", actor, {"offer": offer_id, "counselor": who, "result": result})
             for who, result in failed
         ]
-        self.note(tx, row.order_no, at, notes)
+        tx.notes.add(row.order_no, at, notes)
 
     def note_answered(
         self, tx: Transaction, order_no: str, part: offers.Offer, at: datetime
@@ -481,13 +464,13 @@ class House:
         answered = {"offer": part.offer_id, "station": part.station}
         columns = {"station_answering": part.station}
         actor = f"counselor:{part.counselor_id}"
-        self.note(tx, order_no, at, [Note("answered", actor, answered, columns)])
+        tx.notes.add(order_no, at, [Note("answered", actor, answered, columns)])
 
     def applied(self, tx: Transaction, changes: Changes) -> Changes:
         """Note whom a change of the queue woke, whose call was of high risk, and the alerts."""
         tx.alerts.extend(changes.alerts)
         for cared in changes.cared:
-            self.note(tx, cared.order_no, cared.at, [note_of_care(cared)])
+            tx.notes.add(cared.order_no, cared.at, [note_of_care(cared)])
             tx.alerts.append(alert_of_care(cared))
         for reserved in changes.woken:
             row = sessions.load(tx.connection, reserved.call_id)
@@ -510,7 +493,7 @@ class House:
                 return Queued(at, place.position, place.expected_wait_seconds, place.outer_tier)
             case Nobody() | None:
                 nobody = {"reason": "nobody on duty could take it"}
-                self.note(tx, row.order_no, at, [Note("queue_left", "engine", nobody)])
+                tx.notes.add(row.order_no, at, [Note("queue_left", "engine", nobody)])
                 return NoneAvailable(at)
             case _:
                 assert_never(changes.answer)

@@ -18,7 +18,6 @@ from routing.stations import NATION
 from workorders.decisions import record_outcome
 from workorders.life import Case
 from workorders.life_cycle import State
-from workorders.log import Entry
 
 if TYPE_CHECKING:
     from ivr.house import House
@@ -52,8 +51,7 @@ class KeptCallbacks:
         self, tx: Transaction, kept: Callback, at: datetime, outcome: str, by: str | None
     ) -> None:
         callbacks.delete(tx.connection, kept.order_no)
-        closing = Entry.closing(at, outcome, by)
-        tx.entries.setdefault(kept.order_no, []).append(closing)
+        tx.notes.close(kept.order_no, at, outcome, by)
 
     def _show(self, tx: Transaction, kept: Callback, at: datetime, *, anew: bool = False) -> None:
         """`anew`: whoever failed it before may be asked once more."""
@@ -91,4 +89,4 @@ class KeptCallbacks:
         self, tx: Transaction, kept: Callback, at: datetime, kind: str, actor: str = "engine",
         **data: str | int,
     ) -> None:  # fmt: skip
-        self.house.note(tx, kept.order_no, at, [Note(kind, actor, data)])
+        tx.notes.add(kept.order_no, at, [Note(kind, actor, data)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from sqlalchemy import Connection, select
 
 from agents.counselor import State
 from agents.roster import Role, counselors
-from ivr.transaction import Transaction
 from workorders import alarms
 from workorders.life import Case
 from workorders.log import Log
@@ -21,13 +23,19 @@ def dropped(outcome: str) -> bool:
     return outcome != "transferred"
 
 
-def raise_alarms(tx: Transaction, log: Log) -> None:
-    """After everything else is written: the orders are there now."""
-    for order_no, at in tx.dropped.items():
-        alarms.crisis_dropped(Case(tx.connection, log, order_no, at, "engine"))
-    for order_no, at in tx.messages.items():
-        case = Case(tx.connection, log, order_no, at, "engine")
-        alarms.message_waits(case, staffed(tx.connection, station_in_charge(case.row)))
+def raise_alarms(
+    connection: Connection,
+    log: Log,
+    in_danger: Mapping[str, datetime],
+    messages: Mapping[str, datetime],
+) -> None:
+    """After everything else is written: the orders are there now. By order number, when a caller
+    in danger was gone, or had left a message."""
+    for order_no, at in in_danger.items():
+        alarms.crisis_dropped(Case(connection, log, order_no, at, "engine"))
+    for order_no, at in messages.items():
+        case = Case(connection, log, order_no, at, "engine")
+        alarms.message_waits(case, staffed(connection, station_in_charge(case.row)))
 
 
 def staffed(connection: Connection, station: str | None) -> bool:

@@ -101,4 +101,4 @@ class Monitoring:
     def _note(self, tx: Transaction, request: Request, at: datetime, who: str) -> None:
         told = {"counselor": request.counselor_id, "target_kind": "counselor", "target": who}
         note = Note(ORDER_KINDS[request.kind], request.asked_by, told)
-        self.house.note(tx, request.order_no, at, [note])
+        tx.notes.add(request.order_no, at, [note])

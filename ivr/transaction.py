@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlalchemy import Connection
 
 from agents.offer_results import Alert
-from workorders.log import Entry, Opening
+from ivr.order_notes import OrderNotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +21,13 @@ class Woken:
 
 @dataclass(slots=True)
 class Transaction:
-    """`woken`: whom to wake. `alerts`: what an operator must act on. `openings` and `entries`:
-    orders to open and what orders are to say, by order number; written at the end, all at once.
-    `out_of_queue`: calls that hold neither place nor counselor any more. `gone`: calls whose
-    caller has hung up, while the flow hears first how the Dial ended. `dropped` and `messages`:
-    orders whose caller in danger is gone, or left a message, and when; told of after `entries`."""
+    """`woken`: whom to wake. `alerts`: what an operator must act on. `notes`: what orders are to
+    say. `out_of_queue`: calls that hold neither place nor counselor any more. `gone`: calls whose
+    caller has hung up, while the flow hears first how the Dial ended."""
 
     connection: Connection
     woken: list[Woken] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
-    openings: dict[str, Opening] = field(default_factory=dict)
-    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    notes: OrderNotes = field(default_factory=OrderNotes)
     out_of_queue: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
-    dropped: dict[str, datetime] = field(default_factory=dict)
-    messages: dict[str, datetime] = field(default_factory=dict)

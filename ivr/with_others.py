@@ -215,7 +215,7 @@ class WithOthers:
                 entry = sister_line(self.house, tx.connection, row, target)
         told = {"target_kind": str(kind), "target": target, "counselor": request.counselor_id}
         columns = {"topic": topic} if topic else {}
-        self.house.note(tx, row.order_no, at, [Note("passed_on", request.asked_by, told, columns)])
+        tx.notes.add(row.order_no, at, [Note("passed_on", request.asked_by, told, columns)])
         desk_requests.step(tx.connection, request, State.RINGING, at, TO_QUEUE)
         heard_keys.forget(tx.connection, row.call_id)
         station = target if kind is TargetKind.STATION else None
@@ -234,6 +234,6 @@ class WithOthers:
             if request.call_id == row.call_id and request.adds_somebody:
                 desk_requests.step(tx.connection, request, request.state, at, TO_QUEUE)
                 note = Note("left_alone", "engine", {"counselor": request.counselor_id})
-                self.house.note(tx, row.order_no, at, [note])
+                tx.notes.add(row.order_no, at, [note])
                 return TransferRequested(at, request.id)
         return None

@@ -95,7 +95,7 @@ class ScriptedHouse(House):
         )  # fmt: skip
         waiting.add(tx.connection, call)
         queued = {"topic": dip.topic, "priority": int(dip.priority)}
-        self.note(tx, row.order_no, at, [Note("queued", "engine", queued)])
+        tx.notes.add(row.order_no, at, [Note("queued", "engine", queued)])
 
     def _hold(
         self, connection: Connection, row: CallRow, answer: CounselorReserved, at: datetime
