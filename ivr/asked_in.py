@@ -191,7 +191,7 @@ class AskedIn:
             self.house.applied(tx, self.house.queues.part_over(tx.connection, part, at))
         self._note(tx, request, at, "handed_on")
         for part in self._parts(tx, request):
-            self.house.note_answered(tx, row.order_no, part, at)
+            self.house.offers.note_answered(tx, row.order_no, part, at)
         self._wake(tx, row)
 
     def _over(self, tx: Transaction, request: Request, at: datetime) -> None:

@@ -87,7 +87,7 @@ class CallbackAttempts(KeptCallbacks):
         if not callbacks.begin_attempt(tx.connection, kept.order_no, number):
             return None
         self.house.applied(tx, self.house.queues.ring_alone(tx.connection, part, at))
-        self.house.note_ringing(tx, kept.order_no, part.offer_id, at)
+        self.house.offers.note_ringing(tx, kept.order_no, part.offer_id, at)
         self.house.queues.hold_longer(tx.connection, part.offer_id, at + COUNSELOR_HELD)
         return Attempt(attempt_id(kept.order_no, number), part.counselor_id)
 
@@ -171,7 +171,7 @@ class CallbackAttempts(KeptCallbacks):
             place = waiting.place_of(tx.connection, kept.waits_as)
             before = Priority(place.call.priority) if place else Priority.NORMAL
             tx.notes.add(kept.order_no, at, notes_of_priority(before, DANGER[key]))
-        self.house.note_answered(tx, kept.order_no, part, at)
+        self.house.offers.note_answered(tx, kept.order_no, part, at)
         return True
 
     def ended(
@@ -274,7 +274,7 @@ class CallbackAttempts(KeptCallbacks):
         )
         self.house.applied(tx, changes)
         failed = [(part.counselor_id, how)]
-        self.house.note_failed(tx, kept, part.offer_id, failed, at)
+        self.house.offers.note_failed(tx, kept, part.offer_id, failed, at)
         self._show(tx, kept, at)
 
     def _number_gone(self, tx: Transaction, kept: Callback, at: datetime) -> None:

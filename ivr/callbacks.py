@@ -45,7 +45,7 @@ class Callbacks(KeptCallbacks):
         number = house.log.caller_id(tx.connection, row.order_no)
         if number is None or not own_telephone(number):
             return False
-        return not house.many_share(tx.connection, number, at)
+        return not house.arrivals.many_share(tx.connection, number, at)
 
     def keep(self, tx: Transaction, row: CallRow, dip: KeepCallback, at: datetime) -> bool:
         """The caller agreed. False: it has become impossible meanwhile."""

@@ -119,7 +119,7 @@ class Controller:
             if row is None or row.turn != turn or row.ended_at is not None:
                 raise StaleTurn(call_id)
             last = sessions.verbs_from_json(row.verbs)[-1]
-            event = hear(last, self.house.reserved(tx.connection, call_id))
+            event = hear(last, self.house.offers.reserved(tx.connection, call_id))
             return _standing(row) if event is None else self._advanced(tx, row, event)
 
         return self.write(work)
@@ -238,12 +238,14 @@ class Controller:
     def counselor_answered(self, call_id: str, number: str, at: datetime) -> None:
         """The counselor whose desk or own telephone has `number` is talking with the caller.
         Anybody else's number changes nothing."""
-        self.write(lambda tx: self.house.counselor_answered(tx, call_id, at, number=number))
+        self.write(lambda tx: self.house.offers.counselor_answered(tx, call_id, at, number=number))
 
     def answered_by(self, call_id: str, counselor_id: str, at: datetime) -> None:
         """This counselor is talking with the caller, if the call rings them."""
         self.write(
-            lambda tx: self.house.counselor_answered(tx, call_id, at, counselor_id=counselor_id)
+            lambda tx: self.house.offers.counselor_answered(
+                tx, call_id, at, counselor_id=counselor_id
+            )
         )
 
     def counselors_changed(self, change: Callable[[Connection], T], at: datetime) -> T:
@@ -271,7 +273,7 @@ class Controller:
 
     def reservation_waiting(self, call_id: str) -> bool:
         """Is a counselor reserved for this waiting call? Raises StoreUnavailable."""
-        return self.store.read(lambda connection: self.house.reserved(connection, call_id))
+        return self.store.read(lambda connection: self.house.offers.reserved(connection, call_id))
 
     def slept_on(self, woken: Woken) -> bool:
         """Has a woken call not moved yet? Raises StoreUnavailable."""
@@ -282,7 +284,7 @@ class Controller:
     def answer_unknown(self, call_id: str) -> bool:
         """Is somebody offered this call who, as far as the store knows, hasn't answered yet?
         Raises StoreUnavailable."""
-        return self.store.read(lambda connection: self.house.unanswered(connection, call_id))
+        return self.store.read(lambda connection: self.house.offers.unanswered(connection, call_id))
 
     def open_calls(self) -> list[CallRow]:
         """Every call that has not ended, oldest first."""
@@ -340,11 +342,11 @@ class Controller:
         dialled = _dial_of(sessions.verbs_from_json(row.verbs))
         if dialled is None:
             return None
-        answered = self.house.answered_by(tx, dialled)
+        answered = self.house.offers.answered_by(tx, dialled)
         who = answered[0] if answered else None
         if result is not None and dial_turn == row.verbs_turn:
             if result is DialResult.ANSWERED and who is None:
-                who = self.house.rung_at(tx, dialled, desk)
+                who = self.house.offers.rung_at(tx, dialled, desk)
             return DialEnded(at, result, who, talk_seconds)
         if answered is None:
             return None
@@ -364,7 +366,7 @@ class Controller:
             gone = hung_up_by == "caller"
             moved = None if gone else house.with_others.moved(tx, row, event)
             if moved is None:
-                house.offer_ended(tx, row, dialled.target, event)
+                house.offers.ended(tx, row, dialled.target, event)
                 moved = None if gone else house.with_others.passed_on(tx, row, event)
             heard = moved or event
         after, verbs = self._run(tx, row, before, heard)
@@ -388,9 +390,9 @@ class Controller:
             house.close(tx, row, outcome, by, at, left, danger=danger, talk_ended_at=talk_ended_at)
             saved = _ended(saved, at)
         else:
-            house.dial_left(tx, row, left, at)
+            house.offers.left(tx, row, left, at)
             if ringing is not None and ringing != dialled:
-                house.ringing(tx, row, ringing, at)
+                house.offers.ringing(tx, row, ringing, at)
         if row.turn:
             sessions.save(tx.connection, saved, row.turn)
         else:

@@ -606,7 +606,7 @@ def test_a_station_that_is_gone_stops_nobody_elses_call(line: Line) -> None:
     other = line.waits("b", "13570000002")
     line.pass_time(301)
     line.free()
-    assert line.assembly.store.read(lambda c: line.engine.house.reserved(c, other.call_id))
+    assert line.assembly.store.read(lambda c: line.engine.house.offers.reserved(c, other.call_id))
     for _ in range(24):
         line.pass_time(300)
     assert line.order(order_no)["outcome"] == "callback_failed"
