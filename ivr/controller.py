@@ -1,4 +1,4 @@
-"""Load the session, advance it, answer its data dips, save, hand the verbs to the carrier.
+"""What carriers and people tell of calls, each in one transaction; the verbs go to the carrier.
 
 One turn is one transaction: session, order events, queue and counselors change together or not
 at all, and the carrier is told only after the commit. No lock, connection or transaction is
@@ -9,7 +9,6 @@ engines that believe they own a call one learns that it does not (StaleTurn) and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,32 +16,18 @@ import structlog
 from sqlalchemy import Connection
 
 from callflows.data_dips import Priority
-from callflows.events import (
-    CallerHungUp,
-    CallOffered,
-    ConferenceEnded,
-    DialEnded,
-    DialResult,
-    Event,
-    RecordingFinished,
-)
-from callflows.interpreter import advance, new_session
+from callflows.events import CallerHungUp, DialEnded, DialResult, Event
 from callflows.session import Session
-from callflows.verbs import Dial, Hangup, Record, Verb
+from callflows.verbs import Record, Verb
 from config.database import MATCHING, Store, StoreUnavailable, one_at_a_time
 from ivr import sessions
 from ivr.house import House
-from ivr.order_events import (
-    Note,
-    notes_of_change,
-    notes_of_event,
-    notes_of_priority,
-    notes_of_verbs,
-)
+from ivr.order_events import Note, notes_of_priority
 from ivr.pending import OfferedCall, Pending, StaleTurn
-from ivr.publications import WRONG_NUMBER, Publications
+from ivr.publications import Publications
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
+from ivr.turns import Turns, standing
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -68,6 +53,7 @@ class Controller:
         self.house = house
         self.publications = publications
         self.engine = engine
+        self.turns = Turns(house, publications, engine)
         self._wake = wake
 
     def offered(self, call: OfferedCall, at: datetime) -> Pending:
@@ -78,7 +64,9 @@ class Controller:
 
         def work(tx: Transaction) -> Pending:
             row = sessions.load(tx.connection, call.call_id)
-            return self._begun(tx, call, at) if row is None else self._resumed(tx, row, call)
+            if row is None:
+                return self.turns.begun(tx, call, at)
+            return self.turns.resumed(tx, row, call)
 
         return self.write(work)
 
@@ -90,7 +78,7 @@ class Controller:
             # Two engines may be told at the same moment: the second finds what the first did.
             one_at_a_time(tx.connection, MATCHING)
             row = sessions.load(tx.connection, call.call_id)
-            return self._begun(tx, call, at) if row is None else _standing(row)
+            return self.turns.begun(tx, call, at) if row is None else standing(row)
 
         return self.write(work)
 
@@ -105,7 +93,7 @@ class Controller:
             row = sessions.load(tx.connection, call_id)
             if row is None or row.turn != turn or row.ended_at is not None:
                 raise StaleTurn(call_id)
-            return self._advanced(tx, row, event)
+            return self.turns.advanced(tx, row, event)
 
         return self.write(work)
 
@@ -120,7 +108,7 @@ class Controller:
                 raise StaleTurn(call_id)
             last = sessions.verbs_from_json(row.verbs)[-1]
             event = hear(last, self.house.offers.reserved(tx.connection, call_id))
-            return _standing(row) if event is None else self._advanced(tx, row, event)
+            return standing(row) if event is None else self.turns.advanced(tx, row, event)
 
         return self.write(work)
 
@@ -128,7 +116,7 @@ class Controller:
         """What a call is to perform now; Hangup where it has ended, None where it never was.
         Raises StoreUnavailable."""
         row = self.store.read(lambda connection: sessions.load(connection, call_id))
-        return _standing(row) if row is not None else None
+        return standing(row) if row is not None else None
 
     def values(self, call_id: str) -> Mapping[str, str]:
         """What the flow knows of a live call. Raises StoreUnavailable."""
@@ -166,10 +154,10 @@ class Controller:
             if ended is not None:
                 tx.gone.add(call_id)
                 by = None if over else "caller"
-                self._advanced(tx, row, ended, by)
+                self.turns.advanced(tx, row, ended, by)
                 left = self._live(tx, call_id)
             if left is not None:
-                self._advanced(tx, left, CallerHungUp(at), by)
+                self.turns.advanced(tx, left, CallerHungUp(at), by)
             return True
 
         return self.write(work)
@@ -202,7 +190,7 @@ class Controller:
                 sessions.insert(tx.connection, row)
             if row.ended_at is not None:
                 return
-            before = _priority_of(row)
+            before = sessions.priority_of(row)
             tx.notes.add(row.order_no, at, notes)
             if crisis:
                 starred = notes_of_priority(before, Priority.CRISIS)
@@ -211,11 +199,11 @@ class Controller:
             outcome = "voicemail" if "voicemail_left" in kinds else "failed"
             if result is DialResult.ANSWERED:
                 outcome = "transferred"
-            left = _dial_of(sessions.verbs_from_json(row.verbs))
+            left = sessions.dial_of(row)
             by = "counselor" if over else "caller"
             danger = crisis or before >= Priority.SILENT_CONFIRMED
             self.house.close(tx, row, outcome, by, at, left, danger=danger)
-            sessions.save(tx.connection, _ended(row, at), row.turn)
+            sessions.save(tx.connection, sessions.ended(row, at), row.turn)
 
         self.write(work)
 
@@ -227,10 +215,10 @@ class Controller:
             row = self._live(tx, call_id)
             if row is None:
                 return False
-            left = _dial_of(sessions.verbs_from_json(row.verbs))
-            danger = _priority_of(row) >= Priority.SILENT_CONFIRMED
+            left = sessions.dial_of(row)
+            danger = sessions.priority_of(row) >= Priority.SILENT_CONFIRMED
             self.house.close(tx, row, "failed", None, at, left, danger=danger)
-            sessions.save(tx.connection, _ended(row, at), row.turn)
+            sessions.save(tx.connection, sessions.ended(row, at), row.turn)
             return True
 
         return self.write(work)
@@ -292,37 +280,6 @@ class Controller:
 
     # Inside one transaction.
 
-    def _begun(self, tx: Transaction, call: OfferedCall, at: datetime) -> Pending:
-        callflow = self.publications.current
-        if not self.house.serves(call.access_number):
-            callflow = self.publications.wrong_number
-        order_no, values, priority = self.house.open(tx, call, callflow.version, at)
-        session = new_session(callflow, call.call_id, values, priority)
-        row = CallRow(
-            call.call_id,
-            order_no,
-            call.carrier,
-            call.channel,
-            self.engine,
-            turn=0,
-            verbs_turn=0,
-            session=session.to_json(),
-            verbs=None,
-            offered_at=at,
-            ended_at=None,
-        )
-        known = call.caller_id is not None
-        return self._advanced(tx, row, CallOffered(at, call.access_number, known))
-
-    def _resumed(self, tx: Transaction, row: CallRow, call: OfferedCall) -> Pending:
-        """Take the call over: from now on the former owner's answers are stale."""
-        if row.ended_at is not None or row.session is None:
-            return _standing(row)
-        taken = replace(row, turn=row.turn + 1, engine=self.engine, channel=call.channel)
-        sessions.save(tx.connection, taken, row.turn)
-        verbs = sessions.verbs_from_json(row.verbs)
-        return _pending(taken, Session.from_json(row.session), verbs, resumed=True)
-
     def _live(self, tx: Transaction, call_id: str) -> CallRow | None:
         row = sessions.load(tx.connection, call_id)
         return row if row is not None and row.ended_at is None else None
@@ -339,7 +296,7 @@ class Controller:
     ) -> DialEnded | None:
         """What the hang-up means for the Dial the call was in; None if it was in none, or the
         carrier can't tell and nobody is known to have answered."""
-        dialled = _dial_of(sessions.verbs_from_json(row.verbs))
+        dialled = sessions.dial_of(row)
         if dialled is None:
             return None
         answered = self.house.offers.answered_by(tx, dialled)
@@ -351,65 +308,6 @@ class Controller:
         if answered is None:
             return None
         return DialEnded(at, DialResult.ANSWERED, who, int((at - answered[1]).total_seconds()))
-
-    def _advanced(
-        self, tx: Transaction, row: CallRow, event: Event, hung_up_by: str | None = None
-    ) -> Pending:
-        """:param hung_up_by: who did, where the carrier told so itself."""
-        assert row.session is not None
-        house, at = self.house, event.at
-        before = Session.from_json(row.session)
-        dialled = _dial_of(sessions.verbs_from_json(row.verbs))
-        tx.notes.add(row.order_no, at, notes_of_event(event, dialled))
-        heard: Event = event
-        if isinstance(event, DialEnded) and dialled is not None and dialled.kind == "offer":
-            gone = hung_up_by == "caller"
-            moved = None if gone else house.with_others.moved(tx, row, event)
-            if moved is None:
-                house.offers.ended(tx, row, dialled.target, event)
-                moved = None if gone else house.with_others.passed_on(tx, row, event)
-            heard = moved or event
-        after, verbs = self._run(tx, row, before, heard)
-        tx.notes.add(row.order_no, at, notes_of_change(before, after))
-        tx.notes.add(row.order_no, at, notes_of_verbs(verbs))
-        saved = replace(
-            row,
-            turn=row.turn + 1,
-            verbs_turn=row.turn + 1,
-            engine=self.engine,
-            session=after.to_json(),
-            verbs=sessions.verbs_to_json(verbs),
-        )
-        ringing = _dial_of(verbs)
-        left = None if isinstance(event, DialEnded) or ringing == dialled else dialled
-        if after.outcome is not None:
-            outcome = _outcome(after)
-            by = hung_up_by or _hung_up_by(after, event, dialled)
-            danger = after.priority >= Priority.SILENT_CONFIRMED
-            talk_ended_at = _talk_ended_at(after)
-            house.close(tx, row, outcome, by, at, left, danger=danger, talk_ended_at=talk_ended_at)
-            saved = _ended(saved, at)
-        else:
-            house.offers.left(tx, row, left, at)
-            if ringing is not None and ringing != dialled:
-                house.offers.ringing(tx, row, ringing, at)
-        if row.turn:
-            sessions.save(tx.connection, saved, row.turn)
-        else:
-            sessions.insert(tx.connection, saved)
-        return _pending(saved, after, verbs)
-
-    def _run(
-        self, tx: Transaction, row: CallRow, session: Session, event: Event
-    ) -> tuple[Session, tuple[Verb, ...]]:
-        """Advance until there are verbs, answering dips. The session goes to JSON and back
-        between every two events, here as in tests, so that nothing else can creep in."""
-        callflow = self.publications.version(tx.connection, session.version)
-        turn = advance(callflow, session, event)
-        while turn.dip is not None:
-            answer = self.house.answer(tx, row, turn.session, turn.dip, event.at)
-            turn = advance(callflow, Session.from_json(turn.session.to_json()), answer)
-        return turn.session, turn.verbs
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """One transaction of the house; whom it woke is told once it is committed."""
@@ -428,61 +326,5 @@ class Controller:
         return result
 
 
-def _pending(
-    row: CallRow, session: Session, verbs: tuple[Verb, ...], resumed: bool = False
-) -> Pending:
-    crisis = session.priority >= Priority.SILENT_CONFIRMED
-    star_counts = session.priority < Priority.CRISIS
-    return Pending(
-        row.call_id, row.turn, row.verbs_turn, row.order_no, verbs, crisis, resumed, star_counts
-    )
-
-
-def _standing(row: CallRow) -> Pending:
-    if row.ended_at is not None or row.session is None:
-        return Pending(row.call_id, row.turn, row.verbs_turn, row.order_no, (Hangup(),))
-    return _pending(row, Session.from_json(row.session), sessions.verbs_from_json(row.verbs))
-
-
-def _priority_of(row: CallRow) -> Priority:
-    return Session.from_json(row.session).priority if row.session else Priority.NORMAL
-
-
-def _ended(row: CallRow, at: datetime) -> CallRow:
-    return replace(row, turn=row.turn + 1, session=None, verbs=None, ended_at=at)
-
-
-def _dial_of(verbs: tuple[Verb, ...]) -> Dial | None:
-    return verbs[-1] if verbs and isinstance(verbs[-1], Dial) else None
-
-
 def _records(verbs: tuple[Verb, ...]) -> bool:
     return bool(verbs) and isinstance(verbs[-1], Record)
-
-
-def _outcome(session: Session) -> str:
-    """What became of the call; a number that isn't ours is told apart, unless it was a crisis."""
-    if session.callflow == WRONG_NUMBER and session.priority < Priority.SILENT_CONFIRMED:
-        return "wrong_number"
-    return session.outcome or "failed"
-
-
-def _talk_ended_at(session: Session) -> datetime | None:
-    """Of a call that went on after its talk, and not to anybody else."""
-    if not session.talk_is_over or session.talk_ended_at is None:
-        return None
-    return datetime.fromisoformat(session.talk_ended_at)
-
-
-def _hung_up_by(session: Session, event: Event, dialled: Dial | None) -> str:
-    if isinstance(event, ConferenceEnded):
-        return "counselor"
-    if isinstance(event, RecordingFinished) and event.hung_up:
-        return "caller"
-    if dialled is None or not isinstance(event, DialEnded):
-        if session.talk_is_over:
-            return "counselor"
-        return "caller" if isinstance(event, CallerHungUp) else "flow"
-    if event.result is not DialResult.ANSWERED:
-        return "flow"
-    return "counselor" if dialled.kind == "offer" else "sister_line"

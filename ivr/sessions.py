@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, Index, Integer, Table, Text, bindparam, select
 
 from callflows import verbs as verb_types
-from callflows.verbs import Say, Verb
+from callflows.data_dips import Priority
+from callflows.session import Session
+from callflows.verbs import Dial, Say, Verb
 from config.database import Instant, metadata
 from config.statements import Statement
 from ivr.pending import StaleTurn
@@ -93,6 +95,23 @@ def turn_of(connection: Connection, call_id: str) -> int | None:
     """The turn of a call that has not ended; None otherwise."""
     turn: int | None = _turn.scalar(connection, id=call_id)
     return turn
+
+
+def priority_of(row: CallRow) -> Priority:
+    return Session.from_json(row.session).priority if row.session else Priority.NORMAL
+
+
+def dial_of(row: CallRow) -> Dial | None:
+    """The Dial that the call is in."""
+    return last_dial(verbs_from_json(row.verbs))
+
+
+def last_dial(verbs: Sequence[Verb]) -> Dial | None:
+    return verbs[-1] if verbs and isinstance(verbs[-1], Dial) else None
+
+
+def ended(row: CallRow, at: datetime) -> CallRow:
+    return replace(row, turn=row.turn + 1, session=None, verbs=None, ended_at=at)
 
 
 def insert(connection: Connection, row: CallRow) -> None:

@@ -26,6 +26,7 @@ from ivr.sessions import CallRow
 from ivr.simulated_caller import SILENCE, Act, Telephone
 from ivr.sister_lines import carrier_numbers
 from ivr.transaction import Transaction, Woken
+from ivr.turns import Turns
 from routing.queues import Queues
 from tests.conformance.world import World
 from tests.twilio_stand_in.clock import Clock, Timer
@@ -58,15 +59,16 @@ class Call:
         return not self.told[-1][1] or isinstance(self.told[-1][1][-1], Hangup)
 
 
-class ObservedController(Controller):
+@dataclass(frozen=True, slots=True)
+class ObservedTurns(Turns):
     """Tells each event that has reached a flow, as its turn is written."""
 
     observe: Callable[[CallRow, Event, tuple[Verb, ...]], None]
 
-    def _advanced(
+    def advanced(
         self, tx: Transaction, row: CallRow, event: Event, hung_up_by: str | None = None
     ) -> Pending:
-        pending = super()._advanced(tx, row, event, hung_up_by)
+        pending = Turns.advanced(self, tx, row, event, hung_up_by)
         self.observe(row, event, pending.verbs)
         return pending
 
@@ -96,7 +98,7 @@ class Line(ABC):
         """Of everybody who can be rung, by counselor's or directory entry's id."""
         self._arriving: Caller | None = None
         settings = self.assembly.settings
-        self.controller = ObservedController(
+        self.controller = Controller(
             self.assembly.store,
             house(
                 self.assembly.log,
@@ -111,7 +113,10 @@ class Line(ABC):
             "engine",
             lambda woken: self.wake(woken),
         )
-        self.controller.observe = self._observed
+        turns = self.controller.turns
+        self.controller.turns = ObservedTurns(
+            turns.house, turns.publications, turns.engine, self._observed
+        )
         self._tick_seconds = tick_seconds
         self._open()
         self._tick()
