@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 from workorders import decisions, drafts, risk, sent_out
 from workorders.life import Case
 from workorders.log import Log
+from workorders.once import Form, done_before
 from workorders.order import Row, order_events
 from workorders.order_rules import NON_CONSULTATION
 from workorders.safe_contact import SafeContact
@@ -56,6 +57,15 @@ class Filled:
 
     actor: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """`certain`: no second person must confirm that the risk is lower. `again`: the decision was
+    sent twice, and is recorded once."""
+
+    certain: bool
+    again: bool
 
 
 def typed(sent: Sent) -> Typed:
@@ -105,11 +115,11 @@ def last_filled(
     return None if row is None else Filled(row.actor, row.at)
 
 
-def save(case: Case, form: Typed, seen: int) -> bool:
-    """Write what was changed, assess the risk, record the decision: all of it or nothing. False
-    where a second person must confirm that the risk is lower.
+def save(case: Case, form: Typed, seen: int, form_name: str = "") -> Saved:
+    """Write what was changed, assess the risk, record the decision: all of it or nothing.
 
-    :param seen: how many events the order had when the form was opened.
+    :param seen: how many events the order had when the form was opened. `form_name`: by which a
+        decision is known that was sent twice.
 
     Raises FilledInMeanwhile; NotPossible, OutOfPlace and what else the order's life refuses with.
     """
@@ -130,9 +140,12 @@ def save(case: Case, form: Typed, seen: int) -> bool:
     else:
         drafts.throw_away(case.connection, case.order_no, case.actor)
     certain = _assess(case, form, before)
-    if form["outcome"] and not none:
+    decision = Form(form_name, {name: form[name] for name in DECISION})
+    decides = bool(form["outcome"]) and not none
+    again = decides and done_before(case, decision)
+    if decides and not again:
         _decide(case, form)
-    return certain
+    return Saved(certain, again)
 
 
 def _changed(form: Typed, before: Typed, log: Log) -> dict[str, Any]:

@@ -48,6 +48,9 @@ REASONS: Mapping[str, str] = {
     r"joint assessment: name another station": _("请写明另一个服务台。"),
     r"joint assessment: not signed off by": _("还有服务台没有会签。"),
     r"not to be closed yet": _("还不能办结，请看还缺什么。"),
+    r"form: it was sent before": _(
+        "这张表刚才已经办理过一次，这次写的不一样，还没有办理。要再办一次，请核对后再按。"
+    ),
     r".* is not one of ": _("有一项不在选项里，请重新选择。"),
 }
 """What else is refused."""

@@ -24,7 +24,6 @@ from workorders.views import View, order_view
 LIN = account_of(Role.COUNSELOR, GUANGZHOU)
 BOSS = account_of(Role.SUPERVISOR, GUANGZHOU)
 LATER = "2026-11-25T10:00"
-SEEN = r'name="seen" value="(\d+)"'
 
 
 @pytest.fixture
@@ -50,10 +49,15 @@ class Page:
     def offered(self) -> set[str]:
         return set(re.findall(r'action="[^"]*/acts/([\w-]+)"', self.text))
 
-    def does(self, act: str, seen: str = "", **given: str) -> TestResponse:
-        seen = seen or re.findall(SEEN, self.text)[-1]
+    def form_of(self, act: str) -> str:
+        """The name of the form of an act, as it is shown now; empty where the act isn't offered."""
+        name = r'.*?name="form_name" value="([^"]+)"'
+        found = re.search(f'action="[^"]*/acts/{act}"{name}', self.text, re.S)
+        return found[1] if found else ""
+
+    def does(self, act: str, form: str = "", **given: str) -> TestResponse:
         path = f"/orders/{self.order_no}/acts/{act}"
-        return self.browser.post(path, {"seen": seen, **given})
+        return self.browser.post(path, {"form_name": form or self.form_of(act), **given})
 
     @property
     def view(self) -> View:
@@ -177,27 +181,56 @@ def test_the_highest_risk_is_reviewed_by_a_supervisor(world: World) -> None:
     assert clinical.does("supervise", opinion="继续").status_code == 303
 
 
-def test_a_button_pressed_twice_does_it_once(world: World) -> None:
+def test_a_form_sent_twice_is_one_act_and_another_form_is_another(world: World) -> None:
     page = Page(world)
-    seen = re.findall(SEEN, page.text)[-1]
+    old = page.form_of("refer")
     given = {"target": UNIT, "summary": "核实"}
-    for _ in range(2):
-        assert page.does("refer", seen=seen, **given).status_code == 303
+    assert "已办理：转介" in page.browser.get(page.does("refer", old, **given).location).text
+    twice = page.does("refer", old, **given)
+    assert twice.status_code == 303
+    assert "刚才已经办理过，没有再办一次：转介" in page.browser.get(twice.location).text
     assert page.happened("referred") == 1
     assert page.does("refer", **given).status_code == 303, "meant again"
     assert page.happened("referred") == 2
 
 
+def test_a_second_report_from_an_old_page_is_never_lost(world: World) -> None:
+    """Two windows of one counselor, both opened before anything was reported."""
+    first, second = Page(world), Page(world)
+    told = {"channel": "电话", "at": "2026-11-24T12:00", "recipient": "值班员", "receipt_no": ""}
+    forms = [page.form_of("report") for page in (first, second)]
+    assert forms[0] != forms[1]
+    for page, form, target in zip((first, second), forms, ("公安", "民政"), strict=True):
+        done = page.does("report", form, target=target, **told)
+        assert "已办理：强制报告" in page.browser.get(done.location).text
+    assert [each["target"] for each in first.view["reports"]] == ["公安", "民政"]
+
+
+def test_a_form_that_comes_back_with_other_words_is_asked_about(world: World) -> None:
+    """The answer was lost, and somebody wrote on in the same form."""
+    page = Page(world)
+    old = page.form_of("report")
+    told = {"channel": "电话", "at": "2026-11-24T12:00", "recipient": "值班员"}
+    assert page.does("report", old, target="公安", **told).status_code == 303
+    asked = page.does("report", old, target="教育", **told)
+    assert asked.status_code == 422
+    assert "这次写的不一样，还没有办理" in asked.text
+    fresh = re.search(r'acts/report".*?name="form_name" value="([^"]+)"', asked.text, re.S)
+    assert fresh is not None
+    assert page.does("report", fresh[1], target="教育", **told).status_code == 303
+    assert [each["target"] for each in page.view["reports"]] == ["公安", "教育"]
+
+
 def test_what_is_no_longer_possible_is_said(world: World) -> None:
     page = Page(world)
-    old = re.findall(SEEN, page.text)[-1]
+    old = page.form_of("appoint")
     world.assembly.store.write(
         lambda c: [
             ACTS["none"].do(world.case(c, "guangzhou"), _Given(cause="N3"), None),  # type: ignore[func-returns-value, arg-type]
             closing.close(world.case(c, "guangzhou")),
         ]
     )
-    answer = page.does("appoint", seen=old, manner="面询", when=LATER, whom="本人")
+    answer = page.does("appoint", old, manner="面询", when=LATER, whom="本人")
     assert answer.status_code == 422
     assert "工单已有变化" in answer.text
 

@@ -39,7 +39,7 @@ class Page:
         self.text = browser.get(f"{self.path}/form").text
         self.hidden = {
             name: found[1]
-            for name in ("seen", "tab", "version")
+            for name in ("seen", "form_name", "tab", "version")
             if (found := re.search(f'name="{name}" value="([^"]*)"', self.text))
         }
 
@@ -101,6 +101,20 @@ def test_sent_twice_it_is_saved_once(world: World) -> None:
     page = page_of(world)
     assert page.saves(**FORM).status_code == page.saves(**FORM).status_code == 303
     assert kinds(world).count("form_filled") == kinds(world).count("risk_assessed") == 1
+
+
+def test_a_decision_sent_twice_is_recorded_once_and_another_form_decides_again(
+    world: World,
+) -> None:
+    page, old = page_of(world), page_of(world)
+    referred = {"outcome": "转介", "refer_target": "公安", "refer_summary": "核实"}
+    page.saves(**FORM, **referred)
+    twice = page.saves(**FORM, **referred)
+    assert "没有再记一次" in page.browser.get(twice.location).text
+    assert kinds(world).count("referred") == 1
+    assert page.saves(**FORM, **referred | {"refer_target": "妇联"}).status_code == 422
+    assert old.saves(**FORM, **referred | {"refer_target": "法援"}).status_code == 303
+    assert [each["target"] for each in order(world)["referrals"]] == ["公安", "法援"]
 
 
 def test_no_consultation_needs_one_field(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +70,18 @@ def test_one_button_then_place_numbers_and_a_colleague_who_reports(world: World)
     assert counselor.does("come")[0] == 403, "a supervisor comes"
     supervisor = At(world, Role.SUPERVISOR)
     assert "班长已到场" in supervisor.does("come")[1]
+
+
+def test_a_report_sent_twice_is_one_report(world: World) -> None:
+    counselor = At(world, Role.COUNSELOR)
+    counselor.does("crisis")
+    counselor.does("ask_colleague", address="体育西路3号")
+    text = counselor.does("take_report")[1]
+    form = re.search(r'name="form_name" value="([^"]+)">\n<input[^>]+value="report"', text)
+    assert form is not None
+    told = {"target": "公安", "channel": "电话", "recipient": "李警官", "form_name": form[1]}
+    assert [counselor.does("report", **told)[0] for _ in range(2)] == [200, 200]
+    assert kinds(world).count("reported") == 1
 
 
 def test_a_place_without_a_verified_number_shows_none(world: World) -> None:

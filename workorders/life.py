@@ -50,6 +50,8 @@ class Case:
         self.order_no = order_no
         self.at = at
         self.actor = actor
+        self.form: Mapping[str, str] | None = None
+        """What the events keep of the form that they come by, see `workorders.once`."""
         self._query = select(orders).where(orders.c.order_no == order_no)
         if not to_read:
             self._query = self._query.with_for_update()
@@ -88,6 +90,7 @@ class Case:
             columns["deadlines"] = [each.row() for each in self.deadlines]
             columns["next_due"] = next_due(self.deadlines)
         words = {name: text for name, text in (notes or {}).items() if text}
+        told = {**(data or {}), **({"form": self.form} if self.form is not None else {})}
         self.log.append_all(
             self.connection,
             self.order_no,
@@ -96,7 +99,7 @@ class Case:
                     kind,
                     self.at,
                     self.actor,
-                    data or {},
+                    told,
                     columns,
                     notes=words,
                     personal=personal or {},

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from console.accounts import Account
 from console.acts import ACTS, Act, Given, offered, theirs
+from console.forms import came_back
 from console.people import actor_of, colleagues
 from console.reading import note_reading
 from console.refusals import REFUSED, lacks, said
@@ -25,7 +26,8 @@ from workorders.closing import missing
 from workorders.life import Case
 from workorders.life_cycle import State
 from workorders.notes import notes_of
-from workorders.order import Row, order_events, station_in_charge
+from workorders.once import done_before, new_name
+from workorders.order import Row, station_in_charge
 from workorders.views import View, order_view
 
 Answer = Response | str | tuple[str, int]
@@ -45,24 +47,25 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         if act is None:
             abort(404)
         given = Given(request.form, dict(request.form.lists()))
-        seen = request.form.get("seen", 0, type=int)
+        form = came_back(request.form)
 
-        def work(connection: Connection) -> None:
-            actor = actor_of(connection, who)
-            case = Case(connection, log, order_no, at, actor)
-            if _done_since(connection, order_no, act.kind, actor, seen):
-                return  # A button pressed twice.
+        def work(connection: Connection) -> bool:
+            case = Case(connection, log, order_no, at, actor_of(connection, who))
+            if done_before(case, form):
+                return True
             if (given.number or None) not in act.offered(who, case.row):
                 case.must_allow(act.kind)
                 abort(403)
             act.do(case, given, who)
+            return False
 
         try:
-            store.write(work)
+            again = store.write(work)
         except REFUSED as refusal:
             told = {"problem": said(refusal), "at_act": name, "at_number": given.number or None}
             return _page(order_no, request.form, **told), 422
-        return redirect(url_for("orders.show", order_no=order_no, done=name), 303)
+        twice = "1" if again else None
+        return redirect(url_for("orders.show", order_no=order_no, done=name, again=twice), 303)
 
     def _page(order_no: str, typed: MultiDict[str, str], **told: Any) -> str:
         acts = store.read(lambda c: shown_acts(c, assembly, order_no, now(), typed=typed, **told))
@@ -76,8 +79,8 @@ def shown_acts(
 ) -> dict[str, Any]:
     """What the acts' template shows to the visitor.
 
-    :param told: `done`, the name of an act; or `problem`, with the act it is `at_act`, `at_number`,
-        and what was `typed`.
+    :param told: `done`, the name of an act, and whether it was done before, `again`; or `problem`,
+        with the act it is `at_act`, `at_number`, and what was `typed`.
     """
     who, log = visitor(), assembly.log
     case = Case(connection, log, order_no, at, actor_of(connection, who), to_read=True)
@@ -87,7 +90,7 @@ def shown_acts(
     done = ACTS.get(told.pop("done", None) or "")
     return {
         "order_no": order_no,
-        "seen": row["events"],
+        "new_name": new_name,
         "offered": [each for each in every if not (each[0].name == "close" and lacking)],
         "lacking": [lacks(each) for each in lacking],
         "asked": _asked(connection, assembly, who, row),
@@ -96,20 +99,12 @@ def shown_acts(
         "stations": _stations(assembly, [act for act, _ in every]),
         "now": at.astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M"),
         "done": done,
+        "again": None,
         "nothing": MultiDict(),
         "still_offered": (told.get("at_act"), told.get("at_number"))
         in {(act.name, number) for act, number in every},
         **told,
     }
-
-
-def _done_since(connection: Connection, order_no: str, kind: str, actor: str, seen: int) -> bool:
-    """Has this actor done it since the page was shown?"""
-    c = order_events.c
-    query = select(c.seq).where(
-        c.order_no == order_no, c.kind == kind, c.actor == actor, c.seq > seen
-    )
-    return connection.execute(query.limit(1)).first() is not None
 
 
 def _asked(

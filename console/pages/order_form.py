@@ -12,8 +12,10 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from sqlalchemy import Connection, select
 from werkzeug.wrappers import Response
 
+from console.forms import name_of
 from console.order_form import (
     FilledInMeanwhile,
+    Saved,
     Typed,
     last_filled,
     offered_outcomes,
@@ -32,6 +34,7 @@ from workorders.drafts import Draft, DraftChanged
 from workorders.life import Case
 from workorders.life_cycle import State
 from workorders.log import OrderForgotten
+from workorders.once import new_name
 from workorders.order import Row, orders
 from workorders.order_rules import NON_CONSULTATION
 from workorders.views import personal_fields
@@ -59,22 +62,22 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         note_reading(assembly, order_no, now())
         form, at, who = typed(request.form), now(), visitor()
         seen = request.form.get("seen", 0, type=int)
+        form_name = name_of(request.form)
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> Saved:
             case = Case(connection, log, order_no, at, actor_of(connection, who))
             if not in_charge(who, case.row):
                 abort(404)
-            return save(case, form, seen)
+            return save(case, form, seen, form_name)
 
         try:
-            certain = store.write(work)
+            saved = store.write(work)
         except FilledInMeanwhile as other:
             return _page(order_no, form, meanwhile=other), 422
         except REFUSED as refusal:
             return _page(order_no, form, problem=said(refusal)), 422
-        return redirect(
-            url_for("orders.show", order_no=order_no, saved="second" if not certain else "1"), 303
-        )
+        told = "second" if not saved.certain else "again" if saved.again else "1"
+        return redirect(url_for("orders.show", order_no=order_no, saved=told), 303)
 
     @page.post("/<order_no>/draft")
     @needs(lambda may: may.work)
@@ -170,6 +173,7 @@ def shown_form(
         "others": others,
         "filled": filled,
         "seen": row["events"],
+        "name": new_name(),
         "people": names_of(connection, named),
         "fields": log.fields,
         "outcomes": offered_outcomes(log.fields),

@@ -147,7 +147,8 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             about |= {f"account:{reading.account}" for reading in readers}
             form = shown_form(connection, assembly, order_no, at)
             written = _written(connection, order_no) if may.work else ({}, {})
-            acts = shown_acts(connection, assembly, order_no, at, done=request.args.get("done"))
+            done, again = request.args.get("done"), request.args.get("again")
+            acts = shown_acts(connection, assembly, order_no, at, done=done, again=again)
             return view, readers, names_of(connection, about), form, acts, written
 
         try:

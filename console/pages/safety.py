@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from config.topics import load_topics
 from console import audit
 from console.audit import Action
+from console.forms import came_back
 from console.people import actor_of, names_of
 from console.reading import note_reading
 from console.refusals import REFUSED, said
@@ -29,6 +30,7 @@ from routing.directory import NumberKind
 from workorders import alarms, contact_plans, earlier_contact
 from workorders.life import Case
 from workorders.notes import notes_of
+from workorders.once import done_before, new_name
 from workorders.views import View, order_view
 
 Answer = AnyResponse | str | tuple[str, int]
@@ -61,9 +63,12 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             abort(403)
         note_reading(assembly, order_no, now())
         typed = {name: value.strip()[:LONGEST] for name, value in request.form.items()}
+        form = came_back(request.form)
 
         def work(connection: Connection) -> None:
             case = _case(connection, order_no)
+            if done_before(case, form):
+                return  # What was done by it is shown.
             chosen.do(case, typed, regions)
             if chosen is ACTS["crisis"]:
                 _ring_the_supervisor(connection, case)
@@ -176,7 +181,12 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             }
 
         return render_template(
-            "safety.html", part=by_htmx(), problem=problem, fields=log.fields, **store.read(work)
+            "safety.html",
+            part=by_htmx(),
+            problem=problem,
+            fields=log.fields,
+            new_name=new_name,
+            **store.read(work),
         )
 
     def _address(connection: Connection, order_no: str, events: list[View]) -> str:
