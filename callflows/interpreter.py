@@ -21,6 +21,7 @@ from callflows.events import (
     Event,
     QueueLeft,
     ReservationNoticed,
+    TalkOver,
     TransferRequested,
     keys_of,
 )
@@ -103,9 +104,21 @@ def _hear(call: Call, event: Event, waiting: Waiting) -> Call | None:
     if told and isinstance(event, TransferRequested):
         # They told of danger with music in their ear, and nobody came back.
         return _to_crisis(call)
+    if told and isinstance(event, TalkOver) and isinstance(heard, Exit):
+        heard = _talked_in_crisis(heard)
     if isinstance(heard, Exit):
         heard = _follow(heard)
     return heard.changed(keys_pressed=True) if keys else heard
+
+
+def _talked_in_crisis(done: Exit) -> Call | Exit:
+    """Who came back to a caller that had told of danger has hung up: what the flow for danger has
+    after a talk follows, never this one's farewell."""
+    call = _to_crisis(done.call)
+    if done.name not in call.step.exits:
+        return call
+    ended = done.call.session.talk_ended_at
+    return Exit(done.name, call.changed(queue=None, talk_ended_at=ended))
 
 
 def _run(call: Call) -> tuple[Call, Waiting]:

@@ -60,11 +60,11 @@ class Manager(threading.Thread):
             self.say(f"Response: Error\r\nActionID: {action_id}\r\n{denied}\r\n\r\n")
         elif action["Action"] == "CoreShowChannels":
             self.say(f"Response: Success\r\nActionID: {action_id}\r\n\r\n")
-            for name, unique_id in (("PJSIP/a-01", "1.1"), ("PJSIP/b-02", "1.2")):
+            for name, unique_id, state in (("PJSIP/a-01", "1.1", 6), ("PJSIP/b-02", "1.2", 5)):
                 self.say(
                     f"Event: CoreShowChannel\r\nActionID: {action_id}\r\n"
                     f"Channel: {name}\r\nUniqueid: {unique_id}\r\nLinkedid: 1.1\r\n"
-                    "BridgeId: 5d\r\n\r\n"
+                    f"BridgeId: 5d\r\nChannelState: {state}\r\n\r\n"
                 )
             self.say(f"Event: CoreShowChannelsComplete\r\nActionID: {action_id}\r\n\r\n")
         elif action["Action"] == "Getvar":
@@ -153,8 +153,8 @@ def test_a_wrong_secret_is_no_connection(manager: Manager) -> None:
 
 def test_channels_are_listed_by_unique_id(ami: Ami, heard: Heard) -> None:
     assert ami.channels() == {
-        "1.1": LiveChannel("PJSIP/a-01", "1.1", True),
-        "1.2": LiveChannel("PJSIP/b-02", "1.1", True),
+        "1.1": LiveChannel("PJSIP/a-01", "1.1", True, True),
+        "1.2": LiveChannel("PJSIP/b-02", "1.1", True, False),
     }
 
 

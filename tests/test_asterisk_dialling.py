@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.asterisk.dialling import phone_of_channel
+from ivr.asterisk.dialling import dial_string, phone_of_channel
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,9 @@ from ivr.asterisk.dialling import phone_of_channel
 )
 def test_the_telephone_of_a_channel(channel: str, number: str) -> None:
     assert phone_of_channel(channel) == number
+
+
+def test_the_leg_of_an_outside_number_keeps_its_name_while_they_talk() -> None:
+    """Else it would be the trunk's alone: nobody's."""
+    assert dial_string("+8613800138000@trunk", True) == "Local/+8613800138000@outside-trunk/n"
+    assert dial_string("sip-8002", False) == "PJSIP/sip-8002"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from callflows.events import (
+    ConferenceEnded,
     DialEnded,
     DialResult,
     DigitsCollected,
@@ -19,7 +20,7 @@ from callflows.events import (
     RecordingFinished,
     ReservationNoticed,
 )
-from callflows.verbs import Answer, Dial, Gather, Hangup, Hold, Record, Say, Verb
+from callflows.verbs import Answer, Confer, Dial, Gather, Hangup, Hold, Record, Say, Verb
 from config.database import StoreUnavailable
 from ivr.asterisk.calls import CallHandler, HangupHandler
 from ivr.asterisk.channel import ChannelGone, ConnectionLost
@@ -87,6 +88,11 @@ def play(desk: Desk, name: str, *turns: Pending, **values: object) -> list[Event
         events = [performer.perform(pending) for pending in turns]
     assert peer.heard == [line for line in lines if line.startswith("> ")]
     return events
+
+
+def test_a_conference_that_failed_is_no_talk_that_is_over(desk: Desk) -> None:
+    alone = ConferenceEnded(AT, alone=True)
+    assert play(desk, "conference_failed", turn(Confer())) == [alone]
 
 
 def test_a_menu_is_spoken_and_heard_in_one_command(desk: Desk) -> None:
@@ -184,7 +190,7 @@ def test_in_a_crisis_no_key_ends_the_ringing(desk: Desk) -> None:
     ("report", "event"),
     [
         (
-            "ANSWER|1000|1009|13800138000@outside-trunk|16|||16",
+            "ANSWER|1000|1009|13800138000@outside-trunk/n|16|||16",
             DialEnded(AT, DialResult.ANSWERED, "zhao", 9),
         ),
         ("NOANSWER||1000||19", DialEnded(AT, DialResult.NO_ANSWER)),
@@ -233,7 +239,7 @@ def test_a_directory_line_that_is_gone_or_cannot_be_dialled_is_unreachable(
 def test_a_duty_phone_has_to_accept(desk: Desk) -> None:
     desk.line = SipPhone("duty", "13800138000@trunk", "outside")
     dial = turn(Dial("directory", "duty", 20))
-    report = "ANSWER|1000|1009|13800138000@outside-trunk|16|||16"
+    report = "ANSWER|1000|1009|13800138000@outside-trunk/n|16|||16"
     assert play(desk, "dial_outside", dial, report=report) == [
         DialEnded(AT, DialResult.ANSWERED, "duty", 9)
     ]

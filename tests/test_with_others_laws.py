@@ -30,8 +30,9 @@ from ivr import desk_requests
 from ivr.assembly import Assembly
 from ivr.asterisk.ami import LiveChannel
 from ivr.asterisk.desk_work import DeskWork
+from ivr.asterisk.dialling import dial_string
 from ivr.asterisk.provisions import Phone
-from ivr.desk_requests import Kind, TargetKind
+from ivr.desk_requests import Kind, State, TargetKind
 from ivr.pending import OfferedCall, Pending
 from routing import offers, waiting
 
@@ -53,7 +54,11 @@ class Model:
         self.call_id = f"asterisk-{number}.1"
         self.legs: dict[str, str] = {}
         """Who is where: `dial`, `room` or `ringing`."""
+        self.monitors: dict[str, str] = {}
+        """In which part of the dialplan a leg that was rung is."""
         self.left_alone = False
+        self.outside: set[str] = set()
+        """Whose telephone is a number outside."""
         for who in NUMBERS:
             self.controller.counselors_changed(
                 lambda c, who=who: presence.log_in(c, who, self.at), self.at
@@ -120,7 +125,8 @@ class Model:
         """Whoever is asked in."""
         for leg, where in list(self.legs.items()):
             if where == "ringing":
-                self.legs[leg] = "room" if up else "gone"
+                spies = self.monitors[f"Local/{leg}"] != "conference"
+                self.legs[leg] = ("spies" if spies else "room") if up else "gone"
                 if not up:
                     del self.legs[leg]
                 self.work.responded({"ActionID": leg, "Response": "Success" if up else "Failure"})
@@ -145,14 +151,27 @@ class Model:
     def _parts(self) -> list[offers.Offer]:
         return self.controller.store.read(lambda c: offers.of_call(c, self.call_id))
 
+    def asked(self) -> list[desk_requests.Request]:
+        store = self.controller.store
+        return store.read(lambda c: desk_requests.of_order(c, self.order_no))
+
     # What Asterisk is told.
 
     def channels(self) -> dict[str, LiveChannel]:
-        found = {self.call_id: LiveChannel("PJSIP/x", self.call_id, True)}
+        talks = bool(self._talking_in({Dial: "dial", Confer: "room"}.get(type(self.verb), "")))
+        found = {self.call_id: LiveChannel("PJSIP/x", self.call_id, talks, True)}
         for leg, where in self.legs.items():
             number = NUMBERS.get(leg.removeprefix("leg-"), "")
             name = f"PJSIP/sip-{number}-1" if number else f"Local/{leg}"
-            found[leg] = LiveChannel(name, self.call_id, where != "ringing")
+            up = where != "ringing"
+            if leg.removeprefix("leg-") in self.outside:
+                dialled = dial_string(f"{number}@trunk", must_accept=True)
+                assert dialled is not None
+                name, optimized = "PJSIP/trunk-2", not dialled.endswith("/n")
+                if not optimized:
+                    name = f"{dialled.removesuffix('/n')}-1;1"
+                    found[f"{leg};2"] = LiveChannel(f"{name[:-1]}2", self.call_id, up, up)
+            found[leg] = LiveChannel(name, self.call_id, up, up)
         return found
 
     def hang_up(self, channel: str) -> None:
@@ -161,6 +180,12 @@ class Model:
                 self.dies(leg)
 
     def redirect(self, channel: str, context: str, extension: str) -> None:
+        if channel in self.monitors:
+            self.monitors[channel] = context
+            self.legs[channel.removeprefix("Local/")] = (
+                "room" if context == "conference" else "spies"
+            )
+            return
         assert (context, extension) == ("conference", self.order_no)
         for leg, live in self.channels().items():
             if live.name == channel:
@@ -172,12 +197,10 @@ class Model:
         if channel == "PJSIP/x" and isinstance(self.verb, Confer):
             self.hears(ConferenceEnded(self.at, alone=True))
 
-    def originate(self, unique_id: str, channel: str, context: str, seconds: int, **_: Any) -> None:
+    def originate(self, unique_id: str, channel: str, context: str, *_: Any, **__: Any) -> None:
         if context != "whispered":
             self.legs[unique_id] = "ringing"
-
-    def play_digit(self, channel: str, digit: str) -> None:
-        pass
+            self.monitors[f"Local/{unique_id}"] = context
 
     def phones_of(self, counselor_id: str) -> list[Phone]:
         return [Phone(counselor_id, "sip", f"sip-{NUMBERS[counselor_id]}")]
@@ -380,4 +403,144 @@ def test_passed_on_to_a_topic_whoever_passed_on_is_not_rung(house: SimpleNamespa
     model = Model(house.assembly, house.calls)
     model.asks("gz-chen", Kind.BLIND, (TargetKind.TOPIC, "psychology"))
     assert next(part.counselor_id for part in model._parts()) in ("gz-lin", "gz-huang")
+    model.over()
+
+
+def test_who_sits_at_a_number_outside_asks_in_as_anybody(house: SimpleNamespace) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.outside = {"gz-chen"}
+    model.asks("gz-chen", Kind.CONSULT, LIN)
+    model.picks_up(True)
+    for _ in range(4):
+        model.time_passes()
+    assert isinstance(model.verb, Hold)
+    assert sorted(model.legs) == sorted(["leg-gz-chen", asked_in(model)])
+    assert set(model.legs.values()) == {"room"}
+    model.over()
+
+
+def test_who_leaves_before_anybody_was_brought_to_them_changes_nothing(
+    house: SimpleNamespace,
+) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.CONSULT, LIN)
+    leg = asked_in(model)
+    model.work.responded({"ActionID": leg, "Response": "Success"})
+    del model.legs[leg]
+    for _ in range(4):
+        model.time_passes()
+    assert model._talking_in("dial") == ["leg-gz-chen"]
+    assert [one.state for one in model.asked()] == [State.DONE]
+    model.dies("leg-gz-chen")
+    assert not isinstance(model.verb, Confer), "sent to a conference in which nobody is"
+    model.over()
+
+
+def test_a_pick_up_that_nobody_told_of_is_seen(house: SimpleNamespace) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.CONSULT, LIN)
+    leg = asked_in(model)
+    model.legs[leg] = "room"
+    model.time_passes()
+    assert [one.state for one in model.asked()] == [State.TALKING]
+    # Told late, it is nothing new.
+    model.work.responded({"ActionID": leg, "Response": "Success"})
+    model.time_passes()
+    assert sorted(model.legs.values()) == ["room", "room"]
+    model.over()
+
+
+def test_a_caller_who_cannot_get_into_the_conference_gets_a_human_again(
+    house: SimpleNamespace,
+) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.THREE_WAY, LIN)
+    model.picks_up(True)
+    model.time_passes()
+    assert isinstance(model.verb, Confer)
+    model.legs.clear()
+    model.hears(ConferenceEnded(model.at, alone=True))
+    model.time_passes()
+    assert isinstance(model.verb, Dial | Hold)
+    model.answers()
+    assert model._talking_in("dial") or model.controller.reservation_waiting(model.call_id)
+    model.nobody_is_lost()
+    model.over()
+
+
+def test_who_told_of_danger_meanwhile_is_rung_for_again_when_the_talk_is_over(
+    house: SimpleNamespace,
+) -> None:
+    model = consulting(house)
+    model.hears(HoldEnded(model.at, "key", "*"))
+    for _ in range(3):
+        model.time_passes()
+    assert model._talking_in("room") == ["leg-gz-chen"]
+    model.dies("leg-gz-chen")
+    assert isinstance(model.verb, Gather)
+    assert [say.prompt for say in model.verb.says] == ["after_talk"]
+    model.hears(NoInput(model.at))
+    assert isinstance(model.verb, Dial), model.pending.verbs
+    model.over()
+
+
+def supervisor(model: Model) -> tuple[str, str | None]:
+    """Their state, and what holds them."""
+    there = model.controller.store.read(lambda c: presence.where(c, "gd-liang"))
+    assert there is not None
+    return there[0].value, there[2]
+
+
+@pytest.mark.parametrize("kind", [Kind.HELP, Kind.LISTEN])
+def test_no_call_is_offered_to_a_supervisor_who_listens(house: SimpleNamespace, kind: Kind) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", kind, NOBODY)
+    leg = asked_in(model)
+    assert supervisor(model) == ("ringing", leg)
+    model.picks_up(True)
+    assert supervisor(model) == ("on_call", leg)
+    # By the telephone that is off the hook already: held as before.
+    model.asks("gz-chen", Kind.WHISPER, NOBODY)
+    model.time_passes()
+    assert supervisor(model) == ("on_call", leg)
+    model.dies(leg)
+    model.time_passes()
+    assert supervisor(model) == ("available", None)
+    assert model._talking_in("dial") == ["leg-gz-chen"]
+    model.over()
+
+
+def test_a_supervisor_who_has_a_call_is_not_rung_besides(house: SimpleNamespace) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    store, at = model.controller.store, model.at
+    store.write(lambda c: presence.reserve(c, "gd-liang", "another-call", at))
+    model.asks("gz-chen", Kind.LISTEN, NOBODY)
+    assert [(one.state, one.result) for one in model.asked()] == [(State.FAILED, "not_free")]
+    store.write(lambda c: presence.release(c, "gd-liang", "another-call", at))
+    model.over()
+
+
+def test_who_joined_a_conference_and_then_whispers_is_heard_by_the_caller_no_more(
+    house: SimpleNamespace,
+) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.THREE_WAY, LIN)
+    model.picks_up(True)
+    model.time_passes()
+    model.asks("gz-chen", Kind.JOIN, NOBODY)
+    leg = next(leg for leg, where in model.legs.items() if where == "ringing")
+    model.picks_up(True)
+    assert model.monitors[f"Local/{leg}"] == "conference"
+    for kind, place in ((Kind.WHISPER, "whispering"), (Kind.LISTEN, "listening")):
+        model.asks("gz-chen", kind, NOBODY)
+        model.time_passes()
+        assert model.monitors[f"Local/{leg}"] == place
+        assert model.legs[leg] == "spies"
     model.over()

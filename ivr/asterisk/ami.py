@@ -31,6 +31,8 @@ LONGEST_PAUSE_SECONDS = 5.0
 PING_SECONDS = 15.0
 """A connection that is silent for so long is asked for a sign of life."""
 LONGEST_GREETING = 200
+UP = "6"
+"""AST_STATE_UP of a channel: it has been answered."""
 END_OF_MESSAGE = b"\r\n\r\n"
 
 Headers = Mapping[str, str]
@@ -40,11 +42,12 @@ OnEvent = Callable[[Headers], None]
 @dataclass(frozen=True, slots=True)
 class LiveChannel:
     """A channel by its unique id's owner: `call_id` is the caller's, `bridged` whether it talks
-    with another."""
+    with another, `up` whether it has been answered."""
 
     name: str
     call_id: str
     bridged: bool
+    up: bool
 
 
 class Unsafe(ManagerException):  # type: ignore[misc]
@@ -235,11 +238,18 @@ class Ami:
         return str(self._connected_session().send_action(action).get_header("Value") or "")
 
     def originate(
-        self, unique_id: str, channel: str, context: str, seconds: int, **variables: object
+        self,
+        unique_id: str,
+        channel: str,
+        context: str,
+        seconds: int,
+        extension: str = "s",
+        **variables: object,
     ) -> None:
         """Ask for a call: `channel` rings for so long, whoever picks up is in the dialplan's
-        `context`. What comes of it is told by the event OriginateResponse, whose ActionID is
-        `unique_id`, which the call has, too; asked again while it lives, there is no second one.
+        `context`, at its `extension`. What comes of it is told by the event OriginateResponse,
+        whose ActionID is `unique_id`, which the call has, too; asked again while it lives, there
+        is no second one.
 
         Takes the right to write `originate`.
 
@@ -255,7 +265,7 @@ class Ami:
                 "ChannelId": unique_id,
                 "Channel": channel,
                 "Context": context,
-                "Exten": "s",
+                "Exten": extension,
                 "Priority": 1,
                 "Timeout": seconds * 1000,
                 "Async": "true",
@@ -308,7 +318,10 @@ class Ami:
                 if entry["Event"] == "CoreShowChannelsComplete":
                     return found
                 found[entry["Uniqueid"]] = LiveChannel(
-                    entry["Channel"], entry.get("Linkedid", ""), bool(entry.get("BridgeId"))
+                    entry["Channel"],
+                    entry.get("Linkedid", ""),
+                    bool(entry.get("BridgeId")),
+                    entry.get("ChannelState") == UP,
                 )
         except queue.Empty:
             raise ManagerSocketException(0, "no list of channels") from None

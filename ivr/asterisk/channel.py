@@ -26,6 +26,8 @@ KICKED = "KICKED"
 """CONFBRIDGE_RESULT of whoever was put out of a conference."""
 HUNG_UP = "HANGUP"
 """CONFBRIDGE_RESULT of whoever hung up in it."""
+FAILED = "FAILED"
+"""CONFBRIDGE_RESULT of whoever couldn't get in."""
 ANY_KEY = "0123456789*#ABCD"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -196,8 +198,12 @@ class Channel(AGI):  # type: ignore[misc]
 
         Returns when the last of them has left; why is its `conference_result`.
         """
-        self.set_variables(CALL_TURN=verbs_turn, CONFBRIDGE_RESULT="")
+        self.set_variables(CALL_TURN=verbs_turn, CONFBRIDGE_RESULT="", ROOM=room)
         self._appexec("ConfBridge", [_argument(room), "", "caller"])
+
+    def end_conference(self, room: str) -> None:
+        """Everybody is put out of it."""
+        self._appexec("ConfKick", [_argument(room)])
 
     def conference_result(self, verbs_turn: int | None = None) -> str:
         """How the last conference ended, "" where none did; with `verbs_turn`, of that turn's."""

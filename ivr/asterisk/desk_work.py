@@ -43,9 +43,11 @@ AGAIN = timedelta(seconds=1)
 RING_SECONDS = 20
 GRACE_SECONDS = 5
 """By which the telephones' own end of ringing comes before the call's."""
-HOW = {Kind.HELP: "dqEu", Kind.LISTEN: "dqEu", Kind.WHISPER: "dqEuw", Kind.JOIN: "dqEuB"}
-KEYS = {Kind.HELP: "4", Kind.LISTEN: "4", Kind.WHISPER: "5", Kind.JOIN: "6"}
-"""ChanSpy's options and keys: https://docs.asterisk.org/Latest_API/API_Documentation/Dialplan_Applications/ChanSpy/"""
+MONITORING = {
+    Kind.HELP: "listening", Kind.LISTEN: "listening", Kind.WHISPER: "whispering",
+    Kind.JOIN: "joining",
+}  # fmt: skip
+"""The dialplan's contexts. The extension is whom it is about, by unique id."""
 MONITORED = "班长正在听你们的通话。"
 """Into the counselor's ear alone, where the station wants it said."""
 
@@ -145,7 +147,7 @@ class DeskWork:
                 self._taken(request, channels)
             case State.RINGING if request.leg is not None:
                 self._ring(request, channels)
-            case State.TALKING | State.JOINED if request.monitors:
+            case State.TALKING if request.monitors:
                 self._monitored(request, channels)
             case State.TALKING | State.JOINED:
                 self._conferring(request, channels)
@@ -177,6 +179,9 @@ class DeskWork:
     def _ring(self, request: Request, channels: Channels) -> None:
         assert request.leg is not None
         if request.leg in channels:
+            if channels[request.leg].up:
+                # Nobody told us: we weren't there, or were connected anew.
+                self._picked_up(request)
             return
         if (request.id, State.RINGING) not in self._told:
             self._told[request.id, State.RINGING] = self._now()
@@ -196,23 +201,30 @@ class DeskWork:
             return
         values = {
             "REQUEST": request.id, "PHONES": "&".join(phones), "RINGS": RING_SECONDS,
-            "ROOM": request.order_no,
         }  # fmt: skip
-        context = "asked-in"
-        if request.monitors and not (request.kind is Kind.JOIN and _confers(row)):
-            spied = next(iter(self._counselors_legs(request, channels)), None)
-            if spied is None:
-                # ChanSpy takes nobody in particular for anybody.
-                self._nobody(request, DialResult.UNREACHABLE)
-                return
-            context, values = "monitoring", {**values, "SPIED": spied, "HOW": HOW[request.kind]}
+        where = self._goes_to(request, row, channels)
+        if where is None:
+            self._nobody(request, DialResult.UNREACHABLE)
+            return
+        context, extension = where
         try:
             self._ami.originate(
-                request.leg, "Local/s@ask-in/n", context, RING_SECONDS + GRACE_SECONDS, **values
-            )
+                request.leg, "Local/s@ask-in/n", context, RING_SECONDS + GRACE_SECONDS, extension,
+                **values,
+            )  # fmt: skip
         except NotPlaced as error:
             log.error("nobody_asked_in", request=request.id, reason=str(error))
             self._nobody(request, DialResult.UNREACHABLE)
+
+    def _goes_to(
+        self, request: Request, row: CallRow | None, channels: Channels
+    ) -> tuple[str, str] | None:
+        """The dialplan's context and extension for whoever picks up; None: there is nobody to
+        listen to."""
+        if not request.monitors or (request.kind is Kind.JOIN and _confers(row)):
+            return "conference", request.order_no
+        spied = next(iter(self._counselors_legs(request, channels)), None)
+        return (MONITORING[request.kind], spied) if spied is not None else None
 
     def _conferring(self, request: Request, channels: Channels) -> None:
         """Bring everybody to where they belong, and see who is gone."""
@@ -223,14 +235,17 @@ class DeskWork:
         caller = channels.get(request.call_id)
         mine = self._counselors_legs(request, channels)
         settled = now - request.changed_at > AGAIN
-        if settled and request.leg not in channels:
-            self._controller.write(lambda tx: self._law.asked_in.left(tx, request, now))
-        elif settled and not mine and request.result != COMPLETED:
+        if request.leg not in channels:
+            # Nobody is brought to where somebody isn't any more.
+            if settled:
+                self._controller.write(lambda tx: self._law.asked_in.left(tx, request, now))
+            return
+        if settled and not mine and request.result != COMPLETED:
             self._controller.write(lambda tx: self._law.asked_in.counselor_left(tx, request, now))
+            return
         if not self._due(request):
             return
-        last = sessions.verbs_from_json(row.verbs)[-1:]
-        if last and isinstance(last[0], Dial):
+        if _dials(row):
             for unique_id in mine:
                 self._ami.redirect(channels[unique_id].name, "conference", request.order_no)
         elif request.state is State.TALKING and _confers(row) and caller is not None:
@@ -244,11 +259,9 @@ class DeskWork:
         if (request.id, State.TALKING) in self._told:
             return
         self._told[request.id, State.TALKING] = self._now()
-        leg, row = channels[request.leg].name, self._row(request)
-        if request.result == "changed" and request.kind is Kind.JOIN and _confers(row):
-            self._ami.redirect(leg, "conference", request.order_no)
-        elif request.result == "changed":
-            self._ami.play_digit(leg, KEYS[request.kind])
+        where = self._goes_to(request, self._row(request), channels)
+        if request.result == "changed" and where is not None:
+            self._ami.redirect(channels[request.leg].name, *where)
 
     def _end(self, request: Request, channels: Channels) -> None:
         """Whoever was asked in leaves. Nobody is left behind: no telephone in a conference whose
@@ -257,7 +270,9 @@ class DeskWork:
         legs = self._counselors_legs(request, channels)
         row, caller = self._row(request), channels.get(request.call_id)
         if request.monitors:
-            pass
+            if gone:
+                self._over(request, DialResult.ANSWERED)
+                return
         elif row is None or caller is None:
             self._ami.kick(request.order_no)
             for leg in legs.values():
@@ -268,7 +283,9 @@ class DeskWork:
                 self._ami.kick(request.order_no, caller.name)
             gone = False
         else:
-            gone = gone and _confers(row)
+            # Or they left before anybody was brought to them: the two talk on as before.
+            stayed = caller.bridged and _dials(row) and self._now() - request.changed_at > AGAIN
+            gone = gone and (_confers(row) or stayed)
         if gone:
             self._step(request, State.DONE, request.result)
         elif request.leg is not None:
@@ -279,7 +296,9 @@ class DeskWork:
         part = law.monitoring if request.monitors else law.asked_in
         wanted = self._controller.write(lambda tx: part.answered(tx, request, now))
         if not wanted and request.leg is not None:
-            self._ami.hang_up(request.leg)
+            # Told twice, they are there already.
+            if self._again(request).state not in (State.TALKING, State.JOINED):
+                self._ami.hang_up(request.leg)
         elif request.monitors and self._announced(request):
             self._whisper(request)
 
@@ -299,8 +318,8 @@ class DeskWork:
             if spied is None:
                 return
             self._ami.originate(
-                f"said:{request.id}", "Local/s@whispering/n", "whispered", GRACE_SECONDS,
-                SPIED=spied, WORDS=words,
+                f"said:{request.id}", f"Local/{spied}@whispering/n", "whispered", GRACE_SECONDS,
+                WORDS=words,
             )  # fmt: skip
         except ManagerException as error:
             log.error("monitoring_not_announced", request=request.id, reason=str(error))
@@ -392,9 +411,16 @@ def _of_ours(call_id: str, channels: Channels) -> dict[str, LiveChannel]:
         unique_id: leg
         for unique_id, leg in channels.items()
         if leg.call_id == call_id and unique_id != call_id and leg.bridged
-    }
+        # Of an outside number: towards its trunk.
+        and not leg.name.endswith(";2")
+    }  # fmt: skip
 
 
 def _confers(row: CallRow | None) -> bool:
     verbs = sessions.verbs_from_json(row.verbs) if row is not None else ()
     return bool(verbs) and isinstance(verbs[-1], Confer)
+
+
+def _dials(row: CallRow | None) -> bool:
+    verbs = sessions.verbs_from_json(row.verbs) if row is not None else ()
+    return bool(verbs) and isinstance(verbs[-1], Dial)

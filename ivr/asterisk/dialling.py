@@ -86,13 +86,14 @@ def dial_string(address: str, must_accept: bool) -> str | None:
     holds something that cannot be dialled.
 
     With `must_accept` the number is rung through a dialplan context in which whoever answers
-    has to press 1: until then the call counts as ringing, also for a mobile's voicemail.
+    has to press 1: until then the call counts as ringing, also for a mobile's voicemail. That
+    channel stays for as long as they talk (`/n`): its name alone tells whose leg it is.
     """
     if not _ADDRESS.match(address):
         log.error("contact_not_diallable")
         return None
     number, at, trunk = address.partition("@")
-    return f"Local/{number}@outside-{trunk}" if must_accept and at else f"PJSIP/{address}"
+    return f"Local/{number}@outside-{trunk}/n" if must_accept and at else f"PJSIP/{address}"
 
 
 def contact_address(contact: Contact, outbound_trunk: str) -> str | None:

@@ -38,7 +38,7 @@ from callflows.verbs import (
     Verb,
 )
 from ivr import messages
-from ivr.asterisk.channel import HUNG_UP, KICKED, Channel, ChannelGone, Recorded
+from ivr.asterisk.channel import FAILED, HUNG_UP, KICKED, Channel, ChannelGone, Recorded
 from ivr.asterisk.dialling import DialReport, begin_report, dial_string, read_report
 from ivr.asterisk.waker import WAKE_KEY
 from ivr.pending import Pending
@@ -243,7 +243,14 @@ class Performer:
         result = self._channel.conference_result()
         if result == HUNG_UP:
             raise ChannelGone("the caller left the conference")
-        return ConferenceEnded(self._now(), result == KICKED)
+        return self._conference_over(pending, result)
+
+    def _conference_over(self, pending: Pending, result: str) -> ConferenceEnded:
+        if result == FAILED:
+            # Whoever waits for the caller in there would wait in vain: another human is asked.
+            log.error("conference_failed", call_id=pending.call_id)
+            self._channel.end_conference(pending.order_no)
+        return ConferenceEnded(self._now(), result in (KICKED, FAILED))
 
     def _conference_done_meanwhile(self, pending: Pending) -> ConferenceEnded | None:
         """A conference that another engine sent the caller to is not begun again once it is over:
@@ -253,7 +260,7 @@ class Performer:
         result = self._channel.conference_result(pending.verbs_turn)
         if result in ("", HUNG_UP):
             return None
-        return ConferenceEnded(self._now(), result == KICKED)
+        return self._conference_over(pending, result)
 
     def dial_done_meanwhile(self, pending: Pending) -> DialEnded | None:
         """A resumed turn's Dial that was begun by another engine is never dialled again."""

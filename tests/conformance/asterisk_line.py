@@ -113,6 +113,6 @@ class AsteriskLine(TelephoneLine):
         for entry_id in ENTRIES:
             number = self.assembly.directory.entry(entry_id).number
             accepts = entry_id == DUTY_PHONE
-            form = f"Local/{number}@outside-{TRUNK}" if accepts else f"PJSIP/{number}@{TRUNK}"
+            form = f"Local/{number}@outside-{TRUNK}/n" if accepts else f"PJSIP/{number}@{TRUNK}"
             strings[form] = entry_id
         return strings

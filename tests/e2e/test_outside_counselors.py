@@ -8,8 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from config.trunks import load_trunks
-from ivr.asterisk.deployment import ACCEPT, LANGUAGE
+from ivr.asterisk.deployment import ACCEPT, LANGUAGE, sister_line_secret
+from ivr.desk_requests import Kind, State, TargetKind
 from recordings.prompts import PromptCache
+from tests.e2e.desk_asks import asks, manager_of, request, verb
 from tests.e2e.hearing import Ear, listening
 from tests.e2e.line import GUANGZHOU, Deployment
 from tests.e2e.media import CALLER_HERTZ
@@ -89,18 +91,38 @@ def hears_accept_prompt(line: Deployment, ear: Ear) -> bool:
 
 
 def test_who_presses_1_outside_has_answered(line: Deployment) -> None:
-    with mobile(line, Behaviour(keys=((4.5, "1"),), talks=7.0)) as (phone, at_mobile):
+    caller, secret = "+8613570000301", sister_line_secret(line.settings)
+    with (
+        mobile(line, Behaviour(keys=((4.5, "1"),))) as (phone, at_mobile),
+        line.phones.counselor("sip-9110", secret) as police,
+        manager_of(line) as ami,
+    ):
         call = line.phones.start_call(GUANGZHOU, "13570000301", keys=[LAW])
         with listening(call.address, call.media_port) as at_caller:
             # The neighbour is told the line's number, never the caller's.
             assert phone.wait_for("rings").detail == "sip:02012355"
+            line.until(lambda: line.state(OUTSIDE) == "on_call")
+            line.until(lambda: at_mobile.hears(CALLER_HERTZ))
+            # They ask somebody in as at any desk, and go on with the caller afterwards.
+            asked = asks(line, caller, OUTSIDE, Kind.THREE_WAY, TargetKind.LINE, "police")
+            police.wait_for("answered")
+            line.until(lambda: verb(line, caller) == "Confer")
+            asks(line, caller, OUTSIDE, Kind.BACK)
+            police.wait_for("other_hung_up")
+            line.until(lambda: request(line, asked).state is State.DONE)
+            assert line.state(OUTSIDE) == "on_call"
+            [leg] = [one for one in ami.channels().values() if one.name.endswith(";1")]
+            assert "@outside-guangzhou" in leg.name
+            ami.hang_up(leg.name)
+            phone.wait_for("other_hung_up")
             assert line.phones.result(call).ended_by == "line"
         assert hears_accept_prompt(line, at_mobile)
-        assert at_mobile.hears(CALLER_HERTZ)
         assert at_caller.hears(CALLER_HERTZ)
-        order = line.order_of("+8613570000301")
+        order = line.order_of(caller)
     assert (order["outcome"], order["hung_up_by"]) == ("answered", "counselor")
     assert order["first_responder"] == order["handler"] == "counselor:at-home"
+    kinds = [event["kind"] for event in order["events"]]
+    assert kinds[-4:] == ["answered", "joined", "left_again", "ended"]
     assert line.log_verifies() == []
 
 

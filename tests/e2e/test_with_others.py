@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Connection, select
 
-from agents import roster
-from ivr import desk_requests, sessions
 from ivr.asterisk.ami import Ami
-from ivr.asterisk.deployment import ami_secret, sister_line_secret
-from ivr.desk_requests import Kind, Request, State, TargetKind
+from ivr.asterisk.deployment import sister_line_secret
+from ivr.desk_requests import Kind, State, TargetKind
+from tests.e2e.desk_asks import asks, call_of, manager_of, request, verb
 from tests.e2e.hearing import listening
 from tests.e2e.line import GUANGZHOU, Deployment
 from tests.e2e.media import CALLER_HERTZ
 from tests.e2e.short_flow import write_short_flows
 from tests.e2e.sipp import Phone
-from workorders.order import orders
 from workorders.views import View
 
 pytestmark = pytest.mark.e2e
@@ -37,12 +33,8 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="module")
 def ami(line: Deployment) -> Iterator[Ami]:
-    settings = line.settings
-    manager = Ami(settings.ami_address, settings.ami_user, ami_secret(settings))
-    manager.start()
-    line.until(lambda: manager.connected)
-    yield manager
-    manager.stop()
+    with manager_of(line) as manager:
+        yield manager
 
 
 def ends(line: Deployment, ami: Ami, call: Phone, caller: str) -> View:
@@ -50,52 +42,6 @@ def ends(line: Deployment, ami: Ami, call: Phone, caller: str) -> View:
     ami.hang_up(call_of(line, caller))
     assert line.phones.result(call).ended_by == "line"
     return line.order_of(caller)
-
-
-def call_of(line: Deployment, caller: str) -> str:
-    order = line.order_of(caller, ended=False)
-    one = select(orders.c.call_id).where(orders.c.order_no == order["order_no"])
-    return str(line.store(lambda connection: connection.execute(one).scalar()))
-
-
-def asks(
-    line: Deployment,
-    caller: str,
-    desk: str,
-    kind: Kind,
-    target_kind: TargetKind = TargetKind.NONE,
-    target: str = "",
-) -> str:
-    """The desk with this number asks about the talk with this caller; the request's id."""
-    order, call_id = line.order_of(caller, ended=False), call_of(line, caller)
-
-    def work(connection: Connection) -> str:
-        who = roster.by_number(connection, desk)
-        assert who is not None
-        return desk_requests.ask(
-            connection, call_id=call_id, order_no=order["order_no"], kind=kind,
-            counselor_id=who, asked_by=f"counselor:{who}", at=datetime.now(UTC),
-            target_kind=target_kind, target=target,
-        )  # fmt: skip
-
-    return line.rooms.store.write(work)
-
-
-def verb(line: Deployment, caller: str) -> str:
-    """What the caller's call performs now."""
-    order = line.order_of(caller, ended=False)
-
-    def work(connection: Connection) -> str:
-        rows = [r for r in sessions.open_calls(connection) if r.order_no == order["order_no"]]
-        return type(sessions.verbs_from_json(rows[0].verbs)[-1]).__name__ if rows else ""
-
-    return line.store(work)
-
-
-def request(line: Deployment, request_id: str) -> Request:
-    found = line.store(lambda connection: desk_requests.get(connection, request_id))
-    assert found is not None
-    return found
 
 
 def test_blind_to_a_colleague_the_order_goes_along_and_nothing_is_said_again(
@@ -162,6 +108,8 @@ def test_a_police_line_comes_in_and_the_counselor_stays(line: Deployment, ami: A
         assert request(line, asked).state is State.JOINED
         asks(line, caller, "8002", Kind.BACK)
         police.wait_for("other_hung_up")
+        line.until(lambda: request(line, asked).state is State.DONE)
+        # Nothing is open about the call any more, and still nobody stays in a room alone.
         order = ends(line, ami, call, caller)
         desk.wait_for("other_hung_up")
     kinds = [event["kind"] for event in order["events"]]
