@@ -6,7 +6,7 @@
 
 PYTHON := .venv/bin/python
 # Nearly all of the time is waiting for calls: three files of tests at a time, each in its own process.
-SIDE_BY_SIDE := -n 3 --dist loadfile
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 RUN_PACKAGES := python3-venv espeak-ng mmdebstrap
 WORDS := console/translations
 TEST_PACKAGES := $(RUN_PACKAGES) sip-tester postgresql chromium fonts-wqy-microhei

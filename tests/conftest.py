@@ -20,6 +20,20 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait for calls in between those that compute, so that files run side by side
+    seldom wait for the same processor."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting = [file for file in files if file.parent.name == "e2e"]
+    computing = [file for file in files if file.parent.name != "e2e"]
+    pace = len(computing) / max(len(waiting), 1)
+    place = {file: (number + 0.5) * pace for number, file in enumerate(waiting)}
+    place |= {file: float(number) for number, file in enumerate(computing)}
+    items[:] = [item for file in sorted(files, key=place.__getitem__) for item in files[file]]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def shipped_regions_are_read_once() -> Iterator[None]:
     """They never change in a run, and a tenth of a second for each house adds up."""
