@@ -4,7 +4,6 @@ how to be gone at once."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,13 +11,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from console.websockets import CALLERS
+from tests.e2e.browsers import launch, sound_both_ways, window
 from tests.e2e.line import Deployment
 from tests.e2e.short_flow import write_short_flows
 from tests.e2e.sip_client import Telephone
 from tests.e2e.test_console import (
     AXE,
-    CHROMIUM,
-    LONGEST,
     NARROW,
     WIDE,
     _found_by_axe,
@@ -31,23 +29,6 @@ pytestmark = pytest.mark.e2e
 SCHOOL = "https://school.example.cn"
 ELSEWHERE = "https://weather.example.cn/"
 GUANGZHOU = "440100"
-
-KEEP_CONNECTIONS = """
-window.connections = [];
-window.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(...given) { super(...given); window.connections.push(this); }
-};
-"""
-SOUND = """async () => {
-  const found = {in: 0, out: 0};
-  for (const connection of window.connections) {
-    for (const one of (await connection.getStats()).values()) {
-      if (one.type === "inbound-rtp") found.in += one.packetsReceived;
-      if (one.type === "outbound-rtp") found.out += one.packetsSent;
-    }
-  }
-  return found;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -67,25 +48,16 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        # Its sandbox refuses to be root's.
-        as_root = ["--no-sandbox"] if os.getuid() == 0 else []
-        expect.set_options(timeout=LONGEST)
         # Its pages elsewhere are ours on loopback, which a public page may not reach unasked.
-        loopback = "--disable-features=LocalNetworkAccessChecks"
-        fake = ["--use-fake-device-for-media-stream", loopback]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*as_root, *fake])
+        browser = launch(playwright, "--disable-features=LocalNetworkAccessChecks")
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def context(line: Deployment, chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context(
-        base_url=address(line), ignore_https_errors=True, locale="zh-CN",
-        viewport={"width": NARROW, "height": 800}, permissions=["microphone"],
-    )  # fmt: skip
-    context.set_default_timeout(LONGEST)
-    context.add_init_script(KEEP_CONNECTIONS)
+    narrow = {"width": NARROW, "height": 800}
+    context = window(line, chromium, viewport=narrow, permissions=["microphone"])
     yield context
     context.close()
 
@@ -104,14 +76,6 @@ def state(page: Page, name: str) -> None:
     expect(page.locator(f"#state[data-state={name}]")).to_be_visible()
 
 
-def more_sound_both_ways(page: Page) -> None:
-    before: dict[str, int] = page.evaluate(SOUND)
-    page.wait_for_function(
-        f"async () => {{ const now = await ({SOUND})();"
-        f" return now.in > {before['in'] + 25} && now.out > {before['out'] + 25}; }}"
-    )
-
-
 def test_a_call_from_the_browser_by_keyboard_and_a_message_meanwhile(
     line: Deployment, context: BrowserContext
 ) -> None:
@@ -127,7 +91,7 @@ def test_a_call_from_the_browser_by_keyboard_and_a_message_meanwhile(
         page.keyboard.press("2")
         desk.wait_for("answered", seconds=60.0)
         state(page, "talking")
-        more_sound_both_ways(page)
+        sound_both_ways(page)
         line.until(lambda: desk.heard > 0)
         expect(page.locator("#level")).to_have_text("麦克风：有声音")
 
@@ -139,7 +103,7 @@ def test_a_call_from_the_browser_by_keyboard_and_a_message_meanwhile(
 
         # Another window in front takes nothing from the call.
         context.new_page().bring_to_front()
-        more_sound_both_ways(page)
+        sound_both_ways(page)
         page.bring_to_front()
         page.get_by_role("button", name="静音").click()
         expect(page.locator("#level")).to_have_text("麦克风：已静音")

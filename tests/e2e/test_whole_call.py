@@ -3,20 +3,18 @@ desk."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from console import accounts
 from console.accounts import Account
 from console.roles import Role
 from tests.console_world import KEPT
+from tests.e2e.browsers import ALLOWED, desk, launch, sound_both_ways, window
 from tests.e2e.line import Deployment
-from tests.e2e.test_caller_page import KEEP_CONNECTIONS, SOUND
-from tests.e2e.test_console import CHROMIUM, LONGEST, log_in
 from workorders.views import View, order_view, orders_of
 
 pytestmark = pytest.mark.e2e
@@ -38,42 +36,9 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        # Its sandbox refuses to be root's.
-        as_root = ["--no-sandbox"] if os.getuid() == 0 else []
-        expect.set_options(timeout=LONGEST)
-        fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*as_root, *fake])
+        browser = launch(playwright, ALLOWED)
         yield browser
         browser.close()
-
-
-def window(line: Deployment, chromium: Browser) -> BrowserContext:
-    context = chromium.new_context(
-        base_url=f"https://localhost:{line.settings.console_port}",
-        ignore_https_errors=True,
-        locale="zh-CN",
-    )
-    context.set_default_timeout(LONGEST)
-    context.add_init_script(KEEP_CONNECTIONS)
-    return context
-
-
-def desk(line: Deployment, chromium: Browser) -> Page:
-    """Logged in, and so on duty."""
-    page = window(line, chromium).new_page()
-    log_in(page, LIN)
-    expect(page.locator("#now .state")).to_contain_text("示闲")
-    expect(page.locator("#line")).to_have_text("话机已连接")
-    return page
-
-
-def sound_both_ways(*pages: Page) -> None:
-    for page in pages:
-        before: dict[str, int] = page.evaluate(SOUND)
-        page.wait_for_function(
-            f"async () => {{ const now = await ({SOUND})();"
-            f" return now.in > {before['in'] + 25} && now.out > {before['out'] + 25}; }}"
-        )
 
 
 def order_of(line: Deployment) -> View:
@@ -82,7 +47,7 @@ def order_of(line: Deployment) -> View:
 
 
 def test_a_call_from_the_page_is_answered_at_a_desk(line: Deployment, chromium: Browser) -> None:
-    lin = desk(line, chromium)
+    lin = desk(line, chromium, LIN)
     caller = window(line, chromium).new_page()
     caller.goto("/call/")
     caller.get_by_label("你在哪里").select_option(GUANGZHOU)
