@@ -79,7 +79,8 @@ async function begin() {
     for (const part of shown.dataset.parts.split(" ")) {
       const place = document.createElement("div");
       by("order").append(place);
-      htmx.ajax("GET", part, { target: place, swap: "innerHTML" });
+      // Each from a place of its own: of those that one element asks for, htmx drops the third.
+      htmx.ajax("GET", part, { source: place, target: place, swap: "innerHTML" });
     }
   }
 

@@ -1,7 +1,9 @@
-"""The shipped flows with a front of few words, for tests that aren't about what is said."""
+"""The shipped flows with a front of few words, for tests that aren't about what is said; and the
+shipped stations, where callers are asked how a shorter talk was, too."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from config.settings import CONFIG
@@ -15,6 +17,7 @@ prompts:
   greeting: {zh-CN: 法律请按1，心理请按2。}
   place: {zh-CN: "前面还有{n}位。"}
   reconnecting: {zh-CN: 老师断线了，请别挂断。}
+  survey: {zh-CN: 满意请按1。}
 steps:
   greeting:
     type: menu
@@ -49,13 +52,36 @@ steps:
   goodbye:
     type: hang_up
 """
+ASKING = """
+  asking:
+    type: survey
+    prompt: survey
+    exits: {answered: goodbye, not_answered: goodbye}
+"""
+STATIONS = ("stations.yaml", "regions.yaml", "topics.yaml")
 
 
-def write_short_flows(folder: Path) -> Path:
-    """Make `folder` and fill it."""
+def write_short_flows(folder: Path, survey: bool = False) -> Path:
+    """Make `folder` and fill it. `survey`: whoever has talked is asked how it was."""
     folder.mkdir()
     for shipped in (CONFIG.parent / "callflows/library").glob("*.yaml"):
         if shipped.stem != "12355":
             (folder / shipped.name).symlink_to(shipped)
-    (folder / "12355.yaml").write_text(FLOW, "utf-8")
+    asking = FLOW.replace("answered: goodbye", "answered: asking") + ASKING
+    (folder / "12355.yaml").write_text(asking if survey else FLOW, "utf-8")
+    return folder
+
+
+def write_stations(folder: Path, survey_after_seconds: int) -> Path:
+    """Make `folder` and fill it."""
+    folder.mkdir()
+    for name in STATIONS:
+        shutil.copy(CONFIG / name, folder)
+    file = folder / "stations.yaml"
+    shipped = file.read_text("utf-8")
+    short = shipped.replace(
+        "survey_after_seconds: 10", f"survey_after_seconds: {survey_after_seconds}"
+    )
+    assert short != shipped
+    file.write_text(short, "utf-8")
     return folder

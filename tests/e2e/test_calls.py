@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import shutil
 import signal
 import wave
 from collections.abc import Iterator
@@ -16,10 +15,10 @@ import pytest
 
 from agents import roster
 from callflows.data_dips import Priority
-from config.settings import CONFIG
 from ivr.asterisk.deployment import sister_line_secret
 from tests.e2e.line import GUANGZHOU, WUHAN, Deployment
 from tests.e2e.scenarios import Behaviour
+from tests.e2e.short_flow import write_stations
 from tests.e2e.sipp import Phone
 from workorders.views import View, orders_of
 
@@ -36,13 +35,7 @@ TIMES = ("t_offer", "t_queue", "t_ring", "t_answer", "t_end")
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    stations = tmp_path_factory.mktemp("stations")
-    for file in ("stations.yaml", "regions.yaml", "topics.yaml"):
-        shutil.copy(CONFIG / file, stations)
-    shipped = (CONFIG / "stations.yaml").read_text("utf-8")
-    short = shipped.replace("survey_after_seconds: 10", f"survey_after_seconds: {SHORT_TALK}")
-    assert short != shipped
-    (stations / "stations.yaml").write_text(short, "utf-8")
+    stations = write_stations(tmp_path_factory.mktemp("configuration") / "stations", SHORT_TALK)
     deployment = Deployment(tmp_path_factory.mktemp("l"), stations_directory=stations)
     deployment.start()
     yield deployment

@@ -231,25 +231,25 @@ def test_a_form_is_filled_in_by_keyboard_alone_and_outlives_its_browser(desk: De
     page.goto(f"/orders/{order_no}/form")
     expect(page.get_by_role("heading", name="开场与结束")).to_be_visible()
     keys = page.keyboard
-    _access(page, "c")
+    press_access_key(page, "c")
     keys.press("ArrowDown")
     expect(page.get_by_label("来电人身份")).to_have_value("本人")
-    _access(page, "a")
+    press_access_key(page, "a")
     expect(page.get_by_label("输入几个字筛选")).to_be_focused()
     keys.type("欺凌")
     keys.press("Enter")
     expect(page.get_by_label("主案由")).to_have_value("L2.1")
     expect(page.get_by_role("heading", name="校园欺凌")).to_be_visible()
-    _access(page, "r")
+    press_access_key(page, "r")
     keys.type("R2")
     expect(page.get_by_text("72小时内跟踪反馈")).to_be_visible()
     keys.press("Tab")
     keys.type("反复被围堵")
-    _access(page, "z")
+    press_access_key(page, "z")
     with page.expect_response(lambda answer: _kept(answer, "不敢上学")):
         keys.type("同学长期起外号，不敢上学")
     expect(page.get_by_text("草稿已保存")).to_be_visible()
-    _access(page, "x")
+    press_access_key(page, "x")
     expect(page.get_by_label("这次怎样处置")).to_be_focused()
     first.close()  # killed: no page says goodbye
 
@@ -258,7 +258,7 @@ def test_a_form_is_filled_in_by_keyboard_alone_and_outlives_its_browser(desk: De
     page.goto(f"/orders/{order_no}")
     expect(page.get_by_text("还没有保存成工单")).to_be_visible()
     expect(page.get_by_label("来电人说了什么")).to_have_value("同学长期起外号，不敢上学")
-    _access(page, "x")
+    press_access_key(page, "x")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Control+Enter")
     expect(page.locator("#course")).to_contain_text("评估风险：R2")
@@ -330,7 +330,7 @@ def _kept(answer: Response, text: str) -> bool:
     return answer.url.endswith("/draft") and text in unquote_plus(answer.request.post_data or "")
 
 
-def _access(page: Page, key: str) -> None:
+def press_access_key(page: Page, key: str) -> None:
     """Alt and a key of the page, which Playwright's own keys leave out."""
     devtools = page.context.new_cdp_session(page)
     pressed = {"modifiers": 1, "key": key, "code": f"Key{key.upper()}", "text": key,
