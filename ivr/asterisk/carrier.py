@@ -12,13 +12,14 @@ from asterisk.manager import ManagerException
 from config.database import StoreUnavailable
 from config.topics import load_topics
 from ivr import heard_keys
+from ivr.asked_in import LEG
 from ivr.assembly import Assembly
 from ivr.asterisk.ami import Ami, Headers
 from ivr.asterisk.callbacks import AsteriskCallbacks
 from ivr.asterisk.calls import CARRIER, CallHandler, HangupHandler
 from ivr.asterisk.codes import CodeHandler
 from ivr.asterisk.deployment import ami_secret
-from ivr.asterisk.desk_work import DeskWork
+from ivr.asterisk.desk_work import SAID, DeskWork
 from ivr.asterisk.dialling import phone_number, phone_of_channel
 from ivr.asterisk.page_calls import VisitHandler
 from ivr.asterisk.placed_legs import Asking, PlacedLegs, SyntheticLeg
@@ -115,8 +116,7 @@ class AsteriskCarrier:
         self.ami.on_event("BridgeEnter", self._bridged)
         self.ami.on_event("DTMFEnd", self._pressed)
         self.ami.on_event("FullyBooted", self._booted)
-        self.ami.on_event("OriginateResponse", self.placing.responded)
-        self.ami.on_event("OriginateResponse", self._desk_work.responded)
+        self.ami.on_event("OriginateResponse", self._responded)
         self._waker.start()
         self.ami.start()
         self._desk_work.start()
@@ -190,6 +190,11 @@ class AsteriskCarrier:
         except StoreUnavailable as error:
             # Found out when the talk ends, or reconciled before.
             log.error("answer_not_noted", call_id=call_id, reason=str(error))
+
+    def _responded(self, headers: Headers) -> None:
+        """Of a call that we asked for."""
+        of_desk = headers.get("ActionID", "").startswith((LEG, SAID))
+        (self._desk_work if of_desk else self.placing).responded(headers)
 
     def _pressed(self, headers: Headers) -> None:
         """A caller has pressed a key, which counts here while a counselor talks."""

@@ -51,6 +51,9 @@ MONITORING = {
 MONITORED = "班长正在听你们的通话。"
 """Into the counselor's ear alone, where the station wants it said."""
 
+SAID = "said:"
+"""Begins the name of the call by which it is said."""
+
 Channels = Mapping[str, LiveChannel]
 
 
@@ -318,7 +321,7 @@ class DeskWork:
             if spied is None:
                 return
             self._ami.originate(
-                f"said:{request.id}", f"Local/{spied}@whispering/n", "whispered", GRACE_SECONDS,
+                f"{SAID}{request.id}", f"Local/{spied}@whispering/n", "whispered", GRACE_SECONDS,
                 WORDS=words,
             )  # fmt: skip
         except ManagerException as error:

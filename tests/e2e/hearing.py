@@ -29,16 +29,28 @@ class Ear:
 
     def hears(self, hertz: int) -> bool:
         """Has a pure tone of this pitch sounded for a tenth of a second?"""
-        return any(_share(window, hertz) > 0.8 for window in _windows(self.samples) if any(window))
+        return self.hears_among_others(hertz, 0.8)
 
-    def hears_recording(self, file: Path) -> bool:
-        """Has the loudest tenth of a second of a recording sounded?"""
+    def hears_among_others(self, hertz: int, share: float = 0.2) -> bool:
+        """Has a tone of this pitch sounded, maybe with others?"""
+        windows = _windows(self.samples)
+        return any(_share(window, hertz) > share for window in windows if any(window))
+
+    def hears_recording(self, file: Path, beside: int = 0) -> bool:
+        """Has the loudest tenth of a second of a recording sounded?
+
+        :param beside: the pitch of a tone that sounded all the while, a divisor of `RATE`.
+        """
         with wave.open(str(file)) as recording:
             spoken = array("h", recording.readframes(recording.getnframes()))
+        heard, likeness = self.samples, 0.95
+        if beside:
+            spoken, heard = _without(spoken, beside), _without(heard, beside)
+            likeness = 0.8
         loudest = max(_windows(spoken), key=_energy)
         return any(
-            _likeness(loudest, self.samples[start : start + WINDOW]) > 0.95
-            for start in range(len(self.samples) - WINDOW)
+            _likeness(loudest, heard[start : start + WINDOW]) > likeness
+            for start in range(len(heard) - WINDOW)
         )
 
 
@@ -70,6 +82,12 @@ def listening(address: str, port: int) -> Iterator[Ear]:
         finally:
             stopping.set()
             thread.join()
+
+
+def _without(samples: Sequence[int], hertz: int) -> Sequence[int]:
+    """Less of everything, and nothing of this tone: each sample without that of a wave before."""
+    wave_before = RATE // hertz
+    return [now - then for now, then in zip(samples[wave_before:], samples, strict=False)]
 
 
 def _windows(samples: Sequence[int]) -> Iterator[Sequence[int]]:

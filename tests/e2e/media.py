@@ -27,14 +27,19 @@ KEYS = "0123456789*#ABCD"
 VOLUME = 10
 """Of a key, in -dBm0."""
 CALLER_HERTZ = 400
-"""What a capture sounds like."""
+"""What a capture sounds like, where nothing else is asked for."""
 
 
-def write_capture(path: Path, seconds: float, keys: Iterable[tuple[float, str]] = ()) -> None:
+def write_capture(
+    path: Path,
+    seconds: float,
+    keys: Iterable[tuple[float, str]] = (),
+    hertz: int = CALLER_HERTZ,
+) -> None:
     """A capture of `seconds` of tone in which `keys` are pressed, each at its second."""
     pressed = sorted(keys)
     sequence = itertools.count(1)
-    tone = _tone(CALLER_HERTZ)
+    tone = _tone(hertz)
     with path.open("wb") as out:
         # https://wiki.wireshark.org/Development/LibpcapFileFormat, link type Ethernet.
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from tests.e2e.media import CALLER_HERTZ
+
 REFUSALS = (400, 401, 403, 404, 408, 480, 484, 486, 487, 488, 500, 503, 600, 603, 604)
 
 SDP = """v=0
@@ -37,6 +39,7 @@ class Behaviour:
     :param talks: seconds until it hangs up; None: it waits for the other side.
     :param keys: pressed so many seconds after it answered.
     :param sends_sound: False is a telephone that is lost.
+    :param hertz: what it sounds like.
     """
 
     answers_after: float | None = 0.0
@@ -44,6 +47,7 @@ class Behaviour:
     talks: float | None = None
     keys: tuple[tuple[float, str], ...] = ()
     sends_sound: bool = True
+    hertz: int = CALLER_HERTZ
 
 
 def caller(

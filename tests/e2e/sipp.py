@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.e2e import scenarios
-from tests.e2e.media import RtpCounter, write_capture
+from tests.e2e.media import CALLER_HERTZ, RtpCounter, write_capture
 from tests.e2e.scenarios import Behaviour
 
 LONGEST_CALL_SECONDS = 60.0
@@ -70,6 +70,7 @@ class Phone:
         counter: RtpCounter,
         seconds: float = LONGEST_CALL_SECONDS,
         keys: Sequence[tuple[float, str]] = (),
+        hertz: int = CALLER_HERTZ,
         calls: int | None = None,
         transport: str = "u1",
     ) -> None:
@@ -81,7 +82,7 @@ class Phone:
         self._folder = tempfile.TemporaryDirectory(prefix="sipp-")
         folder = Path(self._folder.name)
         file = folder / "scenario.xml"
-        file.write_text(scenario(_capture(seconds, keys)), encoding="utf-8")
+        file.write_text(scenario(_capture(seconds, keys, hertz)), encoding="utf-8")
         self._happened: list[Happened] = []
         self._changed = threading.Condition()
         reading, writing = os.pipe()
@@ -298,6 +299,7 @@ class Telephones:
                 port=port,
                 counter=self._counter,
                 keys=how.keys,
+                hertz=how.hertz,
             )
         )
 
@@ -359,14 +361,14 @@ def _is_free(address: str, port: int) -> bool:
     return False
 
 
-def _capture(seconds: float, keys: Sequence[tuple[float, str]]) -> Path:
+def _capture(seconds: float, keys: Sequence[tuple[float, str]], hertz: int) -> Path:
     """The capture of this sound, made once."""
-    wanted = hashlib.sha256(repr((seconds, sorted(keys))).encode()).hexdigest()[:16]
+    wanted = hashlib.sha256(repr((seconds, sorted(keys), hertz)).encode()).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / "12355-captures"
     folder.mkdir(exist_ok=True)
     file = folder / f"{wanted}.pcap"
     if not file.exists():
         new = folder / f"{wanted}.{os.getpid()}.{threading.get_ident()}"
-        write_capture(new, seconds, keys)
+        write_capture(new, seconds, keys, hertz)
         new.replace(file)
     return file

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
 
 import pytest
 
+from console import accounts
+from console.accounts import Account
+from console.application import application
+from console.audit import Action, audit
+from console.roles import Role
+from console.watch import Watch
 from ivr.asterisk.ami import Ami
-from ivr.asterisk.deployment import sister_line_secret
+from ivr.asterisk.deployment import LANGUAGE, sister_line_secret
+from ivr.asterisk.desk_work import MONITORED
 from ivr.desk_requests import Kind, State, TargetKind
+from recordings.prompts import PromptCache
+from tests.console_world import KEPT, Browser
 from tests.e2e.desk_asks import asks, call_of, manager_of, request, verb
 from tests.e2e.hearing import listening
 from tests.e2e.line import GUANGZHOU, Deployment
@@ -20,6 +31,7 @@ from workorders.views import View
 pytestmark = pytest.mark.e2e
 
 LAW = [(1.0, "1")]
+COUNSELOR_HERTZ, SUPERVISOR_HERTZ = 500, 800
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +47,16 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 def ami(line: Deployment) -> Iterator[Ami]:
     with manager_of(line) as manager:
         yield manager
+
+
+def page_of(line: Deployment, who: str, role: Role, station: str) -> Browser:
+    """The pages of somebody of the roster, logged in."""
+    assembly = line.rooms.assembly
+    one = Account(who, who, role, station)
+    assembly.store.write(lambda c: accounts.add(c, one, KEPT, datetime.now(UTC)))
+    browser = Browser(application(assembly, Watch(assembly.store), lambda: datetime.now(UTC)))
+    assert browser.log_in(who).status_code == 302
+    return browser
 
 
 def ends(line: Deployment, ami: Ami, call: Phone, caller: str) -> View:
@@ -136,3 +158,65 @@ def test_help_rings_the_supervisor_who_listens_then_joins(line: Deployment, ami:
     assert kinds[-3:] == ["help_called", "barged_in", "ended"]
     assert line.said("call_lost") == []
     assert line.log_verifies() == []
+
+
+def test_a_supervisor_listens_whispers_and_joins_from_their_page(
+    line: Deployment, ami: Ami
+) -> None:
+    caller = "+8613570000805"
+    boss = page_of(line, "gd-liang", Role.SUPERVISOR, "440000")
+    with (
+        line.desk("8002", hertz=COUNSELOR_HERTZ) as desk,
+        line.desk("8102", hertz=SUPERVISOR_HERTZ) as supervisor,
+        ExitStack() as ears,
+    ):
+        call = line.phones.start_call(GUANGZHOU, "13570000805", keys=LAW)
+        desk.wait_for("answered")
+        line.until(lambda: line.state("8002") == "on_call")
+        at_caller, at_desk, at_supervisor = (
+            ears.enter_context(listening(phone.address, phone.media_port))
+            for phone in (call, desk, supervisor)
+        )
+        boss.get("/monitor/8002")
+        boss.post("/monitor/8002", {"kind": "listen"})
+        supervisor.wait_for("answered")
+        line.until(lambda: line.state("8102") == "on_call")
+        line.until(lambda: at_supervisor.hears_among_others(CALLER_HERTZ))
+        line.until(lambda: at_supervisor.hears_among_others(COUNSELOR_HERTZ))
+        words = PromptCache(line.settings.prompts_directory, None).file(MONITORED, LANGUAGE)
+        said = words.with_suffix(".wav")
+        line.until(lambda: at_desk.hears_recording(said, beside=CALLER_HERTZ))
+        assert not at_desk.hears_among_others(SUPERVISOR_HERTZ)
+        boss.post("/monitor/8002", {"kind": "whisper"})
+        line.until(lambda: at_desk.hears_among_others(SUPERVISOR_HERTZ))
+        assert not at_caller.hears_among_others(SUPERVISOR_HERTZ)
+        boss.post("/monitor/8002", {"kind": "join"})
+        line.until(lambda: at_caller.hears_among_others(SUPERVISOR_HERTZ))
+        assert "强插：已加入" in boss.get("/monitor/8002").text
+        boss.post("/monitor/8002", {"kind": "leave"})
+        supervisor.wait_for("other_hung_up")
+        line.until(lambda: line.state("8102") == "available")
+        order = ends(line, ami, call, caller)
+    kinds = [event["kind"] for event in order["events"]]
+    assert kinds[-5:] == ["answered", "listened", "whispered", "barged_in", "ended"]
+    audited = audit.select().where(audit.c.action == Action.MONITORED).order_by(audit.c.id)
+    lines = line.store(lambda connection: connection.execute(audited).all())
+    assert [(one.account, one.order_no, one.detail.partition(" ")[0]) for one in lines] == [
+        ("gd-liang", order["order_no"], kind) for kind in ("listen", "whisper", "join", "leave")
+    ]
+    assert line.said("placed_call_given_up") == []
+
+
+def test_keys_pressed_in_a_talk_are_shown_to_who_talks(line: Deployment, ami: Ami) -> None:
+    """How somebody answers who may not speak."""
+    caller = "+8613570000806"
+    chen = page_of(line, "gz-chen", Role.COUNSELOR, "440100")
+    pressed = [*LAW, *((second, "5") for second in (5.0, 8.0, 11.0, 14.0))]
+    with line.desk("8002") as desk:
+        call = line.phones.start_call(GUANGZHOU, "13570000806", keys=pressed)
+        desk.wait_for("answered")
+        page = f"/orders/{line.order_of(caller, ended=False)['order_no']}/keys"
+        line.until(lambda: "按了一下" in chen.get(page).text)
+        order = ends(line, ami, call, caller)
+        assert "还没有按键" in chen.get(page).text
+    assert not [event for event in order["events"] if "key" in event["data"]]
