@@ -54,13 +54,14 @@ Answer = AnyResponse | str | tuple[str, int]
 POLICY = "; ".join(
     (
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'",
-        "connect-src 'self'", "media-src 'self'", "form-action 'self'", "base-uri 'none'",
+        "connect-src 'self'{}", "media-src 'self'", "form-action 'self'", "base-uri 'none'",
         "frame-ancestors ",
     )
 )  # fmt: skip
-"""What holds of every page but who may show it within theirs: nobody, but for the callers'."""
+"""What holds of every page but where else it may connect to (the desk of whom Twilio rings), and
+who may show it within theirs: nobody, but for the callers'."""
 HEADERS = {
-    "Content-Security-Policy": POLICY + "'none'",
+    "Content-Security-Policy": POLICY.format("") + "'none'",
     "X-Content-Type-Options": "nosniff",
     # The guard against forged requests reads where ours come from; nobody else is told.
     "Referrer-Policy": "same-origin",
@@ -128,7 +129,10 @@ def application(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -
     def say_what_holds(response: Response) -> Response:
         response.headers.update(HEADERS)
         if request.blueprint == callers.name:
-            response.headers["Content-Security-Policy"] = POLICY + shown_by
+            response.headers["Content-Security-Policy"] = POLICY.format("") + shown_by
+        elif connects_to := g.get("connects_to"):
+            policy = POLICY.format(f" {connects_to}") + "'none'"
+            response.headers["Content-Security-Policy"] = policy
         if request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
         return response

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+import structlog
 from flask import (
     Blueprint,
     Response,
     abort,
     current_app,
+    g,
     jsonify,
     render_template,
     request,
@@ -39,12 +41,21 @@ from console.watch import Present, Watch
 from console.websockets import admitted
 from ivr.assembly import Assembly
 from ivr.asterisk.browser_phones import browser_name, browser_password
+from ivr.twilio.access_tokens import KIND as TWILIO_CLIENT
+from ivr.twilio.access_tokens import LIFE, AccessTokens, NoToken, identity_of
+
+log = structlog.get_logger()
 
 BEAT_SECONDS = 5.0
 """How soon a desk that is gone is known to be, for another page that wants to be it."""
 REASONS = tuple(code.reason for code in CODES.values() if code.does == "pause")
 PARTS = ("/orders/{}/form", "/orders/{}/safety", "/desk/with-others/{}")
 """What a desk shows of its order, by its number: pages of their own, where they are there."""
+
+TWILIO_SIGNALLING = "wss://*.twilio.com"
+"""Where Twilio's Voice SDK connects to: first `voice-js.roaming`, again by the name of the edge
+that it met there. What it would tell Twilio of each call's quality is switched off, and its sounds
+are ours."""
 
 _PAGE = re.compile(r"[0-9a-f-]{36}\Z")
 
@@ -60,10 +71,13 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
     @needs(lambda may: may.desk)
     def show() -> str:
         counselor = store.read(lambda c: roster.get(c, visitor().id))
+        twilio = counselor is not None and _by_twilio(counselor)
+        g.connects_to = TWILIO_SIGNALLING if twilio else ""
         return render_template(
             "desk.html",
             counselor=counselor,
-            has_telephone=counselor is not None and "browser" in _kinds(counselor),
+            by_asterisk=counselor is not None and _by_asterisk(counselor),
+            by_twilio=twilio,
             reasons=REASONS,
             shown=_shown(watch.now_of(visitor().id)) if counselor else {},
         )
@@ -109,7 +123,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
     def log_in() -> Response:
         """What the telephone in the browser logs in with, and how sound finds its way."""
         counselor = store.read(lambda c: roster.get(c, visitor().id))
-        if counselor is None or "browser" not in _kinds(counselor):
+        if counselor is None or not _by_asterisk(counselor):
             abort(403)
         number = counselor.number
         return jsonify(
@@ -117,6 +131,19 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
             password=browser_password(settings, number),
             ice_servers=ice_servers(settings, visitor().id, now()),
         )
+
+    @page.get("/desk/twilio")
+    @needs(lambda may: may.desk)
+    def twilio_token() -> Response:
+        """What Twilio rings this browser by, for so many seconds."""
+        everybody = store.read(roster.everybody)
+        try:
+            identity = identity_of(everybody, visitor().id)
+            token = AccessTokens.of(settings).token(identity, now())
+        except NoToken as why:
+            log.error("desk_without_twilio", reason=str(why))
+            abort(403)
+        return jsonify(token=token, seconds=int(LIFE.total_seconds()))
 
     @page.get("/ws")
     @needs(lambda may: may.desk)
@@ -176,6 +203,13 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
             "parts": _parts(call.order_no) if call is not None and call.answered else [],
             "said": words_of(assembly, topics),
         }
+
+    def _by_asterisk(counselor: roster.Counselor) -> bool:
+        return settings.asterisk and "browser" in _kinds(counselor)
+
+    def _by_twilio(counselor: roster.Counselor) -> bool:
+        signs = settings.twilio_api_key_secret is not None
+        return signs and TWILIO_CLIENT in _kinds(counselor)
 
     def _region(code: str | None) -> str | None:
         return stations.regions.name(code) if code else None

@@ -2,6 +2,8 @@
 
 import { Softphone } from "./softphone.js";
 import { Sound } from "./sound.js";
+import { Telephones } from "./telephones.js";
+import { TwilioPhone } from "./twilio_phone.js";
 
 const desk = document.getElementById("desk");
 const by = (id) => document.getElementById(id);
@@ -32,9 +34,11 @@ function alone(id) {
 }
 
 async function begin() {
-  const sound = new Sound(by("voice"));
-  const phone = desk.dataset.telephone
-    ? new Softphone(by("voice"), desk.dataset.telephone, desk.dataset.socket) : null;
+  const sound = new Sound();
+  const lines = [];
+  if (desk.dataset.telephone) lines.push(new Softphone(by("voice"), desk.dataset.telephone, desk.dataset.socket));
+  if (desk.dataset.twilio) lines.push(new TwilioPhone(desk.dataset.twilio, desk.dataset.silence));
+  const phone = lines.length ? new Telephones(lines) : null;
   let line = phone ? "connecting" : "nothing";
   let call = null;
   let echo = false;
@@ -45,12 +49,13 @@ async function begin() {
     const ringing = call !== null && call.incoming && !call.established;
     const talking = call !== null && call.established;
     by("answer").disabled = !ringing;
-    by("mute").disabled = by("hold").disabled = !talking;
+    by("mute").disabled = !talking;
+    by("hold").disabled = !talking || !call.holds;
     by("hang-up").disabled = call === null;
     by("mute").setAttribute("aria-pressed", String(Boolean(call?.muted)));
     by("hold").setAttribute("aria-pressed", String(Boolean(call?.held)));
     for (const key of by("keypad").children) key.disabled = !talking;
-    by("echo").disabled = line !== "connected" || call !== null;
+    by("echo").disabled = !phone?.tests || call !== null;
     document.title = document.title.replace(/^● /, "");
     if (ringing) document.title = `● ${document.title}`;
     if (ringing) sound.ring(); else sound.quiet();
@@ -87,7 +92,7 @@ async function begin() {
   if (phone) {
     phone.addEventListener("line", ({ detail }) => {
       line = detail;
-      if (line === "connected" && state === "logged_out" && !sessionStorage.getItem(LEFT)) {
+      if (phone.reachable && state === "logged_out" && !sessionStorage.getItem(LEFT)) {
         state = "";
         change("log_in");
       }
@@ -95,8 +100,8 @@ async function begin() {
     });
     phone.addEventListener("call", ({ detail }) => { call = detail; echo = echo && call !== null; show(); });
     phone.addEventListener("no-microphone", () => say("microphone"));
-    sound.begin(() => { phone.microphone = sound.microphone; if (by("devices").open) sound.listen(by("level")); });
-    phone.microphone = sound.microphone;
+    sound.begin(() => { phone.use(sound); if (by("devices").open) sound.listen(by("level")); });
+    phone.use(sound);
     sound.allowed().catch(() => say("microphone"));
     by("answer").addEventListener("click", () => phone.answer());
     by("mute").addEventListener("click", () => phone.mute());
@@ -134,7 +139,7 @@ async function begin() {
       clearTimeout(over);
       // The end of a call that this page wasn't told of, its WebSocket being away just then.
       if (!HELD.includes(state) && call && !echo) over = setTimeout(() => phone.hangUp(), 4000);
-      if (state === "logged_out" && line === "connected" && !sessionStorage.getItem(LEFT)) change("log_in");
+      if (state === "logged_out" && phone?.reachable && !sessionStorage.getItem(LEFT)) change("log_in");
     });
     events.addEventListener("yours", () => {
       by("elsewhere").hidden = true;

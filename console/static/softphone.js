@@ -1,6 +1,6 @@
 /* A telephone: SIP over a WebSocket of this page's own origin, one call at a time.
 
-   Events: `line` (detail: connecting, connected, lost, refused), `call` (detail: the call as it is
+   What every telephone of a desk has (the other: twilio_phone.js). Events: `line` (detail: connecting, connected, lost, refused), `call` (detail: the call as it is
    now, null when there is none), `ended`, `no-microphone`. JsSIP reconnects by itself, and the sound of a
    call goes on meanwhile: it doesn't pass through the WebSocket. */
 
@@ -18,6 +18,15 @@ export class Softphone extends EventTarget {
     this.#telephone = telephone;
     this.#socket = socket;
     this.microphone = "";
+  }
+
+  /** Can it call an echo? */
+  get tests() { return true; }
+
+  use({ microphone, speaker }) {
+    this.microphone = microphone;
+    // Where a browser cannot choose, the system's own choice stands.
+    this.#audio.setSinkId?.(speaker).catch(() => {});
   }
 
   async start() {
@@ -136,6 +145,7 @@ export class Softphone extends EventTarget {
       established: session.isEstablished(),
       muted: session.isEstablished() && session.isMuted().audio,
       held: session.isEstablished() && session.isOnHold().local,
+      holds: true,
     });
   }
 

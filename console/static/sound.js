@@ -5,11 +5,11 @@ const CHOICES = { microphone: "audioinput", speaker: "audiooutput", ringer: "aud
 
 export class Sound {
   #kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}"); #context = null; #ringing = null;
-  #listening = null; #voice;
-
-  constructor(voice) { this.#voice = voice; }
+  #listening = null;
 
   get microphone() { return this.#kept.microphone ?? ""; }
+
+  get speaker() { return this.#kept.speaker ?? ""; }
 
   /** Fills the three lists, and again whenever a device comes or goes. */
   async begin(changed) {
@@ -97,7 +97,6 @@ export class Sound {
 
   #use() {
     // Where a browser cannot choose, the system's own choice stands.
-    this.#voice.setSinkId?.(this.#kept.speaker ?? "").catch(() => {});
     this.#audio().setSinkId?.(this.#kept.ringer ?? "").catch(() => {});
   }
 }
