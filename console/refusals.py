@@ -48,6 +48,10 @@ REASONS: Mapping[str, str] = {
     r"joint assessment: name another station": _("请写明另一个服务台。"),
     r"joint assessment: not signed off by": _("还有服务台没有会签。"),
     r"not to be closed yet": _("还不能办结，请看还缺什么。"),
+    r"(region_\w+|place): .* is no (region|city) of the list": _(
+        "没有这个地区，或有几个同名的，请从列表里选。"
+    ),
+    r"consent_ref: ": _("同意记录只写编号或录音时间，不写姓名。"),
     r"form: it was sent before": _(
         "这张表刚才已经办理过一次，这次写的不一样，还没有办理。要再办一次，请核对后再按。"
     ),

@@ -28,14 +28,11 @@ class Act:
 
 
 def _place(case: Case, typed: Typed, regions: Regions) -> None:
-    """`广州`, `广州市` or `广东省广州市`."""
     said = typed.get("place", "")
-    for region in regions:
-        names = {region.name, regions.name(region.code)}
-        if said in names | {name.removesuffix("市") for name in names}:
-            alarms.place(case, region.code)
-            return
-    raise NotPossible(f"place: {said!r} is no city of the list")
+    code = regions.named(said)
+    if code is None:
+        raise NotPossible(f"place: {said!r} is no city of the list")
+    alarms.place(case, code)
 
 
 def _report(case: Case, typed: Typed, _regions: Regions) -> None:

@@ -64,6 +64,8 @@ class Words:
                 return self.station(value)
             case "first_responder" | "handler":
                 return self.who(value)
+            case "region_stated" | "region_incident" | "region_domicile":
+                return self._region(value)
             case "language":
                 return _of(words.SPOKEN, value)
             case "outcome":

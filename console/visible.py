@@ -21,9 +21,10 @@ from workorders.views import View
 
 c = orders.c
 
-STAFF_FIELDS = frozenset(
-    {"priority", "station_answering", "first_responder", "handler", "t_answer", "hung_up_by"}
-)
+STAFF_FIELDS = frozenset({
+    "priority", "station_answering", "first_responder", "handler", "t_answer", "hung_up_by",
+    "consent_ref",
+})  # fmt: skip
 """How the call was served: of no concern to who is referred to."""
 
 

@@ -286,6 +286,11 @@ FIELDS: Mapping[str, str] = {
     "sex": _("性别"),
     "schooling": _("就学就业"),
     "groups": _("来电人群"),
+    "guardian_suspected": _("监护人是否涉嫌侵害"),
+    "region_stated": _("来电人说在哪里"),
+    "region_incident": _("事发地"),
+    "region_domicile": _("户籍或学校所在地"),
+    "consent_ref": _("同意记录"),
     "cause_main": _("主案由"),
     "causes": _("其他案由"),
     "risk": _("风险"),
@@ -302,7 +307,9 @@ def role_of(account: Account) -> str:
 
 FORM: Mapping[str, str] = {
     **{name: FIELDS[name] for name in ("caller_role", "age", "sex", "schooling", "groups")},
-    **{name: FIELDS[name] for name in ("cause_main", "causes", "risk")},
+    **{name: FIELDS[name] for name in ("cause_main", "causes", "risk", "guardian_suspected")},
+    **{name: FIELDS[name] for name in ("region_stated", "region_incident", "region_domicile")},
+    "consent_ref": FIELDS["consent_ref"],
     "guardian_suspected": _("监护人是否涉嫌侵害"),
     "risk_evidence": _("风险依据"),
     "subject_ref": _("当事人"),

@@ -116,6 +116,16 @@ class Regions:
             return region.name
         return self._regions[region.province].name + region.name
 
+    def named(self, said: str) -> str | None:
+        """The code of a place as people write it: `广州`, `广州市`, `广东省广州市`, `440100`; None
+        for none, and for what several places are called."""
+        found = {
+            region.code
+            for region in self
+            if said in (region.code, region.name, self.name(region.code), _short_name(region))
+        }
+        return found.pop() if len(found) == 1 else None
+
     def province_of(self, code: str) -> str | None:
         """The province a region is in (of a province: itself); None for an unknown one."""
         region = self._regions.get(code)
@@ -215,6 +225,10 @@ def _issued_in(number: str) -> str:
     if parsed.country_code != 86:
         return ""
     return str(geocoder.description_for_valid_number(parsed, "zh"))
+
+
+def _short_name(region: Region) -> str:
+    return _short(region.name, PROVINCE_ENDINGS if region.is_province else CITY_ENDINGS)
 
 
 def _short(name: str, endings: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from console.audit import Action
 from console.order_form import typed
 from console.roles import Role
 from console.sessions import IDLE
-from tests.console_world import GUANGZHOU, Browser, World, account_of
+from tests.console_world import GUANGZHOU, WUHAN, Browser, World, account_of
 from workorders import risk
 from workorders.drafts import drafts_of
 from workorders.safe_contact import SafeContact
@@ -30,6 +31,15 @@ FORM = {
 }  # fmt: skip
 
 
+def hidden(text: str) -> dict[str, str]:
+    """What a form brings back that nobody types."""
+    return {
+        name: unescape(found[1])
+        for name in ("shown", "form_name", "tab", "version")
+        if (found := re.search(f'name="{name}" value="([^"]*)"', text))
+    }
+
+
 class Page:
     """One tab with the form of one order."""
 
@@ -37,11 +47,7 @@ class Page:
         self.browser = browser
         self.path = f"/orders/{order_no}"
         self.text = browser.get(f"{self.path}/form").text
-        self.hidden = {
-            name: found[1]
-            for name in ("seen", "form_name", "tab", "version")
-            if (found := re.search(f'name="{name}" value="([^"]*)"', self.text))
-        }
+        self.hidden = hidden(self.text)
 
     def types(self, **fields: str) -> TestResponse:
         answer = self.browser.post(f"{self.path}/draft", self.hidden | fields, htmx=True)
@@ -216,16 +222,96 @@ def test_a_colleagues_draft_is_told_and_stays_theirs(world: World) -> None:
     assert sorted(each.form["summary"] for each in every) == ["我写的", "班长写的"]
 
 
-def test_what_a_colleague_saved_meanwhile_is_told_first(world: World) -> None:
+def test_what_a_colleague_saved_meanwhile_is_kept_beside_mine(world: World) -> None:
     mine = page_of(world)
-    page_of(world, who=BOSS).saves(summary="班长写的")
-    refused = mine.saves(summary="我写的")
-    assert refused.status_code == 422
-    assert "梁文在12:00保存过这张工单" in refused.text
-    assert "我写的" in refused.text
+    page_of(world, who=BOSS).saves(age="12–13", sex="女", groups="留守", summary="班长写的")
+    saved = mine.saves(schooling="初中", groups="单亲")
+    assert saved.status_code == 303
+    assert "别处改过的几项也保留着" in mine.browser.get(saved.location).text
+    now = order(world)
+    assert (now["age"], now["sex"], now["schooling"]) == ("12–13", "女", "初中")
+    assert now["groups"] == ["留守", "单亲"]
+    assert now["summary"] == "班长写的"
+
+
+def test_my_own_second_window_undoes_nothing(world: World) -> None:
+    first, second = page_of(world), page_of(world)
+    first.saves(**FORM)
+    assert second.saves(schooling="初中").status_code == 303
+    now = order(world)
+    assert {name: now[name] for name in FORM} == FORM
+    assert now["schooling"] == "初中"
+
+
+def test_what_both_changed_is_shown_with_both_and_asks(world: World) -> None:
+    mine = page_of(world)
+    page_of(world, who=BOSS).saves(summary="班长写的", age="8–11", sex="女")
+    asked = mine.saves(summary="我写的", age="12–13")
+    assert asked.status_code == 422
+    assert "梁文在12:00也改了下面几项" in asked.text
+    assert "摘要，已存的是：班长写的" in asked.text
+    assert "我写的</textarea>" in asked.text
+    assert "您没有动的，已经并入：性别" in asked.text
     assert order(world)["summary"] == "班长写的"
-    mine.hidden["seen"] = re.findall('name="seen" value="([^"]*)"', refused.text)[0]
-    assert mine.saves(summary="我写的").status_code == 303
+    again = mine.browser.post(
+        f"{mine.path}/form",
+        hidden(asked.text) | {"summary": "我写的", "age": "12–13", "sex": "女", "take": "age"},
+    )
+    assert again.status_code == 303
+    now = order(world)
+    assert (now["summary"], now["age"], now["sex"]) == ("我写的", "8–11", "女")
+
+
+def test_a_risk_that_was_raised_meanwhile_is_not_lowered_by_an_old_page(world: World) -> None:
+    page_of(world).saves(risk="R1")
+    old = page_of(world)
+    page_of(world, who=BOSS).saves(risk="R3", risk_evidence="有计划")
+    assert old.saves(risk="R1", summary="谈了学业").status_code == 303
+    assert order(world)["risk"] == "R3"
+    asked = old.saves(risk="R2")
+    assert asked.status_code == 422
+    assert "风险，已存的是：R3" in asked.text
+
+
+def test_a_draft_is_compared_with_what_was_shown_when_it_was_typed(world: World) -> None:
+    page_of(world).types(schooling="初中", summary="我写的")
+    page_of(world, who=BOSS).saves(age="12–13", summary="班长写的")
+    back = page_of(world)  # after a crash
+    assert "摘要，已存的是：班长写的" in back.text
+    assert "已经并入：年龄" in back.text
+    assert "<option selected>12–13</option>" in back.text
+    assert "<option selected>初中</option>" in back.text
+    assert "我写的</textarea>" in back.text
+
+
+def test_what_was_shown_and_cannot_be_read_overwrites_nothing(world: World) -> None:
+    page_of(world).saves(**FORM)
+    page = page_of(world)
+    page.hidden["shown"] = "[1"
+    assert page.saves(summary="另写的").status_code == 422
+    assert {name: order(world)[name] for name in FORM} == FORM
+
+
+def test_regions_are_chosen_by_name_and_kept_by_code(world: World) -> None:
+    page = page_of(world)
+    assert "广东省广州市" in page.text
+    wrong = page.saves(region_stated="天涯市", summary="她说")
+    assert wrong.status_code == 422
+    assert "没有这个地区" in wrong.text
+    assert 'value="天涯市"' in wrong.text
+    places = {
+        "region_stated": "广州",
+        "region_incident": "武汉市",
+        "region_domicile": "湖北省武汉市",
+    }
+    assert page.saves(**places, consent_ref="03:20").status_code == 303
+    now = order(world)
+    assert [now[name] for name in places] == [GUANGZHOU, WUHAN, WUHAN]
+    assert (now["region_source"], now["region_confidence"]) == ("stated", "certain")
+    assert now["consent_ref"] == "03:20"
+    assert 'value="湖北省武汉市"' in page_of(world).text
+    refused = page_of(world).saves(**places, consent_ref="母亲王某")
+    assert "不写姓名" in refused.text
 
 
 def test_a_log_in_that_is_over_is_said_and_keeps_the_draft(world: World) -> None:

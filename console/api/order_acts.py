@@ -29,6 +29,7 @@ from console.api.order_models import Order
 from console.api.orders import shown
 from console.api.problems import Mistake, Refused, missing, unfit
 from console.audit import Action
+from console.order_form import CONFIRMED, REFERENCE
 from console.visible import in_charge
 from workorders import decisions, follow_ups, remarks
 from workorders.life import Case
@@ -52,6 +53,9 @@ class Filled(Model):
     region_stated: Region | None = None
     region_incident: Region | None = None
     region_domicile: Region | None = None
+    consent_ref: Annotated[str, Field(pattern=f"^{REFERENCE}$")] | None = Field(
+        None, description="Where a consent is kept: a number, or a time of the recording."
+    )
     summary: Text | None = Field(None, description="Personal: kept with the order's own key.")
     safe_contact: Line | None = Field(None, description="Personal, as `summary`.")
 
@@ -126,6 +130,8 @@ def fill_in(asked: Asked) -> Order:
         raise unfit(*unknown)
     if not fields:
         raise unfit(Mistake(where="body", what="names no field"))
+    if fields.get("region_stated") is not None:
+        fields |= CONFIRMED
     log = asked.house.log
 
     def act(case: Case) -> None:

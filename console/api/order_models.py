@@ -105,6 +105,7 @@ class Order(OrderSummary):
     region_stated: str | None = None
     region_incident: str | None = None
     region_domicile: str | None = None
+    consent_ref: str | None = None
     station_lead: str | None = None
     stations_assisting: list[str] | None = None
     referrals: tuple[Sent, ...] = ()

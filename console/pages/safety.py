@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, send_file, url_for
-from flask_babel import get_locale
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -16,6 +15,7 @@ from config.topics import load_topics
 from console import audit
 from console.audit import Action
 from console.forms import came_back
+from console.local_lines import local_lines
 from console.people import actor_of, names_of
 from console.reading import note_reading
 from console.refusals import REFUSED, said
@@ -26,7 +26,6 @@ from console.visitor import address, asked_by_the_page, by_htmx, needs, visitor
 from console.words import FIELDS
 from ivr import desk_requests, heard_keys
 from ivr.assembly import Assembly
-from routing.directory import NumberKind
 from workorders import alarms, contact_plans, earlier_contact
 from workorders.life import Case
 from workorders.notes import notes_of
@@ -36,8 +35,6 @@ from workorders.views import View, order_view
 Answer = AnyResponse | str | tuple[str, int]
 
 LONGEST = 1000
-SERVICES = ("police", "ambulance")
-EVERY_KIND: frozenset[NumberKind] = frozenset({"local", "international", "national"})
 
 
 def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
@@ -171,7 +168,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
                 "safe": "safe_to_end" in kinds,
                 "address": _address(connection, order_no, events),
                 "place": row["region_incident"] and regions.name(row["region_incident"]),
-                "numbers": list(_numbers(row["region_incident"])),
+                "numbers": local_lines(assembly, row["region_incident"]),
                 "regions": [regions.name(region.code) for region in regions],
                 "silent": alarms.may_end_silent(row, case.at),
                 "earlier": earlier_contact.named(connection, order_no),
@@ -197,13 +194,5 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             if kinds[seq] in ("crisis_declared", "colleague_asked") and "address" in written[seq]:
                 return written[seq]["address"]
         return ""
-
-    def _numbers(region: str | None) -> Any:
-        """The local lines of the place, each with its number or None where none is verified."""
-        for service in SERVICES if region else ():
-            entry = assembly.directory.find(service, region, kinds=EVERY_KIND)
-            about = assembly.directory.services[service]
-            name = about.en if str(get_locale()) == "en" else about.zh_cn
-            yield name, entry and assembly.directory.entry(entry).number
 
     return page

@@ -245,6 +245,8 @@ def test_a_form_is_filled_in_by_keyboard_alone_and_outlives_its_browser(desk: De
     expect(page.get_by_text("72小时内跟踪反馈")).to_be_visible()
     keys.press("Tab")
     keys.type("反复被围堵")
+    press_access_key(page, "q")
+    keys.type("广州")
     press_access_key(page, "z")
     with page.expect_response(lambda answer: _kept(answer, "不敢上学")):
         keys.type("同学长期起外号，不敢上学")
@@ -264,6 +266,7 @@ def test_a_form_is_filled_in_by_keyboard_alone_and_outlives_its_browser(desk: De
     expect(page.locator("#course")).to_contain_text("评估风险：R2")
     expect(page.locator("#state")).to_contain_text("督导")
     expect(page.get_by_text("已保存 12:00")).to_be_visible()
+    expect(page.get_by_label("来电人说在哪里")).to_have_value("广东省广州市")
 
     # On its page it goes on; what is refused is said, and nothing typed is lost.
     page.get_by_text("退回转介", exact=True).or_(page.get_by_text("约面询、商谈").first).focus()
