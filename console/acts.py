@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from flask_babel import lazy_gettext as _
 
 from console.accounts import Account
 from console.order_form import plain_outcomes
-from console.roles import Orders
-from console.visible import in_charge
+from console.visible import in_charge, still_theirs
 from workorders import (
     assessments,
     closing,
@@ -132,13 +131,6 @@ def offered(account: Account, row: Row) -> Iterator[tuple[Act, int | None]]:
         yield from ((act, number) for number in act.offered(account, row))
 
 
-def theirs(account: Account, sent: Mapping[str, Any]) -> bool:
-    """Was this referral or dispatch sent to them?"""
-    if account.may.orders is Orders.REFERRED:
-        return sent.get("to") is None and sent["target"] == account.unit
-    return account.may.acts and sent.get("to") == account.station
-
-
 def _sent(column: str, kind: str) -> Numbers:
     """Those at a stage at which this may happen: for whom they were sent to, and for who sent them
     and is told by telephone."""
@@ -147,7 +139,8 @@ def _sent(column: str, kind: str) -> Numbers:
         return [
             each["no"]
             for each in row[column] or ()
-            if (theirs(account, each) or in_charge(account, row)) and _fits(each["stage"], kind)
+            if (still_theirs(account, each) or in_charge(account, row))
+            and _fits(each["stage"], kind)
         ]
 
     return numbers

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import abort
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from config.database import Store
 from console import audit
 from console.accounts import Account
 from console.audit import Action
-from console.visible import readable
+from console.visible import known_to, went_back
 from console.visitor import address as where
 from console.visitor import visitor
 from ivr.assembly import Assembly
 from routing.stations import Stations
-from workorders.order import orders
+from workorders.order import Row, orders
 
 
 def noted(
@@ -31,11 +31,10 @@ def noted(
     detail: str | None = None,
     token: str | None = None,
 ) -> bool:
-    """Committed before anything is shown. False where the order isn't theirs to read, which must
-    look as if there were none."""
-    of = (orders.c.order_no == order_no) & readable(who, stations)
-    query = select(orders.c.order_no).where(of)
-    if store.read(lambda connection: connection.execute(query).first()) is None:
+    """Committed before anything is shown. False where the order isn't theirs to read, or no more,
+    which must look as if there were none."""
+    row = store.read(lambda connection: known(connection, stations, who, order_no))
+    if row is None or went_back(who, row):
         return False
     store.write(
         lambda connection: audit.note(
@@ -43,6 +42,13 @@ def noted(
         )
     )
     return True
+
+
+def known(connection: Connection, stations: Stations, who: Account, order_no: str) -> Row | None:
+    """An order that is theirs, or that was and went back."""
+    of = (orders.c.order_no == order_no) & known_to(who, stations)
+    row = connection.execute(select(orders).where(of)).first()
+    return None if row is None else row._mapping
 
 
 def note_reading(

@@ -50,8 +50,11 @@ def _plan(case: Case, typed: Typed, _regions: Regions) -> None:
         raise NotPossible("plan: write the day of its review") from None
     # Until the end of the day.
     review_at = datetime.combine(day, datetime.min.time(), SHANGHAI) + timedelta(days=1)
+    background = typed.get("background", "")
+    seen = earlier_contact.checked(case.connection, case.order_no)
     contact_plans.write(
-        case.connection, case.log.keys, case.order_no, typed.get("plan", ""), review_at,
+        case.connection, case.log.keys, case.order_no, typed.get("plan", ""),
+        background if background or seen else None, review_at,
         station_in_charge(case.row) or "", case.actor, case.at,
     )  # fmt: skip
     case.record("contact_plan_written")

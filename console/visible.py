@@ -2,12 +2,16 @@
 
 An account belongs to a node of the tree. Contents of orders are its own station's alone; figures
 and presence are of its branch: the station and all below it. A regional centre is a station of
-its own.
+its own. Whoever declined an order or sent it back 退单 has no more to do with it: they still see
+that it was theirs and went back, and nothing of what it says.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 from sqlalchemy import ColumnElement, String, cast, false, or_
@@ -39,8 +43,8 @@ def branch(stations: Stations, station: str) -> frozenset[str]:
     return frozenset(each for each in stations if below(each))
 
 
-def readable(account: Account, stations: Stations) -> ColumnElement[bool]:
-    """Holds of the orders that the account may read."""
+def known_to(account: Account, stations: Stations) -> ColumnElement[bool]:
+    """Holds of the orders that the account may read, and of those that went back from it."""
     match account.may.orders:
         case Orders.NONE:
             return false()
@@ -66,6 +70,50 @@ def readable(account: Account, stations: Stations) -> ColumnElement[bool]:
             assert_never(never)
 
 
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Something of an order that came to somebody. `what`: `referrals`, `dispatches` or
+    `handovers`. `went`: when they sent it back or declined it."""
+
+    what: str
+    at: datetime
+    went: datetime | None
+
+
+def came(account: Account, row: Row) -> Iterator[Came]:
+    """:param row: or a view of the order."""
+    station = account.station
+    match account.may.orders:
+        case Orders.REFERRED:
+            asked = [("referrals", {"target": account.unit}, "sent", "refused")]
+        case Orders.DISPATCHED:
+            asked = [("dispatches", {"to": station}, "sent", "refused")]
+        case _:
+            asked = [
+                ("dispatches", {"to": station}, "sent", "refused"),
+                ("handovers", {"to": f"{STATION}{station}"}, "at", "declined"),
+            ]
+    for what, whom, sent, back in asked:
+        for each in row[what] or ():
+            if whom.items() <= each.items():
+                went = each[back] and datetime.fromisoformat(each[back])
+                yield Came(what, datetime.fromisoformat(each[sent]), went)
+
+
+def went_back(account: Account, row: Row) -> bool:
+    """Was the order theirs only by what they declined or sent back?
+
+    :param row: or a view, of an order that is known to the account.
+    """
+    if account.may.orders is Orders.STATION:
+        one = ("station_home", "station_answering", "station_lead")
+        stations = {row[name] for name in one} | set(row["stations_assisting"] or ())
+        by_name = f"counselor:{account.id}" in (row["first_responder"], row["handler"])
+        if by_name or account.station in stations:
+            return False
+    return all(each.went is not None for each in came(account, row))
+
+
 def in_charge(account: Account, row: Row) -> bool:
     """May this account do whatever becomes of the order? The station in charge does; the others
     that may read it answer what they are asked.
@@ -73,6 +121,15 @@ def in_charge(account: Account, row: Row) -> bool:
     :param row: of an order that is readable to the account.
     """
     return account.may.work and station_in_charge(row) == account.station
+
+
+def still_theirs(account: Account, sent: View) -> bool:
+    """Was this referral or dispatch sent to them, and not sent back?"""
+    if account.may.orders is Orders.REFERRED:
+        mine = sent.get("to") is None and sent["target"] == account.unit
+    else:
+        mine = account.may.acts and sent.get("to") == account.station
+    return mine and sent["refused"] is None
 
 
 def sent_to(view: View, who: Account) -> tuple[list[View], list[View]]:

@@ -87,6 +87,12 @@ CHANNELS: Mapping[str, str] = {
 }
 """Of orders that were handed in: nobody rang."""
 
+SENT_OUT: Mapping[str, str] = {
+    "referrals": _("转介"),
+    "dispatches": _("派单"),
+    "handovers": _("交接"),
+}
+
 RESULTS: Mapping[str, str] = {
     "no_answer": _("振铃未接"),
     "busy": _("占线"),

@@ -253,8 +253,8 @@ def test_a_contact_plan_is_of_the_number_until_its_review(desk: Desk) -> None:
 
     def written(connection: Connection) -> None:
         contact_plans.write(
-            connection, keys, desk.order_no, "每次先问是否安全", review, "440100", "counselor:1",
-            MONDAY,
+            connection, keys, desk.order_no, "每次先问是否安全", "", review, "440100",
+            "counselor:1", MONDAY,
         )  # fmt: skip
 
     desk.store.write(written)

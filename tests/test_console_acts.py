@@ -17,7 +17,7 @@ from console.refusals import LACKING, lacks
 from console.roles import Role
 from tests.console_world import GUANGZHOU, NOON, UNIT, WUHAN, Browser, World, account_of
 from tests.order_life import FORM
-from workorders import closing, risk
+from workorders import closing, risk, sent_out
 from workorders.life_cycle import KINDS
 from workorders.views import View, order_view
 
@@ -118,6 +118,47 @@ def test_a_dispatch_is_refused_with_a_reason_and_sent_elsewhere(world: World) ->
     here = Page(world, account_of(Role.OFFLINE, GUANGZHOU))
     assert here.does("dispatch-sign", number="1").status_code == 303
     assert here.does("dispatch-done", number="1", report="已家访").status_code == 303
+
+
+def test_who_sent_it_back_sees_that_it_was_theirs_and_nothing_of_it(world: World) -> None:
+    order = {name: world.orders[name] for name in ("wuhan_sent_out", "guangzhou", "dispatched")}
+    unit = Page(world, account_of(Role.PARTNER, WUHAN), "wuhan_sent_out")
+    offline = Page(world, account_of(Role.OFFLINE, WUHAN), "wuhan_sent_out")
+    station = Page(world, LIN, "dispatched")
+    assert "家访" in station.text
+    page = Page(world)
+    page.does("cross-region", home=f"{WUHAN} 湖北省武汉市12355", reason="户籍地")
+    home = Page(world, account_of(Role.COUNSELOR, WUHAN), "guangzhou")
+    for one, act, number in (
+        (unit, "referral-refuse", "1"), (offline, "dispatch-refuse", "1"),
+        (station, "dispatch-refuse", "1"), (home, "decline", ""),
+    ):  # fmt: skip
+        before, form = one.text, one.form_of(act)
+        given = {"reason": "不属本单位"} | ({"number": number} if number else {})
+        told = one.browser.get(one.does(act, form, **given).location).text
+        assert "已经退回，内容不再显示" in told
+        assert "2026-11-24 12:00退回" in told
+        for said in ("来电时间", "接听服务台", "138****8000", "家访", 'class="course"'):
+            assert said not in told
+        assert "来电时间" in before
+        again = one.does(act, form, **given)
+        assert (again.status_code, again.location) == (303, f"/orders/{one.order_no}")
+        path = f"/orders/{one.order_no}"
+        assert one.browser.get(path, **{"HX-Request": "true"}).headers["HX-Redirect"]
+        listed = one.browser.get("/orders/").text
+        assert "已退回，不再由您办理" in listed
+        assert one.order_no in listed
+        for more in ("/form", "/safety", "/number"):
+            assert one.browser.get(path + more).status_code in (403, 404, 405)
+    assert order["wuhan_sent_out"] not in str(
+        world.program(account_of(Role.OFFLINE, WUHAN)).get("/orders").json
+    )
+    # Sent once more, it is theirs again.
+    world.assembly.store.write(
+        lambda c: sent_out.dispatch(world.case(c, "wuhan_sent_out"), "线下服务台", WUHAN, "再家访")
+    )
+    assert "再家访" in offline.text
+    assert "家访</p>" not in offline.text.replace("再家访", "")
 
 
 def test_a_report_needs_no_approval_and_its_clock_starts_at_once(world: World) -> None:

@@ -171,6 +171,21 @@ def test_harassment_silence_and_a_plan(world: World) -> None:
     assert silent.does("end_silent")[0] == 422, "it was referred: a consultation"
 
 
+def test_a_plan_says_how_to_handle_and_keeps_its_background_closed(world: World) -> None:
+    counselor = At(world, Role.COUNSELOR)
+    plan = {"plan": "限15分钟，不作承诺", "background": "小雨，父母离异", "review_on": "2026-12-24"}
+    assert counselor.does("plan", **plan)[0] == 200
+    other = At(world, Role.COUNSELOR, "referred")
+    assert "限15分钟，不作承诺" in other.page()
+    assert "小雨" not in other.page(), "one number is not one person"
+    rewritten = {"plan": "限10分钟", "review_on": "2026-12-30"}
+    assert "小雨" not in other.does("plan", **rewritten)[1]
+    text = other.does("identity", how="说出了上次约定的暗语")[1]
+    assert "限10分钟" in text
+    assert "小雨，父母离异" in text, "who may not see it cannot erase it"
+    assert "小雨" not in other.does("plan", **rewritten)[1], "who sees it can"
+
+
 def test_whoever_is_not_in_charge_sees_and_does_nothing(world: World) -> None:
     path = f"/orders/{world.orders['guangzhou']}/safety"
     for role in PEOPLE:

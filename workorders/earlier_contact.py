@@ -1,5 +1,6 @@
 """Possible earlier contact 可能的既往来电: one number is not one person. The orders that a call's
-order names stay closed until the counselor has recorded how identity was checked."""
+order names, and the background of the number's plan, stay closed until the counselor has recorded
+how identity was checked."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import json
 
 from sqlalchemy import Connection, select
 
+from workorders import contact_plans
 from workorders.life import Case, NotPossible, must_say
 from workorders.order import order_events
 
@@ -31,6 +33,9 @@ def check(case: Case, how: str) -> None:
 
     :param how: it was checked; personal.
     """
-    if not named(case.connection, case.order_no):
+    if not (
+        named(case.connection, case.order_no)
+        or contact_plans.has_background(case.connection, case.order_no)
+    ):
         raise NotPossible("identity: no earlier contact is known")
     case.record("identity_checked", notes={"how": must_say("how it was checked", how)})

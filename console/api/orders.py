@@ -19,7 +19,7 @@ from console.api.order_models import (
 )
 from console.api.problems import Mistake, unfit
 from console.audit import Action
-from console.visible import readable
+from console.visible import known_to, went_back
 from console.words_of_people import Notes
 from workorders.order import orders
 from workorders.views import View, caller_number, order_view, orders_of
@@ -29,7 +29,7 @@ c = orders.c
 
 def listed(asked: Asked) -> OrderPage:
     query, house = asked.query_as(OrdersAsked), asked.house
-    theirs = readable(asked.who, house.stations)
+    theirs = known_to(asked.who, house.stations)
 
     def work(connection: Connection) -> list[View]:
         where = [theirs, *_narrowed(query)]
@@ -43,7 +43,7 @@ def listed(asked: Asked) -> OrderPage:
     asked.note(Action.ORDERS_LISTED, told or None)
     page = found[: query.limit]
     return OrderPage(
-        items=[summary(view, asked.who) for view in page],
+        items=[summary(view, asked.who) for view in page if not went_back(asked.who, view)],
         next=page[-1]["order_no"] if len(found) > len(page) else None,
     )
 

@@ -12,13 +12,13 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from console.accounts import Account
-from console.acts import ACTS, Act, Given, offered, theirs
+from console.acts import ACTS, Act, Given, offered
 from console.forms import came_back
 from console.people import actor_of, colleagues
-from console.reading import note_reading
+from console.reading import known, note_reading
 from console.refusals import REFUSED, lacks, said
 from console.roles import Orders
-from console.visible import in_charge
+from console.visible import in_charge, still_theirs, went_back
 from console.visitor import needs, visitor
 from ivr.assembly import Assembly
 from workorders.canonical import SHANGHAI
@@ -42,6 +42,9 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
     @page.post("/<order_no>/acts/<name>")
     @needs(lambda may: may.acts)
     def do(order_no: str, name: str) -> Answer:
+        row = store.read(lambda c: known(c, assembly.stations, visitor(), order_no))
+        if row is not None and went_back(visitor(), row):
+            return redirect(url_for("orders.show", order_no=order_no), 303)  # It says so.
         note_reading(assembly, order_no, now())
         act, at, who = ACTS.get(name), now(), visitor()
         if act is None:
@@ -117,7 +120,7 @@ def _asked(
         (kind, each["no"])
         for kind, column in SENT.items()
         for each in row[column] or ()
-        if theirs(who, each)
+        if still_theirs(who, each)
     }
     if not mine:
         return []

@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from config.topics import load_topics
 from console import audit
 from console.accounts import Account
+from console.acts import ACTS
 from console.audit import Action
 from console.pages.order_acts import shown_acts
 from console.pages.order_form import shown_form
 from console.people import names_of
-from console.reading import note_reading
+from console.reading import known, note_reading
 from console.roles import Caller, Orders, Rights
 from console.timeline import Words, words_of
-from console.visible import STAFF_FIELDS, readable, sent_to
+from console.visible import STAFF_FIELDS, came, known_to, sent_to, went_back
 from console.visitor import address, by_htmx, needs, visitor
 from console.words import FIELDS, FORM, PROGRESS
 from ivr.assembly import Assembly
@@ -28,7 +29,7 @@ from workorders.canonical import SHANGHAI
 from workorders.life_view import waited_for
 from workorders.log import OrderUnknown
 from workorders.notes import notes_of
-from workorders.order import orders
+from workorders.order import Row, orders
 from workorders.personal import Unreadable
 from workorders.safe_contact import SafeContact
 from workorders.views import View, caller_number, order_view, orders_of, personal_fields
@@ -63,7 +64,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
     def listed() -> str:
         who, at = visitor(), now()
         asked = {name: request.args.get(name, "") for name in ("day", "station", "progress")}
-        theirs = readable(who, stations)
+        theirs = known_to(who, stations)
         where = [theirs, *_asked(asked)]
         last = request.args.get("before", "")
 
@@ -89,11 +90,15 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             homes=homes,
             said=words(people),
             progress_of=progress_of,
+            went_back=lambda view: went_back(who, view),
         )
 
     @page.get("/<order_no>")
     @needs(lambda may: may.orders is not Orders.NONE)
-    def show(order_no: str) -> str:
+    def show(order_no: str) -> str | Response:
+        row = store.read(lambda connection: known(connection, stations, visitor(), order_no))
+        if row is not None and went_back(visitor(), row):
+            return _gone(order_no, row)
         _note_reading(Action.ORDER_READ, order_no)
         return _page(order_no)
 
@@ -107,6 +112,14 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         _note_reading(Action.NUMBER_OPENED, order_no, reason)
         number = store.read(lambda connection: caller_number(connection, keys, order_no))
         return _number(order_no, {"opened": True, "number": number})
+
+    def _gone(order_no: str, row: Row) -> str | Response:
+        """That it was theirs, and went back; no part of the page that showed it stays."""
+        if by_htmx():
+            return Response(headers={"HX-Redirect": request.full_path})
+        done = ACTS.get(request.args.get("done", ""))
+        back = [each for each in came(visitor(), row) if each.went is not None]
+        return render_template("went_back.html", order_no=order_no, returns=back, done=done)
 
     def _note_reading(action: Action, order_no: str, reason: str | None = None) -> None:
         note_reading(assembly, order_no, now(), action, reason)

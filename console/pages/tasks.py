@@ -12,11 +12,10 @@ from sqlalchemy import Connection, select, text
 from config.topics import load_topics
 from console import audit
 from console.accounts import Account
-from console.acts import theirs
 from console.audit import Action
 from console.people import actor_of, names_of
 from console.timeline import words_of
-from console.visible import readable
+from console.visible import known_to, still_theirs
 from console.visitor import address, needs, visitor
 from ivr.assembly import Assembly
 from workorders.deadlines import OF_A_STATION, Deadline, kept, of_no_decision
@@ -72,7 +71,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
 
 
 def _tasks(connection: Connection, assembly: Assembly, who: Account, actor: str) -> Iterator[Task]:
-    theirs_ = readable(who, assembly.stations)
+    theirs_ = known_to(who, assembly.stations)
     open_ = orders.c.closed_at.is_(None) & orders.c.deadlines.is_not(None)
     for row in connection.execute(select(orders).where(theirs_, open_)):
         for each in kept(row._mapping):
@@ -90,7 +89,7 @@ def _waits_for(who: Account, actor: str, row: Row, deadline: Deadline) -> bool:
     column = SENT_OUT.get(deadline.clock)
     if column is not None:
         sent = next((each for each in row[column] or () if each["no"] == deadline.of), None)
-        if sent is not None and theirs(who, sent):
+        if sent is not None and still_theirs(who, sent):
             return True
     if not who.may.work:
         return False
