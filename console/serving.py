@@ -13,7 +13,6 @@ import structlog
 
 from console.application import LARGEST_BODY, application
 from console.certificate import Certificate
-from console.pages.streaming import STREAMS
 from console.tls_front import TlsFront
 from console.watch import Watch
 from ivr.assembly import Assembly
@@ -21,8 +20,8 @@ from ivr.web_server import WebServer
 
 log = structlog.get_logger()
 
-THREADS = STREAMS + 16
-"""Pages at a time beside those that watch."""
+THREADS = 24
+"""Pages at a time."""
 
 
 class Console:
@@ -61,8 +60,8 @@ class Console:
 
     def stop(self) -> None:
         self.certificate.stop()
-        self._front.stop()
         self._watch.stop()
+        self._front.stop()
         self._server.stop()
 
     def run(self) -> None:

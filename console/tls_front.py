@@ -12,12 +12,13 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from config.settings import LOOPBACK
 from console import websockets
+from console.outlet import BLANK_LINE, CHUNK, OUTLET, Outlet
 from console.websockets import Head, Verdict, head_of, verdict_of
 
 log = structlog.get_logger()
@@ -26,7 +27,6 @@ HANDSHAKE_SECONDS = 10.0
 HEAD_SECONDS = 60.0
 """A browser connects ahead of what it will ask for."""
 ANSWER_SECONDS = 30.0
-CHUNK = 65_536
 FORBIDDEN = 403
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -67,8 +67,8 @@ class TlsFront:
         self._context = context
         self._telephones = telephones
         self._behind = 0
-        self._browsers: dict[str, str] = {}
-        """Where a browser is, by the port of its connection behind."""
+        self._browsers: dict[str, _Browser] = {}
+        """By the port of their connection behind."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tls", daemon=True)
 
@@ -98,7 +98,8 @@ class TlsFront:
             if browser is None:
                 start_response(f"{FORBIDDEN} Forbidden", [("Content-Type", "text/plain")])
                 return [b"only by TLS\n"]
-            return application({**environ, "REMOTE_ADDR": browser}, start_response)
+            known = {"REMOTE_ADDR": browser.address, OUTLET: browser.outlet}
+            return application({**environ, **known}, start_response)
 
         return asked
 
@@ -121,19 +122,32 @@ class TlsFront:
             if head is not None and head.asks_for_sip:
                 await self._telephone(head, reader, writer)
             elif begun:
-                async with self._behind_for(writer) as (inner_reader, inner):
-                    inner.write(begun)
-                    await _both_ways((reader, inner), (inner_reader, writer))
+                await self._pages(begun, reader, writer)
         writer.close()
+
+    async def _pages(
+        self, begun: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Ask the web server, one page after another; the last may be one that goes on."""
+        outlet = Outlet(self._loop, writer)
+        try:
+            async with self._behind_for(writer, outlet) as (inner_reader, inner):
+                inner.write(begun)
+                answers = _pass_answers_on(inner_reader, writer, outlet)
+                await _until_one_ends(_pass_on(reader, inner), answers)
+            if outlet.taken:
+                await outlet.last(reader)
+        finally:
+            outlet.leave()
 
     @contextlib.asynccontextmanager
     async def _behind_for(
-        self, writer: asyncio.StreamWriter
+        self, writer: asyncio.StreamWriter, outlet: Outlet | None = None
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """A connection to the web server on behalf of the browser that `writer` writes to."""
         inner_reader, inner = await asyncio.open_connection(LOOPBACK, self._behind)
         port = str(inner.get_extra_info("sockname")[1])
-        self._browsers[port] = writer.get_extra_info("peername")[0]
+        self._browsers[port] = _Browser(writer.get_extra_info("peername")[0], outlet)
         try:
             yield inner_reader, inner
         finally:
@@ -162,8 +176,10 @@ class TlsFront:
             return
         try:
             inner.write(websockets.upgrade(head))
-            await _both_ways(
-                (reader, inner), (inner_reader, writer), until=self._refused(head, name, writer)
+            await _until_one_ends(
+                _pass_on(reader, inner),
+                _pass_on(inner_reader, writer),
+                self._refused(head, name, writer),
             )
         finally:
             inner.close()
@@ -185,32 +201,46 @@ class TlsFront:
             return await answers.read()
 
 
-Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+class _Browser(NamedTuple):
+    """`outlet`: for an answer that goes on; None where the page is only asked about a WebSocket."""
+
+    address: str
+    outlet: Outlet | None
 
 
 async def _begun(reader: asyncio.StreamReader) -> bytes:
     """A request as far as its blank line, or what has come of one whose head is too long for us
     or never ends: the web server knows what to say to that."""
     try:
-        return await reader.readuntil(b"\r\n\r\n")
+        return await reader.readuntil(BLANK_LINE)
     except asyncio.IncompleteReadError as error:
         return error.partial
     except asyncio.LimitOverrunError:
         return await reader.read(CHUNK)
 
 
-async def _both_ways(
-    there: Ends, back: Ends, until: Coroutine[Any, Any, None] | None = None
-) -> None:
-    """Until either end is gone, or `until` is over."""
-    passing = [asyncio.create_task(_pass_on(*ends)) for ends in (there, back)]
-    if until is not None:
-        passing.append(asyncio.create_task(until))
+async def _until_one_ends(*passing: Coroutine[Any, Any, None]) -> None:
+    tasks = [asyncio.create_task(one) for one in passing]
     try:
-        await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in passing:
+        for task in tasks:
             task.cancel()
+
+
+async def _pass_answers_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, outlet: Outlet
+) -> None:
+    """Until either end is gone, or an answer goes on without the web server: its head then."""
+    with contextlib.suppress(OSError):
+        while chunk := await reader.read(CHUNK):
+            if outlet.taken:
+                while BLANK_LINE not in chunk and (more := await reader.read(CHUNK)):
+                    chunk += more
+                outlet.begin(chunk.partition(BLANK_LINE)[0])
+                return
+            writer.write(chunk)
+            await writer.drain()
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from agents.counselor import State
 from agents.roster import Role, counselors
 from config.database import Store, StoreUnavailable
+from console.streams import Streams
 
 log = structlog.get_logger()
 
@@ -39,16 +40,25 @@ class Present(NamedTuple):
     call_id: str | None
 
 
+class Seen(NamedTuple):
+    """Who was there at one look, by station and number; another `version` where anything has
+    changed. 0: nobody has looked yet."""
+
+    version: int
+    people: tuple[Present, ...]
+
+    def at(self, stations: Collection[str]) -> list[Present]:
+        return _of(self.people, stations)
+
+
 class Watch:
-    """Looks from `start()` to `stop()`, while anybody watches."""
+    """Looks from `start()` to `stop()`, while any page is told, and has the pages told."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._people: tuple[Present, ...] = ()
-        self._changed = threading.Condition()
-        self._version = 0
-        self._watched = threading.Event()
-        self._watchers = 0
+        self.streams = Streams()
+        self.seen = Seen(0, ())
+        self._by_id: dict[str, Present] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -57,14 +67,8 @@ class Watch:
 
     def stop(self) -> None:
         self._ended.set()
-        self._watched.set()
-        with self._changed:
-            self._changed.notify_all()
+        self.streams.stop()
         self._thread.join()
-
-    @property
-    def ended(self) -> bool:
-        return self._ended.is_set()
 
     def now(self, stations: Collection[str]) -> list[Present]:
         """Who is at these stations at this moment, by station and number."""
@@ -72,57 +76,27 @@ class Watch:
 
     def now_of(self, counselor_id: str) -> Present | None:
         """The same of one counselor; None: logged out."""
-        return _one(self._store.read(people), counselor_id)
+        there = self._store.read(people)
+        return next((one for one in there if one.id == counselor_id), None)
 
-    def watching(self, by: int) -> int:
-        """So many more watch, or fewer; how many watch now."""
-        with self._changed:
-            self._watchers += by
-            (self._watched.set if self._watchers else self._watched.clear)()
-            return self._watchers
-
-    def next(
-        self, stations: Collection[str], seen: int, seconds: float
-    ) -> tuple[int, list[Present]]:
-        """The version after `seen` and who was there, or the same again when `seconds` have
-        passed without any change."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._version != seen or self.ended, seconds)
-            return self._version, _of(self._people, stations)
-
-    def next_of(
-        self, counselor_id: str, seen: int, shown: Present | None, seconds: float
-    ) -> tuple[int, Present | None]:
-        """The same of one counselor: the next version in which they are not as `shown`."""
-        found = shown
-
-        def changed() -> bool:
-            nonlocal found
-            if self._version != seen:
-                found = _one(self._people, counselor_id)
-            return found != shown or self.ended
-
-        with self._changed:
-            self._changed.wait_for(changed, seconds)
-            return self._version, found
+    def seen_of(self, counselor_id: str) -> Present | None:
+        """How a counselor was at the last look."""
+        return self._by_id.get(counselor_id)
 
     def _run(self) -> None:
-        while not self.ended:
-            self._watched.wait()
+        while not self._ended.is_set():
+            self.streams.any.wait()
             try:
-                people_ = tuple(self._store.read(people))
+                there = tuple(self._store.read(people))
             except StoreUnavailable as error:
                 log.error("presence_not_seen", reason=str(error))
             else:
-                self._tell(people_)
+                if there != self.seen.people or not self.seen.version:
+                    self._by_id = {one.id: one for one in there}
+                    self.seen = Seen(self.seen.version + 1, there)
+            if not self._ended.is_set():
+                self.streams.looked(self.seen.version)
             self._ended.wait(LOOK_SECONDS)
-
-    def _tell(self, people_: tuple[Present, ...]) -> None:
-        with self._changed:
-            if people_ != self._people or not self._version:
-                self._people = people_
-                self._version += 1
-                self._changed.notify_all()
 
 
 def people(connection: Connection) -> list[Present]:
@@ -154,7 +128,3 @@ def people(connection: Connection) -> list[Present]:
 
 def _of(people_: Collection[Present], stations: Collection[str]) -> list[Present]:
     return [one for one in people_ if one.station in stations]
-
-
-def _one(people_: Collection[Present], counselor_id: str) -> Present | None:
-    return next((one for one in people_ if one.id == counselor_id), None)

@@ -18,8 +18,8 @@ from config.settings import LOOPBACK
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 STOP_SECONDS = 5.0
-CONNECTIONS_BESIDE = 100
-"""Browsers keep theirs open while they ask for nothing."""
+CONNECTIONS_BESIDE = 1000
+"""Browsers keep theirs open while they ask for nothing: a few of each desk."""
 
 
 class WebServer:

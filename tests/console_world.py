@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from console.api.openapi import PREFIX
 from console.api.scopes import NEEDED, Scope
 from console.application import application
 from console.audit import Action, audit
+from console.outlet import OUTLET
 from console.roles import Role
 from console.watch import Watch
 from ivr.assembly import Assembly
@@ -150,6 +152,16 @@ class World:
         )
 
 
+class Unread:
+    """A connection on which nobody reads what goes on."""
+
+    def take(self, left: Callable[[], None]) -> None: ...
+
+    def write(self, told: bytes) -> None: ...
+
+    def end(self) -> None: ...
+
+
 class Browser:
     """What a browser does: keeps cookies, and sends the guard of the form it was shown."""
 
@@ -157,7 +169,7 @@ class Browser:
         self._client: FlaskClient = app.test_client()
         self._all = {
             "base_url": "https://desk.example.cn",
-            "environ_base": {"REMOTE_ADDR": address},
+            "environ_base": {"REMOTE_ADDR": address, OUTLET: Unread()},
         }
         self.guard = ""
 

@@ -7,6 +7,8 @@ import http.client
 import shutil
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,13 +44,15 @@ class Served:
     def ask(
         self, path: str, method: str = "GET", body: str | None = None, **headers: str
     ) -> http.client.HTTPResponse:
-        """By TLS, with the certificate that was made."""
-        context = ssl.create_default_context(cafile=self._folder / "certificate.pem")
-        connection = http.client.HTTPSConnection(
-            "localhost", self.port, context=context, timeout=LONGEST
-        )
+        """On a connection of its own."""
+        connection = self.connected()
         connection.request(method, path, body, headers)
         return connection.getresponse()
+
+    def connected(self) -> http.client.HTTPSConnection:
+        """By TLS, with the certificate that was made."""
+        context = ssl.create_default_context(cafile=self._folder / "certificate.pem")
+        return http.client.HTTPSConnection("localhost", self.port, context=context, timeout=LONGEST)
 
     @property
     def _folder(self) -> Path:
@@ -136,6 +140,53 @@ def test_a_page_that_watches_says_when_the_log_in_is_over(
     served.world.at = NOON.replace(hour=23)
     assert "登录已过期" in until(stream, "登录已过期")
     assert stream.read() == b""
+
+
+def test_a_page_is_told_on_a_connection_that_had_other_pages_before(served: Served) -> None:
+    connection = served.connected()
+    connection.request("GET", "/login")
+    policy = (answer := connection.getresponse()).headers["Content-Security-Policy"]
+    answer.read()
+    cookie = cookie_of(served.world, account_of(Role.COUNSELOR, GUANGZHOU))
+    connection.request("GET", "/presence/stream", headers={"Cookie": cookie})
+    stream = connection.getresponse()
+    assert stream.headers["Content-Security-Policy"] == policy
+    assert until(stream, "现在没有人在岗")
+
+
+def test_a_page_that_is_closed_makes_room_at_once(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.streams.STREAMS", 1)
+    monkeypatch.setattr("console.pages.presence.BEAT_SECONDS", 3600.0)
+    cookie = cookie_of(served.world, account_of(Role.COUNSELOR, GUANGZHOU))
+    first = served.ask("/presence/stream", Cookie=cookie)
+    assert until(first, "现在没有人在岗")
+    assert served.ask("/presence/stream", Cookie=cookie).status == 503
+    first.close()
+    moment, deadline = threading.Event(), time.monotonic() + LONGEST
+    while (again := served.ask("/presence/stream", Cookie=cookie)).status == 503:
+        assert time.monotonic() < deadline
+        moment.wait(0.05)
+    assert until(again, "现在没有人在岗")
+
+
+def test_a_page_that_cannot_be_told_is_hung_up_and_others_are_told(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_of: object) -> str:
+        raise RuntimeError
+
+    cookie = cookie_of(served.world, account_of(Role.COUNSELOR, GUANGZHOU))
+    told = served.ask("/presence/stream", Cookie=cookie)
+    assert until(told, "现在没有人在岗")
+    with monkeypatch.context() as broken, capture_logs() as logged:
+        broken.setattr("console.pages.desk.message", failing)
+        page = "/desk/stream?page=00000000-0000-0000-0000-000000000000"
+        assert served.ask(page, Cookie=cookie).read() == b""
+    assert [line["event"] for line in logged] == ["page_not_told"]
+    served.world.assembly.store.write(lambda c: presence.log_in(c, "gz-lin", NOON))
+    assert "林静" in until(told, "示闲")
 
 
 def until(stream: http.client.HTTPResponse, said: str) -> str:

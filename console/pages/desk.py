@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +17,6 @@ from flask import (
     jsonify,
     render_template,
     request,
-    stream_with_context,
 )
 from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
@@ -35,6 +33,7 @@ from console.audit import Action
 from console.desks import Desks
 from console.ice_servers import ice_servers
 from console.pages.streaming import message, streaming
+from console.streams import Messages
 from console.timeline import words_of
 from console.visitor import address, needs, token, visitor
 from console.watch import Present, Watch
@@ -113,10 +112,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
         who, mine = visitor().id, request.args.get("page", "")
         if not _PAGE.match(mine):
             abort(400)
-        desks.opened(who, mine, take="take" in request.args)
-        answer = streaming(watch, stream_with_context(_told(who, mine)))
-        answer.call_on_close(lambda: desks.closed(who, mine))
-        return answer
+        return streaming(watch, _at_desk(who, mine, take="take" in request.args), BEAT_SECONDS)
 
     @page.get("/desk/telephone")
     @needs(lambda may: may.desk)
@@ -156,19 +152,27 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
             abort(403)
         return admitted()
 
-    def _told(who: str, mine: str) -> Iterator[str]:
-        logged_in, seen = token(), 0
+    def _at_desk(who: str, mine: str, take: bool) -> Messages:
+        desks.opened(who, mine, take)
+        try:
+            yield from _told(who, mine)
+        finally:
+            desks.closed(who, mine)
+
+    def _told(who: str, mine: str) -> Messages:
+        logged_in = token()
         at_desk: bool | None = None
-        person, shown = watch.now_of(who), object()
-        while not watch.ended:
-            began = time.monotonic()
-            if not _still_logged_in(logged_in):
+        beat: bool | None = True
+        shown: object = object()
+        while True:
+            person = watch.seen_of(who)
+            if beat and not _still_logged_in(logged_in):
                 yield message(render_template("expired.html", part=True), "expired")
                 return
             if at_desk is not (at_desk := desks.is_at(who, mine)):
                 in_call = person is not None and person.state in HELD
                 yield message("call" if in_call else "", "yours" if at_desk else "elsewhere")
-            if person != shown:
+            if person != shown and watch.seen.version:
                 try:
                     html = render_template("desk_now.html", **_shown(person))
                 except StoreUnavailable:
@@ -176,10 +180,9 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
                 else:
                     shown = person
                     yield message(html, "now")
-            else:
+            elif beat:
                 yield ": still here\n\n"
-            left = BEAT_SECONDS - (time.monotonic() - began)
-            seen, person = watch.next_of(who, seen, person, max(0.1, left))
+            beat = yield None
 
     def _still_logged_in(mine: str) -> bool:
         try:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from datetime import datetime
 from itertools import groupby
 
-from flask import Blueprint, Response, render_template, stream_with_context
+from flask import Blueprint, Response, render_template
 
 from agents.counselor import State
 from config.database import StoreUnavailable
 from console import sessions
 from console.pages.streaming import message, streaming
 from console.roles import Presence, Role
+from console.streams import Messages
 from console.visible import branch
 from console.visitor import needs, token, visitor
-from console.watch import Present, Watch
+from console.watch import Present, Seen, Watch
 from ivr.assembly import Assembly
 
 BEAT_SECONDS = 15.0
@@ -28,7 +28,7 @@ BEAT_SECONDS = 15.0
 def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blueprint:
     page = Blueprint("presence", __name__, url_prefix="/presence")
     store, stations = assembly.store, assembly.stations
-    latest: dict[tuple[str, Role, str], tuple[list[Present], str]] = {}
+    latest: dict[tuple[str, Role, str], tuple[int, list[Present], str]] = {}
     rendering = threading.Lock()
 
     @page.get("/")
@@ -40,35 +40,37 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
     @page.get("/stream")
     @needs(lambda may: may.presence)
     def stream() -> Response:
-        return streaming(watch, stream_with_context(_told()))
+        return streaming(watch, _told(), BEAT_SECONDS)
 
-    def _told() -> Iterator[str]:
-        theirs, mine = branch(stations, visitor().station), token()
-        people, seen, shown = watch.now(theirs), 0, None
-        looked = time.monotonic()
-        while not watch.ended:
-            beat = time.monotonic() - looked >= BEAT_SECONDS
+    def _told() -> Messages:
+        theirs, mine, shown = branch(stations, visitor().station), token(), ""
+        beat: bool | None = True
+        while True:
             if beat and not _still_logged_in(mine):
                 yield message(render_template("expired.html", part=True))
                 return
-            if people != shown:
-                shown = people
-                yield _rendered(people)
+            told = _rendered(theirs, watch.seen)
+            if told != shown:
+                yield told
+                shown = told
             elif beat:
                 yield ": still here\n\n"
-            looked = time.monotonic() if beat else looked
-            seen, people = watch.next(theirs, seen, BEAT_SECONDS)
+            beat = yield None
 
-    def _rendered(people: list[Present]) -> str:
+    def _rendered(theirs: Collection[str], seen: Seen) -> str:
         """The message, made once for all who are shown the same."""
+        if not seen.version:
+            return ""
         who = visitor()
         alike = who.station, who.role, who.language
         with rendering:
-            known = latest.get(alike)
-            if known is None or known[0] != people:
-                told = message(render_template("people.html", at=_stations(people)))
-                latest[alike] = known = people, told
-            return known[1]
+            version, people, told = latest.get(alike, (0, [], ""))
+            if version < seen.version:
+                now_there = seen.at(theirs)
+                if not told or now_there != people:
+                    told = message(render_template("people.html", at=_stations(now_there)))
+                latest[alike] = seen.version, now_there, told
+            return told
 
     def _still_logged_in(mine: str) -> bool:
         try:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from flask import Response, abort, request
 
-from flask import Response, abort
-
+from console.outlet import OUTLET
+from console.streams import Messages
 from console.watch import Watch
 
-STREAMS = 600
-"""Pages that watch at once; each has a thread. A desk each of 300, and as many others."""
 
+def streaming(watch: Watch, messages: Messages, beat_seconds: float) -> Response:
+    """An answer that goes on as long as the page is open.
 
-def streaming(watch: Watch, messages: Iterator[str]) -> Response:
-    """An answer that goes on as long as the page is open."""
-    if watch.watching(+1) > STREAMS:
-        watch.watching(-1)
+    :param beat_seconds: how often `messages` is asked although nothing has changed.
+    """
+    outlet = request.environ.get(OUTLET)
+    if outlet is None:
+        abort(400)  # Asked on behalf of a WebSocket.
+    if not watch.streams.begin(messages, beat_seconds, outlet):
         abort(503)
-    answer = Response(messages, mimetype="text/event-stream")
-    answer.call_on_close(lambda: watch.watching(-1))
-    return answer
+    return Response(mimetype="text/event-stream")
 
 
 def message(text: str, event: str = "") -> str:
