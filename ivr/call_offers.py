@@ -74,7 +74,7 @@ class CallOffers:
         if ended.result is DialResult.LOST:
             lost = {"offer": offer_id, "counselor": ended.answered_by}
             told = {**lost, "talk_seconds": ended.talk_seconds}
-            tx.notes.add(row.order_no, ended.at, [Note("counselor_lost", row.carrier, told)])
+            tx.notes.add(row.order_no, ended.at, [Note("counselor_lost", _carrier(row), told)])
         if changes.left:
             tx.out_of_queue.add(row.call_id)
 
@@ -152,7 +152,7 @@ class CallOffers:
         failed: Iterable[tuple[str, str]],
         at: datetime,
     ) -> None:
-        actor = "asterisk" if row.carrier == "asterisk" else "engine"
+        actor = _carrier(row)
         notes = [
             Note("offer_failed", actor, {"offer": offer_id, "counselor": who, "result": result})
             for who, result in failed
@@ -198,3 +198,8 @@ def _standing(
         "cause": change.cause,
     }
     return {"standing": told}
+
+
+def _carrier(row: CallRow | Callback) -> str:
+    """As whom an order names whoever told of a telephone."""
+    return "asterisk" if row.carrier == "asterisk" else "engine"

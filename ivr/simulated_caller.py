@@ -38,16 +38,21 @@ class Caller(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Telephone:
-    """One that is rung: answers or declines `after` seconds, talks for `talks` seconds."""
+    """One that is rung: answers or declines `after` seconds, talks for `talks` seconds; one that is
+    lost answers, too."""
 
     result: DialResult = DialResult.ANSWERED
     after: float = ANSWER_SECONDS
     talks: float = TALK_SECONDS
 
+    @property
+    def answers(self) -> bool:
+        return self.result in (DialResult.ANSWERED, DialResult.LOST)
+
     def ends(self, rings: float) -> float:
         """When it stops ringing, of `rings` seconds at the most."""
         match self.result:
-            case DialResult.ANSWERED | DialResult.DECLINED:
+            case DialResult.ANSWERED | DialResult.LOST | DialResult.DECLINED:
                 return min(self.after, rings)
             case DialResult.NO_ANSWER | DialResult.ABANDONED:
                 return rings

@@ -284,9 +284,7 @@ class Simulator:
         telephones = self.telephones.rung([one for one, _ in who])
         rings = verb.ring_seconds
         answers = [
-            (one.after, n)
-            for n, one in enumerate(telephones)
-            if one.result is DialResult.ANSWERED and one.after < rings
+            (one.after, n) for n, one in enumerate(telephones) if one.answers and one.after < rings
         ]
         ends = min(answers)[0] if answers else max(one.ends(rings) for one in telephones)
         starred = act.keys == CRISIS_KEY and pending.star_counts
@@ -297,7 +295,7 @@ class Simulator:
             return self._done(act, verb)
         yield from self._pass(pending, ends, looks=False)
         if not answers:
-            refused = [one.result for one in telephones if one.result is not DialResult.ANSWERED]
+            refused = [one.result for one in telephones if not one.answers]
             result = refused[0] if len(refused) == len(telephones) else DialResult.NO_ANSWER
             self._tell("house", f"nobody answers: {result}")
             return DialEnded(self.at, result)
@@ -306,10 +304,12 @@ class Simulator:
         self._tell("house", f"{name} answers")
         self.house.answered_by(pending.call_id, by, self.at)
         self._talked = True
-        talks = telephones[first].talks
+        result, talks = telephones[first].result, telephones[first].talks
         if act.hangs_up and after - ends < talks:
             yield from self._pass(pending, after - ends, looks=False)
             self._left = (DialResult.ANSWERED, round(after - ends))
             return CallerHungUp(self.at)
         yield from self._pass(pending, talks, looks=False)
-        return DialEnded(self.at, DialResult.ANSWERED, by, round(talks))
+        if result is DialResult.LOST:
+            self._tell("house", f"{name} is lost")
+        return DialEnded(self.at, result, by, round(talks))

@@ -33,6 +33,7 @@ NO_CARRIER_TELLS = {
 played. They show that a flow bears whatever it is told."""
 
 LEFT_LATER = {
+    ("counselor_lost", "twilio"): "Twilio tells of a lost telephone as of one that hangs up",
     ("called_back_from_menu", "twilio"): "out of a menu no call is let go early: it may be the "
     "number's fallback that serves it by then, and only a queue tells (Member resource)",
 }

@@ -46,11 +46,7 @@ def dial(channel: Channel, arguments: str) -> Steps[str]:
     telephones = channel.asterisk.rung(strings.split("&"))
     rung = [Rung(*pair) for pair in zip(strings.split("&"), telephones, strict=True)]
     channel.remark(f"{', '.join(one.string for one in rung)} rings")
-    answers = [
-        one
-        for one in rung
-        if one.telephone.result is DialResult.ANSWERED and one.answers_after < rings
-    ]
+    answers = [one for one in rung if one.telephone.answers and one.answers_after < rings]
     first = min(answers, key=lambda one: one.answers_after) if answers else None
     ends = first.answers_after if first else max(one.telephone.ends(rings) for one in rung)
     starring = "*" if options.startswith("gmd") else ""
@@ -83,15 +79,16 @@ def _talk(channel: Channel, first: Rung) -> Steps[str]:
     except HungUp:
         channel.gone = True
         return "200 result=-1"
-    channel.variables["PHONE_CAUSE"] = "16"
-    channel.remark(f"{first.string} hangs up")
+    lost = first.telephone.result is DialResult.LOST
+    channel.variables["PHONE_CAUSE"] = "44" if lost else "16"
+    channel.remark(f"{first.string} {'is lost' if lost else 'hangs up'}")
     return "200 result=0"
 
 
 def _refused(channel: Channel, rung: list[Rung]) -> None:
     results = {one.telephone.result for one in rung}
     failed = DialResult.NO_ANSWER
-    if not results & {DialResult.NO_ANSWER, DialResult.ANSWERED}:
+    if not results & {DialResult.NO_ANSWER, DialResult.ANSWERED, DialResult.LOST}:
         failed = next(result for result in STATUSES if result in results)
     status, cause = STATUSES[failed]
     channel.remark(f"nobody answers: {status}")

@@ -30,6 +30,7 @@ NOT_OURS = "+862099999000"
 ACCEPTS_AFTER = 1.0
 OUTCOMES: Mapping[DialResult, Outcome] = {
     DialResult.ANSWERED: "answers",
+    DialResult.LOST: "answers",
     DialResult.NO_ANSWER: "no-answer",
     DialResult.BUSY: "busy",
     DialResult.DECLINED: "declines",
