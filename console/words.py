@@ -253,6 +253,7 @@ REQUEST_RESULTS: Mapping[str, str] = {
     "call_over": _("，通话已结束"),
     "not_talking": _("，你已不在通话中"),
     "not_free": _("，对方此刻不空闲"),
+    "not_on_this_line": _("，这条线路上做不到"),
     "not_reached": _("，对方的话机接不到这通电话"),
     "not_in_directory": _("，没有当地已核实的号码，请先问清来电人在哪里"),
     "never_blind": _("，紧急电话只能三方通话，请不要离开来电人"),

@@ -43,6 +43,14 @@ class Kind(StrEnum):
     """A supervisor listens, whispers or joins no more."""
 
 
+PERFORMED: Mapping[str, frozenset[Kind]] = {
+    "asterisk": frozenset(Kind),
+    "twilio": frozenset({Kind.BLIND}),
+    "simulator": frozenset(),
+}
+"""What each carrier can do: a page offers nothing else, and nothing else is taken."""
+
+
 class TargetKind(StrEnum):
     NONE = "none"
     COUNSELOR = "counselor"

@@ -97,12 +97,35 @@ def test_nobody_asks_about_a_talk_that_is_not_theirs(world: World) -> None:
 
 def test_on_another_carrier_it_is_said_that_it_cannot_be_done(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.assembly.store.write(lambda connection: talk(world, connection, "twilio"))
+    world.assembly.store.write(lambda connection: talk(world, connection, "simulator"))
     browser = world.browser(LIN)
     page = f"/desk/with-others/{world.orders['guangzhou']}"
     assert "这条线路上不能转接" in browser.get(page).text
     browser.post(page, {"kind": "blind", "target": "topic:law"})
     assert asked(world) == []
+    world.close()
+
+
+def test_on_twilio_nothing_is_offered_that_it_cannot_do(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.assembly.store.write(lambda connection: talk(world, connection, "twilio"))
+    browser = world.browser(LIN)
+    page = f"/desk/with-others/{world.orders['guangzhou']}"
+    shown = browser.get(page).text
+    assert 'value="blind"' in shown
+    assert 'value="topic:law"' in shown
+    # Twilio rings no desk telephone of ours.
+    assert "counselor:gz-chen" not in shown
+    for kind in ("consult", "three_way", "help"):
+        assert f'value="{kind}"' not in shown
+        browser.post(page, {"kind": kind, "target": "topic:law"})
+    assert asked(world) == []
+    browser.post(page, {"kind": "blind", "target": "topic:law"})
+    assert [one.kind for one in asked(world)] == [Kind.BLIND]
+    boss = world.browser(BOSS)
+    assert "这条线路上不能监听" in boss.get("/monitor/9001").text
+    boss.post("/monitor/9001", {"kind": "listen"})
+    assert world.audited(Action.MONITORED) == []
     world.close()
 
 

@@ -152,6 +152,7 @@ class TwilioLine:
     def _tick(self) -> None:
         self.controller.tick(self.clock.now())
         self.carrier.tick()
+        self.carrier.desk_work.look()
         self.clock.after(1, self._tick)
 
     def _download(self, address: str, login: tuple[str, str]) -> tuple[int, bytes]:

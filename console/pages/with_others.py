@@ -26,8 +26,8 @@ from console.visitor import address, by_htmx, needs, visitor
 from ivr import desk_requests, sessions
 from ivr.asked_in import EMERGENCY, Refused, sister_line
 from ivr.assembly import Assembly
-from ivr.asterisk.calls import CARRIER as ASTERISK
-from ivr.desk_requests import OPEN, Kind, Request, State, TargetKind
+from ivr.desk_requests import OPEN, PERFORMED, Kind, Request, State, TargetKind
+from ivr.house import CARRIER_KINDS
 from ivr.sessions import CallRow
 from ivr.sister_lines import carrier_numbers
 from routing.directory import Directory, NumberKind
@@ -80,7 +80,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
 
         def work(connection: Connection) -> None:
             call = _talk_of(connection, who.id)
-            if call is not None and call.order_no == order_no and call.carrier == ASTERISK:
+            if call is not None and call.order_no == order_no and kind in PERFORMED[call.carrier]:
                 desk_requests.ask(
                     connection, call_id=call.call_id, order_no=order_no, kind=kind,
                     counselor_id=who.id, asked_by=f"counselor:{who.id}", at=at,
@@ -103,7 +103,9 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
 
         def work(connection: Connection) -> None:
             call = _talk_of(connection, counselor.id)
-            if call is None or roster.get(connection, who.id) is None:
+            if call is None or kind not in PERFORMED[call.carrier]:
+                return
+            if roster.get(connection, who.id) is None:
                 return
             told = f"{kind} {counselor.id}"
             audit.note(connection, Action.MONITORED, who.id, here, at, call.order_no, told)
@@ -133,7 +135,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             "with_others.html",
             order_no=order_no,
             talks=call is not None,
-            possible=call is not None and call.carrier == ASTERISK,
+            may=PERFORMED[call.carrier] if call is not None else frozenset(),
             groups=groups,
             there=_there(asked),
             last=asked[-1] if asked else None,
@@ -156,7 +158,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             "monitor_state.html" if by_htmx() else "monitor.html",
             counselor=counselor,
             talks=call is not None,
-            possible=call is not None and call.carrier == ASTERISK and has_telephone,
+            possible=call is not None and Kind.LISTEN in PERFORMED[call.carrier] and has_telephone,
             has_telephone=has_telephone,
             listens=any(one.monitors and one.state is State.TALKING for one in asked),
             last=asked[-1] if asked else None,
@@ -181,12 +183,15 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         connection: Connection, call: CallRow, station: str, me: str, at: datetime
     ) -> Iterator[Group]:
         english = str(get_locale()) == "en"
+        reached = roster.reached(CARRIER_KINDS[call.carrier], call.node)
         near = [place for tier in stations.tiers(station)[:NEAR_TIERS] for place in tier]
         people = presence.present_at(connection, near, at)
         free = [
             (f"counselor:{one.counselor.id}", f"{one.counselor.name} · {_place(one.counselor)}")
             for one in people
-            if one.state == Presence.AVAILABLE and one.counselor.id != me
+            if one.state == Presence.AVAILABLE
+            and one.counselor.id != me
+            and one.counselor.kinds & reached
         ]
         yield Group(_("空闲的同事"), free)
         yield Group(
@@ -204,6 +209,8 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         )
         found = list(_lines(connection, call, english))
         yield Group(_("其他热线"), [line for line in found if _service(line) not in EMERGENCY])
+        if Kind.THREE_WAY not in PERFORMED[call.carrier]:
+            return
         yield Group(
             _("紧急电话（只能三方通话）"), [line for line in found if _service(line) in EMERGENCY]
         )

@@ -23,6 +23,7 @@ from ivr.transaction import Woken
 from ivr.twilio.addresses import Addresses
 from ivr.twilio.callbacks import TwilioCallbacks
 from ivr.twilio.calls import CARRIER, Calls, call_id
+from ivr.twilio.desk_work import TwilioDeskWork
 from ivr.twilio.fetching import fetch_all
 from ivr.twilio.placed_legs import Leg, PlacedLegs, SyntheticLeg
 from ivr.twilio.placing import TwilioPlacing
@@ -95,6 +96,7 @@ class TwilioCarrier:
             settings.twilio_caller_id,
             now,
         )
+        self.desk_work = TwilioDeskWork(controller, self._rest, now)
         calling_back = CallbackPlacing(controller, self.placing, CARRIER, topics, now)
         self.place_callbacks = calling_back.place_held
         callbacks = TwilioCallbacks(controller, calling_back, twiml, now)
@@ -125,6 +127,7 @@ class TwilioCarrier:
         """What is to be done again and again, every so many seconds."""
         return (
             (self.tick, 1),
+            (self.desk_work.look, 1),
             (self.fetch_recordings, 15),
             (self.placing.reconcile, 15),
             (self.place_callbacks, 1),
@@ -198,9 +201,9 @@ class TwilioCarrier:
         now = self._now()
         for call in self._open_calls():
             if self._controller.answer_unknown(call.call_id):
-                for address, since in self._rest.talking(call.channel):
-                    if now - since > TALKS_FOR_CERTAIN:
-                        self._calls.talks(call, address, since)
+                for leg in self._rest.talking(call.channel):
+                    if now - leg.since > TALKS_FOR_CERTAIN:
+                        self._calls.talks(call, leg.to, leg.since)
 
     def _open_unheard(self) -> None:
         now = self._now()

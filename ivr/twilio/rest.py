@@ -47,6 +47,14 @@ class EndedCall(NamedTuple):
     status: str
 
 
+class LiveLeg(NamedTuple):
+    """One whom a call rang and who is there. `to`: the Call resource's, of the telephone."""
+
+    sid: str
+    to: str
+    since: datetime
+
+
 class CallRefused(Exception):
     """Twilio did not place a call, why in words without any number."""
 
@@ -108,13 +116,17 @@ class TwilioRest:
             if call.direction == "inbound" and str(call.status) in ENDED
         ]
 
-    def talking(self, call_sid: str) -> list[tuple[str, datetime]]:
-        """Whom a call rang and who has picked up, and when, as long as they are there. Raises
+    def talking(self, call_sid: str) -> list[LiveLeg]:
+        """Whom a call rang and who has picked up, as long as they are there. Raises
         TwilioUnavailable."""
         legs = self._asked(
             lambda: self._client.calls.list(parent_call_sid=call_sid, status="in-progress")
         )
-        return [(leg.to, leg.start_time) for leg in legs if leg.start_time is not None]
+        return [
+            LiveLeg(str(leg.sid), leg.to, leg.start_time)
+            for leg in legs
+            if leg.start_time is not None
+        ]
 
     def message(self, call_sid: str) -> tuple[str, int] | None:
         """A call's last recording, and its seconds; None where there is none. Raises
