@@ -17,9 +17,9 @@ from console.serving import Console
 from ivr.assembly import Assembly
 from ivr.twilio.access_tokens import LIFE
 from tests.console_world import GUANGZHOU, NOON, World, account_of
+from tests.e2e.browsers import ALLOWED, launch
 from tests.e2e.sipp import free_port
 from tests.e2e.test_console import LONGEST, NARROW, Role, _found_by_axe, _picture, log_in
-from tests.e2e.test_desk import chromium
 from tests.e2e.twilio_signalling import HEARD, Signalling
 
 pytestmark = pytest.mark.e2e
@@ -38,13 +38,12 @@ AXE = (Path(__file__).parents[1] / "axe" / "axe.min.js").read_text("utf-8")
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
-        expect.set_options(timeout=LONGEST)
         yield running
 
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    browser = chromium(playwright)
+    browser = launch(playwright, ALLOWED)
     yield browser
     browser.close()
 
