@@ -174,7 +174,7 @@ def save(case: Case, form: Typed, shown: Typed, regions: Regions, form_name: str
     certain = _assess(case, form, before)
     decision = Form(form_name, {name: form[name] for name in DECISION})
     decides = bool(form["outcome"]) and not none
-    again = decides and done_before(case, decision)
+    again = decides and done_before(case, decision) is not None
     if decides and not again:
         _decide(case, form)
     return Saved(certain, again, bool(compared.taken_over))

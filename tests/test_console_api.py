@@ -33,6 +33,7 @@ from tests.console_world import (
     World,
     account_of,
 )  # fmt: skip
+from workorders import risk
 from workorders.verify import Finding, verify
 
 DESCRIPTION = Path(__file__).parents[1] / "docs" / "openapi.json"
@@ -222,6 +223,79 @@ def test_an_order_is_worked_on_by_its_own_people(world: World) -> None:
     past = program.post(f"{path}/follow-ups", {"when": "2026-11-01T08:00:00Z", "whom": "本人"})
     refused(past, 409, "its time is past")
     assert wrong_in_the_log(world) == []
+
+
+def test_an_order_goes_out_comes_back_and_is_closed_and_reopened(world: World) -> None:
+    program, path = world.program(LIN), f"/orders/{world.orders['guangzhou']}"
+    unit = world.program(account_of(Role.PARTNER, GUANGZHOU))
+    asked = {"target": "公安", "summary": "核实安全", "contact": "李警官"}
+    for target in ("公安", "妇联"):
+        sent = program.post(f"{path}/referrals", asked | {"target": target})
+        assert sent.status_code == 201
+    assert sent.json == {"no": 2}
+    refused(unit.ask("POST", f"{path}/referrals/2/signature"), 403, "only the station in charge")
+    assert unit.ask("POST", f"{path}/referrals/1/signature").json["referrals"][0]["signed"]
+    done = unit.post(f"{path}/referrals/1/reply", {"receipt": "已上门"}).json
+    assert [one["stage"] for one in done["referrals"]] == ["replied"], "others' are not told"
+    late = unit.post(f"{path}/referrals/1/refusal", {"reason": "不属本单位"})
+    refused(late, 409, "not possible once it is replied")
+    told = program.post(f"{path}/referrals/2/refusal", {"reason": "电话告知不受理"})
+    assert told.json == {"no": 2}
+
+    closing = program.ask("POST", f"{path}/closing")
+    refused(closing, 409, "age is not filled in")
+    lacking = {one["what"] for one in closing.json["errors"]}
+    assert {"age is not filled in", "risk is not filled in"} <= lacking
+    fields = {
+        "caller_role": "本人",
+        "age": "12–13",
+        "sex": "女",
+        "cause_main": "L2.1",
+        "summary": "x",
+    }
+    program.ask("PATCH", f"{path}/fields", fields)
+    world.assembly.store.write(lambda c: risk.assess(world.case(c, "guangzhou"), "R1"))
+    assert program.ask("POST", f"{path}/closing").json["state"] == "closed"
+    refused(program.post(f"{path}/notes", {"text": "x"}), 409, "while the order is closed")
+    assert program.post(f"{path}/reopening", {"reason": "又来电"}).json["state"] == "handling"
+    assert wrong_in_the_log(world) == []
+
+
+def test_who_sent_a_referral_back_reads_no_more_of_its_order(world: World) -> None:
+    unit, path = (
+        world.program(account_of(Role.PARTNER, WUHAN)),
+        f"/orders/{world.orders['wuhan_sent_out']}",
+    )
+    assert unit.get(path).status_code == 200
+    assert unit.post(f"{path}/referrals/1/refusal", {"reason": "不属本单位"}).json == {"no": 1}
+    refused(unit.get(path), 404, "there is none")
+    assert unit.get("/orders").json["items"] == []
+
+
+def test_a_report_is_made_once_by_its_name_and_never_lost(world: World) -> None:
+    program, path = world.program(LIN), f"/orders/{world.orders['guangzhou']}"
+    suspected = program.post(
+        f"{path}/suspicion", {"grounds": "手臂有伤", "guardian_suspected": "是"}
+    )
+    assert "report" in {wait["clock"] for wait in suspected.json["waits"]}
+    told = {
+        "target": "公安", "channel": "电话", "at": "2026-11-24T03:50:00Z", "recipient": "值班民警",
+        "checked": list(world.assembly.log.fields.report_checklist[:1]),
+    }  # fmt: skip
+    key = {"Idempotency-Key": "report-1"}
+    first, again = (program.post(f"{path}/reports", told, **key) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json == again.json == {"no": 1}
+    other = program.post(f"{path}/reports", told | {"target": "民政"}, **key)
+    refused(other, 409, "said something else")
+    assert program.post(f"{path}/reports", told).json == {"no": 2}, "without a name it is meant"
+    after = program.post(f"{path}/reports/1/receipt", {"receipt_no": "A-17"}).json
+    assert [one["receipt_no"] for one in after["reports"]] == ["A-17", None]
+    assert "值班民警" not in str(after["reports"])
+    assert "report" not in {wait["clock"] for wait in after["waits"]}
+    refused(program.post(f"{path}/reports", told | {"checked": ["x"]}), 422, "body.checked.0")
+    future = told | {"at": "2026-12-24T03:50:00Z"}
+    refused(program.post(f"{path}/reports", future), 409, "still to come")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ CHECKS = [
     negative_data_rejection,
     unsupported_method,
 ]
-EXAMPLES = 60
+EXAMPLES = 36
 """Of each endpoint, in order and out of order."""
 COUNSELOR = "gz-lin"
 EVERY_CALL = [f"{each.method} {each.path}" for each in ENDPOINTS]

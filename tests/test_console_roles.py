@@ -88,6 +88,26 @@ ORDER_CALLS: dict[str, tuple[Callable[[Rights], bool], object]] = {
     "POST /orders/{order_no}/follow-ups/{number}/result": (
         lambda may: may.work, {"whom": "本人", "result": "未联系上"},
     ),
+    "POST /orders/{order_no}/referrals": (
+        lambda may: may.work, {"target": "妇联", "summary": "核实情况"},
+    ),
+    "POST /orders/{order_no}/referrals/{number}/signature": (lambda may: may.acts, None),
+    "POST /orders/{order_no}/referrals/{number}/reply": (
+        lambda may: may.acts, {"receipt": "已核实"},
+    ),
+    "POST /orders/{order_no}/referrals/{number}/refusal": (
+        lambda may: may.acts, {"reason": "不属本单位"},
+    ),
+    "POST /orders/{order_no}/suspicion": (lambda may: may.work, {"grounds": "手臂有伤"}),
+    "POST /orders/{order_no}/reports": (
+        lambda may: may.work,
+        {"target": "民政", "channel": "电话", "at": "2026-11-24T03:30:00Z", "recipient": "值班员"},
+    ),
+    "POST /orders/{order_no}/reports/{number}/receipt": (
+        lambda may: may.work, {"receipt_no": "2026-7"},
+    ),
+    "POST /orders/{order_no}/closing": (lambda may: may.work, None),
+    "POST /orders/{order_no}/reopening": (lambda may: may.work, {"reason": "又来电"}),
 }  # fmt: skip
 """About an order that the role's table of orders lets them read: what else it takes, and a body
 that is in order."""
@@ -243,7 +263,7 @@ def test_a_form_is_for_the_station_in_charge(
     for name, order_no in world.orders.items():
         answers = [
             browser.get(f"/orders/{order_no}/form"),
-            browser.post(f"/orders/{order_no}/form", {"seen": "99"}),
+            browser.post(f"/orders/{order_no}/form"),
             browser.post(f"/orders/{order_no}/draft", {"version": "0"}),
         ]
         theirs = name in IN_CHARGE[station]
@@ -324,7 +344,13 @@ def test_a_call_about_an_order_is_for_whom_the_table_says(
                 assert answer.status_code == 403, (name, order)
             elif order not in readable:
                 assert answer.status_code == 404, (name, order)
-            elif allowed(Rights(work=True)) and method != "GET" and order not in IN_CHARGE[station]:
+            elif "/referrals/{number}/" in path and may.orders is Orders.REFERRED:
+                assert answer.status_code in (200, 409), "its own, whoever is in charge"
+            elif (
+                allowed(Rights(work=True))
+                and method != "GET"
+                and (not may.work or order not in IN_CHARGE[station])
+            ):
                 assert answer.status_code == 403, (name, order)
             else:
                 assert answer.status_code in (200, 201, 409), (name, order, answer.text)

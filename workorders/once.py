@@ -37,31 +37,30 @@ def new_name() -> str:
     return secrets.token_urlsafe(12)
 
 
-def done_before(case: Case, form: Form) -> bool:
-    """Did this very form do it already? If not, what is recorded from now on is done by it.
+def done_before(case: Case, form: Form) -> Mapping[str, Any] | None:
+    """What the first event says of what this very form did already. None where it did nothing yet:
+    what is recorded from now on is done by it.
 
     Raises SaysOtherwise.
     """
     if not form.name:
-        return False
+        return None
     said = _digest(case, form)
-    before = _said_by(case, form.name)
+    before = _done_by(case, form.name)
     if before is None:
         case.form = {"name": form.name, "said": said}
-        return False
-    if said and before != said:
+    elif said and before["form"]["said"] != said:
         raise SaysOtherwise("form: it was sent before and said something else")
-    return True
+    return before
 
 
-def _said_by(case: Case, name: str) -> str | None:
-    """What the form said, as a digest; None where nothing was done by it."""
+def _done_by(case: Case, name: str) -> Mapping[str, Any] | None:
     e = order_events.c
     query = select(e.data).where(e.order_no == case.order_no, e.data.contains('"form":{'))
-    for data in case.connection.execute(query).scalars():
-        form = json.loads(data).get("form")
-        if form is not None and form["name"] == name:
-            return str(form["said"])
+    for written in case.connection.execute(query.order_by(e.seq)).scalars():
+        data: dict[str, Any] = json.loads(written)
+        if data.get("form", {}).get("name") == name:
+            return data
     return None
 
 

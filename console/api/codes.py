@@ -58,6 +58,10 @@ GROUP = OneOf(lambda: unified_fields().several["groups"])
 OUTCOME = OneOf(lambda: unified_fields().several["outcomes"])
 NOT_A_CONSULTATION = OneOf(lambda: unified_fields().causes["非咨询"])
 RESULT = OneOf(lambda: unified_fields().follow_up_results)
+TARGET = OneOf(lambda: unified_fields().referral_targets)
+REPORTED_TO = OneOf(lambda: unified_fields().report_targets)
+CHANNEL = OneOf(lambda: unified_fields().report_channels)
+CHECKED = OneOf(lambda: unified_fields().report_checklist)
 PAUSE = OneOf(lambda: sorted({code.reason for code in CODES.values() if code.reason}))
 
 

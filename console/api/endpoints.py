@@ -9,13 +9,26 @@ from http import HTTPStatus
 
 from pydantic import BaseModel
 
-from console.api import counselors, intake, order_acts, orders, presence
+from console.api import (
+    closing,
+    counselors,
+    intake,
+    order_acts,
+    orders,
+    presence,
+    referrals,
+    reports,
+)
+from console.api.acting import IDEMPOTENCY_KEY, Numbered
 from console.api.asked import Asked
+from console.api.closing import Reopening
 from console.api.counselors import Counselor, CounselorPage, CounselorsAsked
-from console.api.intake import IDEMPOTENCY_KEY, Given, Receipt
-from console.api.order_acts import Decision, Done, Filled, Planned, PlannedAs, Remark
+from console.api.intake import Given, Receipt
+from console.api.order_acts import Decision, Done, Filled, Planned, Remark
 from console.api.order_models import Number, Order, OrderPage, OrdersAsked, ReasonGiven
 from console.api.presence import Everybody, Mine, Wanted
+from console.api.referrals import Referral, Refusal, Reply
+from console.api.reports import ReceiptNumber, Reported, Suspicion
 from console.api.scopes import Scope
 
 Does = Callable[[Asked], BaseModel | tuple[BaseModel, HTTPStatus]]
@@ -46,7 +59,22 @@ class Endpoint:
 
 
 _ORDER = "/orders/{order_no}"
-_ONCE = (IDEMPOTENCY_KEY, "Names it for good where there is no upstream_order_no.")
+_REFERRAL = f"{_ORDER}/referrals/{{number}}"
+_NAMED = (IDEMPOTENCY_KEY, "Names it for good where there is no upstream_order_no.")
+_ONCE = (IDEMPOTENCY_KEY, "Names it for good: sent again by this name, it is done once.")
+
+
+def _act(
+    path: str, does: Does, summary: str, body: type[BaseModel] | None, *, makes: bool = False,
+    scope: Scope = Scope.ORDERS_WRITE,
+) -> Endpoint:  # fmt: skip
+    """Something that is done to an order; `makes`: something that has a number in it."""
+    answer, answers = (Numbered, (CREATED, OK)) if makes else (Order, (OK,))
+    return Endpoint(
+        "POST", path, scope, does, summary, answer, answers, body=body, headers=(_ONCE,),
+        conflicts=True,
+    )  # fmt: skip
+
 
 ENDPOINTS = (
     Endpoint("GET", "/orders", Scope.ORDERS_READ, orders.listed,
@@ -56,14 +84,26 @@ ENDPOINTS = (
              "The caller's number, for a reason", Number, body=ReasonGiven),
     Endpoint("PATCH", f"{_ORDER}/fields", Scope.ORDERS_WRITE, order_acts.fill_in,
              "Fill in fields of the form", Order, body=Filled, conflicts=True),
-    Endpoint("POST", f"{_ORDER}/notes", Scope.ORDERS_WRITE, order_acts.note,
-             "Add a remark", Order, body=Remark, conflicts=True),
-    Endpoint("POST", f"{_ORDER}/decisions", Scope.ORDERS_WRITE, order_acts.decide,
-             "Say what becomes of it", Order, body=Decision, conflicts=True),
-    Endpoint("POST", f"{_ORDER}/follow-ups", Scope.ORDERS_WRITE, order_acts.plan_follow_up,
-             "Plan a follow-up", PlannedAs, (CREATED,), body=Planned, conflicts=True),
-    Endpoint("POST", f"{_ORDER}/follow-ups/{{number}}/result", Scope.ORDERS_WRITE,
-             order_acts.follow_up, "Report a follow-up", Order, body=Done, conflicts=True),
+    _act(f"{_ORDER}/notes", order_acts.note, "Add a remark", Remark),
+    _act(f"{_ORDER}/decisions", order_acts.decide, "Say what becomes of it", Decision),
+    _act(f"{_ORDER}/follow-ups", order_acts.plan_follow_up, "Plan a follow-up", Planned,
+         makes=True),
+    _act(f"{_ORDER}/follow-ups/{{number}}/result", order_acts.follow_up, "Report a follow-up",
+         Done),
+    _act(f"{_ORDER}/referrals", referrals.refer, "Refer to an authority", Referral, makes=True),
+    _act(f"{_REFERRAL}/signature", referrals.sign, "Sign for a referral", None,
+         scope=Scope.ORDERS_ANSWER),
+    _act(f"{_REFERRAL}/reply", referrals.reply, "Say what was done about a referral", Reply,
+         scope=Scope.ORDERS_ANSWER),
+    Endpoint("POST", f"{_REFERRAL}/refusal", Scope.ORDERS_ANSWER, referrals.send_back,
+             "Send a referral back", Numbered, body=Refusal, headers=(_ONCE,), conflicts=True),
+    _act(f"{_ORDER}/suspicion", reports.suspect, "Say that harm to a minor is suspected",
+         Suspicion),
+    _act(f"{_ORDER}/reports", reports.report, "Record a mandatory report", Reported, makes=True),
+    _act(f"{_ORDER}/reports/{{number}}/receipt", reports.give_receipt,
+         "Record a report's receipt number", ReceiptNumber),
+    _act(f"{_ORDER}/closing", closing.close, "Close it", None),
+    _act(f"{_ORDER}/reopening", closing.reopen, "Take it up again", Reopening),
     Endpoint("GET", "/counselors", Scope.COUNSELORS_READ, counselors.listed,
              "The counselors of the branch", CounselorPage, query=CounselorsAsked),
     Endpoint("GET", "/counselors/{counselor}", Scope.COUNSELORS_READ, counselors.show,
@@ -76,7 +116,7 @@ ENDPOINTS = (
              "Log in, pause or log out", Mine, body=Wanted, conflicts=True),
     Endpoint("POST", "/intake", Scope.INTAKE_WRITE, intake.give,
              "Hand in an order; again, it is the same one", Receipt, (CREATED, OK), body=Given,
-             headers=(_ONCE,), conflicts=True),
+             headers=(_NAMED,), conflicts=True),
     Endpoint("GET", "/intake/{order_no}", Scope.INTAKE_WRITE, intake.show,
              "What became of an order that was handed in", Receipt),
 )  # fmt: skip

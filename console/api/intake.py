@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from config.topics import NOT_CHOSEN, load_topics
 from console.accounts import Account
+from console.api.acting import IDEMPOTENCY_KEY
 from console.api.asked import Asked, actor_of
 from console.api.codes import Answer, Line, Model, OrderNo, Region, Text, Utc
 from console.api.problems import Mistake, Refused, missing, unfit
@@ -21,7 +22,6 @@ from workorders.handed_in import Channel, HandedIn, OtherContents, hand_in
 from workorders.life_cycle import State
 from workorders.order import orders, station_in_charge
 
-IDEMPOTENCY_KEY = "Idempotency-Key"
 SEPARATOR = "/"
 
 c = orders.c

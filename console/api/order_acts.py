@@ -3,13 +3,12 @@ chain, by the account's own name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Literal
 
 from pydantic import Field
-from sqlalchemy import Connection
 
+from console.api.acting import Numbered, done, made, numbered
 from console.api.asked import Asked
 from console.api.codes import (  # fmt: skip
     CAUSE,
@@ -17,7 +16,6 @@ from console.api.codes import (  # fmt: skip
     NOT_A_CONSULTATION,
     OUTCOME,
     RESULT,
-    Answer,
     Line,
     Model,
     Region,
@@ -26,16 +24,11 @@ from console.api.codes import (  # fmt: skip
     choice,
 )
 from console.api.order_models import Order
-from console.api.orders import shown
-from console.api.problems import Mistake, Refused, missing, unfit
-from console.audit import Action
+from console.api.problems import Mistake, unfit
 from console.order_form import CONFIRMED, REFERENCE
-from console.visible import in_charge
 from workorders import decisions, follow_ups, remarks
 from workorders.life import Case
-from workorders.log import OrderForgotten
 
-LARGEST_NUMBER = 999_999
 ROLE = choice("caller_role")
 
 
@@ -111,12 +104,6 @@ class Done(Model):
     report: Text | None = None
 
 
-class PlannedAs(Answer):
-    """`no`: the follow-up's number in the order."""
-
-    no: int
-
-
 def fill_in(asked: Asked) -> Order:
     """Fields as a form says them."""
     fields = asked.body_as(Filled).model_dump(exclude_unset=True)
@@ -137,70 +124,37 @@ def fill_in(asked: Asked) -> Order:
     def act(case: Case) -> None:
         log.fill_in(case.connection, case.order_no, case.at, case.actor, fields)
 
-    return _done(asked, act)
+    return done(asked, act)
 
 
 def note(asked: Asked) -> Order:
     text = asked.body_as(Remark).text
-    return _done(asked, lambda case: remarks.remark(case, text))
+    return done(asked, lambda case: remarks.remark(case, text))
 
 
 def decide(asked: Asked) -> Order:
     match asked.body_as(Decision).decision:
         case AnsweredDirectly(reply=reply):
-            return _done(asked, lambda case: decisions.answer_directly(case, reply or ""))
+            return done(asked, lambda case: decisions.answer_directly(case, reply or ""))
         case OutcomeRecorded(outcome=outcome):
-            return _done(asked, lambda case: decisions.record_outcome(case, outcome))
+            return done(asked, lambda case: decisions.record_outcome(case, outcome))
         case NoConsultation(cause=cause):
-            return _done(asked, lambda case: decisions.class_non_consultation(case, cause))
+            return done(asked, lambda case: decisions.class_non_consultation(case, cause))
 
 
-def plan_follow_up(asked: Asked) -> PlannedAs:
+def plan_follow_up(asked: Asked) -> tuple[Numbered, HTTPStatus]:
     given = asked.body_as(Planned)
-    number: list[int] = []
-
-    def act(case: Case) -> None:
-        planned = follow_ups.plan_follow_up(case, given.when, given.whom, given.contact or "")
-        number[:] = [planned]
-
-    _act(asked, act)
-    return PlannedAs(no=number[0])
-
-
-def follow_up(asked: Asked) -> Order:
-    number = asked.path["number"]
-    if len(number) > len(str(LARGEST_NUMBER)):
-        raise missing()
-    given = asked.body_as(Done)
-    return _done(
+    return made(
         asked,
-        lambda case: follow_ups.follow_up(
-            case, int(number), given.whom, given.result, given.report or ""
-        ),
+        lambda case: follow_ups.plan_follow_up(case, given.when, given.whom, given.contact or ""),
     )
 
 
-def _done(asked: Asked, act: Callable[[Case], None]) -> Order:
-    """The order as it is after it."""
-    return shown(asked, _act(asked, act))
-
-
-def _act(asked: Asked, act: Callable[[Case], None]) -> str:
-    """Raises Refused where the order isn't theirs, or its state or its rules don't allow it."""
-    order_no = asked.note_order(Action.ORDER_CHANGED)
-
-    def work(connection: Connection) -> None:
-        case = Case(connection, asked.house.log, order_no, asked.at, asked.actor(connection))
-        if not in_charge(asked.who, case.row):
-            what = f"order {order_no}: only the station in charge acts on it"
-            raise Refused(HTTPStatus.FORBIDDEN, what)
-        act(case)
-
-    try:
-        asked.house.store.write(work)
-    except OrderForgotten as error:
-        gone = f"order {order_no}: its personal data were deleted"
-        raise Refused(HTTPStatus.CONFLICT, gone) from error
-    except ValueError as error:  # NotPossible, OutOfPlace, and what the log itself refuses
-        raise Refused(HTTPStatus.CONFLICT, f"order {order_no}: {error}") from error
-    return order_no
+def follow_up(asked: Asked) -> Order:
+    number, given = numbered(asked), asked.body_as(Done)
+    return done(
+        asked,
+        lambda case: follow_ups.follow_up(
+            case, number, given.whom, given.result, given.report or ""
+        ),
+    )

@@ -42,6 +42,16 @@ class Waited(Answer):
     due: Utc
 
 
+class Report(Answer):
+    """强制报告"""
+
+    no: int
+    target: str
+    channel: str
+    at: Utc
+    receipt_no: str | None
+
+
 class FollowUp(Answer):
     """跟踪反馈"""
 
@@ -91,7 +101,7 @@ class OrderSummary(Answer):
 
 
 class Order(OrderSummary):
-    """An order. `waits` and `events` are for the staff of its station."""
+    """An order. From `reports` on, lists are for the staff of its station."""
 
     hung_up_by: str | None = None
     caller_role: str | None = None
@@ -110,6 +120,7 @@ class Order(OrderSummary):
     stations_assisting: list[str] | None = None
     referrals: tuple[Sent, ...] = ()
     dispatches: tuple[Sent, ...] = ()
+    reports: tuple[Report, ...] = ()
     follow_ups: tuple[FollowUp, ...] = ()
     waits: tuple[Waited, ...] = ()
     events: tuple[Event, ...] = ()
@@ -159,6 +170,7 @@ def whole(view: View, notes: Notes, who: Account) -> Order:
     referrals, dispatches = sent_to(view, who)
     more: dict[str, Any] = {"referrals": referrals, "dispatches": dispatches}
     if who.may.course:
+        more["reports"] = view["reports"] or []
         more["follow_ups"] = view["followups"] or []
         more["waits"] = [
             {"clock": each.clock, "of": each.of, "start": each.start, "due": each.due}

@@ -54,7 +54,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
 
         def work(connection: Connection) -> bool:
             case = Case(connection, log, order_no, at, actor_of(connection, who))
-            if done_before(case, form):
+            if done_before(case, form) is not None:
                 return True
             if (given.number or None) not in act.offered(who, case.row):
                 case.must_allow(act.kind)

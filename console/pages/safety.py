@@ -64,7 +64,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
 
         def work(connection: Connection) -> None:
             case = _case(connection, order_no)
-            if done_before(case, form):
+            if done_before(case, form) is not None:
                 return  # What was done by it is shown.
             chosen.do(case, typed, regions)
             if chosen is ACTS["crisis"]:
