@@ -1,5 +1,5 @@
-"""Desks that watch who is there: connections by TLS, all in one process of their own, which tells
-when each of them has been shown something."""
+"""Desks in browsers, as far as they are told by the console: connections by TLS, all in one process
+of their own, which tells when each of them has been shown something."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
 
@@ -15,22 +16,31 @@ LONGEST = 20.0
 """Seconds until a change is given up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a page asks for that is told as long as it is open."""
+
+    address: str
+    cookie: str
+
+
 class Desks:
-    """So many streams of presence; `pipe` leads to the process that has them."""
+    """Their streams; `pipe` leads to the process that has them."""
 
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
 
     def open(self) -> float:
-        """All of them; how many seconds until each has been shown who is there."""
+        """All of them; how many seconds until each has been shown something."""
         return self._done("open")
 
     def close(self) -> None:
         self._done("close")
 
-    def expect(self, word: str) -> None:
-        """Returns when all wait for the next message that holds `word`."""
-        self._pipe.send(("expect", word))
+    def expect(self, word: str, many: int) -> None:
+        """Returns when all wait for the next message that holds `word`, which so many should be
+        shown."""
+        self._pipe.send(("expect", (word, many)))
         self._pipe.recv()
 
     def shown(self) -> list[float]:
@@ -39,17 +49,17 @@ class Desks:
         return times
 
     def _done(self, what: str) -> float:
-        self._pipe.send((what, ""))
+        self._pipe.send((what, None))
         took: float = self._pipe.recv()
         return took
 
 
 @contextmanager
-def desks(port: int, cookies: Sequence[str]) -> Iterator[Desks]:
-    """One desk a cookie; none is connected yet."""
+def desks(port: int, streams: Sequence[Stream]) -> Iterator[Desks]:
+    """None is connected yet."""
     spawned = get_context("spawn")
     here, there = spawned.Pipe()
-    process = spawned.Process(target=_watch, args=(port, cookies, there), daemon=True)
+    process = spawned.Process(target=_watch, args=(port, streams, there), daemon=True)
     process.start()
     try:
         yield Desks(here)
@@ -58,17 +68,17 @@ def desks(port: int, cookies: Sequence[str]) -> Iterator[Desks]:
         process.join()
 
 
-def _watch(port: int, cookies: Sequence[str], told: Pipe) -> None:
-    asyncio.run(_Room(port, cookies, told).run())
+def _watch(port: int, streams: Sequence[Stream], told: Pipe) -> None:
+    asyncio.run(_Room(port, streams, told).run())
 
 
 class _Room:
-    def __init__(self, port: int, cookies: Sequence[str], told: Pipe) -> None:
+    def __init__(self, port: int, streams: Sequence[Stream], told: Pipe) -> None:
         self._port = port
-        self._cookies = cookies
+        self._streams = streams
         self._told = told
         self._tasks: list[asyncio.Task[None]] = []
-        self._word = b""
+        self._word, self._many = b"", 0
         self._times: list[float] = []
         self._shown = 0
         self._all = asyncio.Event()
@@ -78,10 +88,10 @@ class _Room:
 
     async def run(self) -> None:
         while True:
-            what, word = await asyncio.to_thread(self._told.recv)
+            what, told = await asyncio.to_thread(self._told.recv)
             began = time.monotonic()
             if what == "expect":
-                self._word = word.encode()
+                self._word, self._many = told[0].encode(), told[1]
                 self._times.clear()
                 self._all.clear()
                 self._told.send(0.0)
@@ -92,7 +102,7 @@ class _Room:
             elif what == "open":
                 self._shown = 0
                 self._all.clear()
-                self._tasks = [asyncio.create_task(self._desk(each)) for each in self._cookies]
+                self._tasks = [asyncio.create_task(self._page(each)) for each in self._streams]
                 await asyncio.wait_for(self._all.wait(), LONGEST)
                 self._told.send(time.monotonic() - began)
             else:
@@ -101,12 +111,13 @@ class _Room:
                 await asyncio.gather(*self._tasks, return_exceptions=True)
                 self._told.send(time.monotonic() - began)
 
-    async def _desk(self, cookie: str) -> None:
+    async def _page(self, stream: Stream) -> None:
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", self._port, ssl=self._context, ssl_handshake_timeout=LONGEST, limit=2**20
         )
         writer.write(
-            f"GET /presence/stream HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode()
+            f"GET {stream.address} HTTP/1.1\r\nHost: localhost\r\n"
+            f"Cookie: {stream.cookie}\r\n\r\n".encode()
         )
         first, seen = True, b""
         try:
@@ -114,12 +125,12 @@ class _Room:
                 if first and b"data:" in message:
                     first = False
                     self._shown += 1
-                    if self._shown == len(self._cookies):
+                    if self._shown == len(self._streams):
                         self._all.set()
                 if self._word and self._word in message and seen != self._word:
                     seen = self._word
                     self._times.append(time.monotonic())
-                    if len(self._times) == len(self._cookies):
+                    if len(self._times) == self._many:
                         self._all.set()
         finally:
             writer.close()

@@ -64,6 +64,7 @@ class Outlet:
         try:
             await self._over.wait()
         finally:
+            self._over.set()
             gone.cancel()
 
     def leave(self) -> None:
@@ -77,6 +78,8 @@ class Outlet:
     def _write(self, told: bytes) -> None:
         if self._before_its_head is not None:
             self._before_its_head.append(told)
+            return
+        if self._over.is_set():
             return
         self._writer.write(told)
         if self._writer.transport.get_write_buffer_size() > MOST_UNREAD:
