@@ -23,6 +23,7 @@ TABLE_MODULES = (
     "ivr.placed_calls",
     "ivr.heard_keys",
     "ivr.desk_requests",
+    "ivr.twilio.browser_talks",
     "ivr.twilio.fetching",
     "console.accounts",
     "console.sessions",

@@ -65,6 +65,15 @@ def test_a_token_is_given_to_whom_the_table_says_for_their_own_browser(world: Wo
     assert world.browser().get("/desk/twilio").status_code == 302
 
 
+def test_the_page_of_who_takes_calls_says_when_it_answers_and_hangs_up(world: World) -> None:
+    for role in PEOPLE:
+        browser = world.browser(account_of(role, GUANGZHOU))
+        browser.get("/account/")
+        status = browser.post("/desk/twilio", {"does": "hangs_up"}).status_code
+        assert status == (204 if ROLES[role].desk else 403), role
+        assert browser.post("/desk/twilio", {"does": "waits"}).status_code in (400, 403)
+
+
 def test_nobody_is_given_one_by_which_somebody_elses_calls_could_be_taken(world: World) -> None:
     reached(world, BOSS, 9002, "client-9001")
     assert world.browser(LIN).get("/desk/twilio").status_code == 403

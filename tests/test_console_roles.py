@@ -53,7 +53,8 @@ ORDER_PAGES = {
     "safety.show", "safety.act", "safety.message", "safety.earlier", "safety.keys",
 }  # fmt: skip
 DESK_PAGES = {
-    "desk.change", "desk.log_in", "desk.stream", "desk.telephone", "desk.twilio_token",
+    "desk.change", "desk.log_in", "desk.stream", "desk.telephone",
+    "desk.twilio_token", "desk.twilio_talk",
     "with_others.show", "with_others.ask",
 }  # fmt: skip
 MONITOR_PAGES = {"with_others.monitor", "with_others.begin"}

@@ -9,6 +9,7 @@ import pytest
 
 from ivr import desk_requests
 from ivr.desk_requests import Kind, Request, State, TargetKind
+from ivr.twilio import browser_talks
 from tests.conformance.world import FOLDER as SISTER_LINES
 from tests.twilio_line import TwilioLine, kinds
 from tests.twilio_stand_in import Leg
@@ -27,8 +28,9 @@ def line(tmp_path: Path) -> Iterator[TwilioLine]:
 
 
 def talking(line: TwilioLine) -> Leg:
-    """The caller talks with gz-chen about the law."""
+    """The caller talks with gz-chen about the law, by the desk's page."""
     call = line.busy("gz-chen")
+    line.assembly.store.write(lambda c: browser_talks.answers(c, "gz-chen"))
     line.clock.run_for(20)
     return call
 

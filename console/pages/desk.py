@@ -18,6 +18,7 @@ from flask import (
     render_template,
     request,
 )
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
@@ -40,6 +41,7 @@ from console.watch import Present, Watch
 from console.websockets import admitted
 from ivr.assembly import Assembly
 from ivr.asterisk.browser_phones import browser_name, browser_password
+from ivr.twilio import browser_talks
 from ivr.twilio.access_tokens import KIND as TWILIO_CLIENT
 from ivr.twilio.access_tokens import LIFE, AccessTokens, NoToken, identity_of
 
@@ -140,6 +142,19 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
             log.error("desk_without_twilio", reason=str(why))
             abort(403)
         return jsonify(token=token, seconds=int(LIFE.total_seconds()))
+
+    @page.post("/desk/twilio")
+    @needs(lambda may: may.desk)
+    def twilio_talk() -> ResponseReturnValue:
+        """The browser answers, or hangs up, what Twilio rang it for."""
+        who, does = visitor().id, request.form.get("does", "")
+        if does == "answers":
+            store.write(lambda c: browser_talks.answers(c, who))
+        elif does == "hangs_up":
+            store.write(lambda c: browser_talks.hangs_up(c, who))
+        else:
+            abort(400)
+        return "", 204
 
     @page.get("/ws")
     @needs(lambda may: may.desk)

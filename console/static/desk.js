@@ -35,9 +35,10 @@ function alone(id) {
 
 async function begin() {
   const sound = new Sound();
+  const csrf = by("presence").elements.csrf_token.value;
   const lines = [];
   if (desk.dataset.telephone) lines.push(new Softphone(by("voice"), desk.dataset.telephone, desk.dataset.socket));
-  if (desk.dataset.twilio) lines.push(new TwilioPhone(desk.dataset.twilio, desk.dataset.silence));
+  if (desk.dataset.twilio) lines.push(new TwilioPhone(desk.dataset.twilio, desk.dataset.silence, csrf));
   const phone = lines.length ? new Telephones(lines) : null;
   let line = phone ? "connecting" : "nothing";
   let call = null;

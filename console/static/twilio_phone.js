@@ -3,23 +3,29 @@
 
    What lets it in is a token of minutes, which our server signs; it is renewed before it ends, and
    asked for until there is one. The SDK reconnects by itself.
+
+   Why a leg ends Twilio doesn't tell: so our server is told that this page answers, and before it
+   hangs up that it does. A tab that is closed says nothing, and its caller is served by others.
    Source: https://twilio.github.io/twilio-voice.js/classes/voice.device.html */
 
 const RENEWED_BEFORE = 120_000; // milliseconds of its life that are left: tries enough
 const AGAIN = 5000;
+const TOLD_WITHIN = 1000; // milliseconds; who hangs up doesn't wait for longer
 const NOT_LET_IN = [20101, 20104, 20151]; // a token that is invalid, over, or not ours
 const NO_MICROPHONE = [31401, 31402];
 const SOUNDS = ["incoming", "outgoing", "disconnect",
   ...[..."0123456789sh"].map((key) => `dtmf${key}`)];
 
 export class TwilioPhone extends EventTarget {
-  #tokens; #silence; #device = null; #call = null; #asked = null; #begun = false;
+  #server; #silence; #csrf; #device = null; #call = null; #asked = null; #begun = false;
   #microphone = ""; #speaker = "";
 
-  /** @param silence the address of a sound: the page rings by itself, and nothing is fetched from abroad. */
-  constructor(tokens, silence) {
+  /** @param server gives tokens, and is told of talks.
+      @param silence the address of a sound: the page rings by itself, and nothing is fetched from abroad. */
+  constructor(server, silence, csrf) {
     super();
-    this.#tokens = tokens;
+    this.#server = server;
+    this.#csrf = csrf;
     this.#silence = new URL(silence, location.href).href;
   }
 
@@ -48,11 +54,15 @@ export class TwilioPhone extends EventTarget {
   answer() {
     if (this.#call?.status() !== "pending") return;
     const audio = this.#microphone ? { deviceId: { ideal: this.#microphone } } : true;
+    this.#tellServer("answers");
     this.#call.accept({ rtcConstraints: { audio } });
   }
 
-  hangUp() {
-    if (this.#call?.status() === "pending") this.#call.reject(); else this.#call?.disconnect();
+  async hangUp() {
+    const call = this.#call;
+    if (call?.status() === "pending") { call.reject(); return; }
+    if (call) await this.#tellServer("hangs_up");
+    call?.disconnect();
   }
 
   mute() {
@@ -67,7 +77,7 @@ export class TwilioPhone extends EventTarget {
     clearTimeout(this.#asked);
     let token = null, seconds = 0;
     try {
-      const answer = await fetch(this.#tokens, { redirect: "error" });
+      const answer = await fetch(this.#server, { redirect: "error" });
       if (answer.ok) ({ token, seconds } = await answer.json());
     } catch { /* said below */ }
     if (!this.#begun) return;
@@ -80,6 +90,12 @@ export class TwilioPhone extends EventTarget {
     if (!token) return;
     if (this.#device.state === "registered") this.#tell("line", "connected");
     else if (this.#device.state === "unregistered") this.#device.register().catch(() => {});
+  }
+
+  async #tellServer(does) {
+    const body = new URLSearchParams({ csrf_token: this.#csrf, does });
+    const signal = AbortSignal.timeout(TOLD_WITHIN);
+    try { await fetch(this.#server, { method: "POST", body, signal, redirect: "error" }); } catch { /* then it was lost */ }
   }
 
   #begin(token) {

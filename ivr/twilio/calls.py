@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -54,6 +55,9 @@ class Provisions(Protocol):
 
     def accept_words(self) -> Say:
         """How to accept, for whoever picked up outside."""
+
+    def lost(self, call_id: str, offer_id: str) -> str | None:
+        """Whose browser was lost, where the talk of an offer has ended; None: nobody's."""
 
     def recording_made(self, recording_sid: str, reference: str, at: datetime) -> None:
         """A message is at Twilio's and is to be fetched. Raises StoreUnavailable."""
@@ -113,8 +117,12 @@ class Calls:
             if isinstance(last, Hold):
                 waited = forms.seconds(form, "QueueTime")
                 return forms.out_of_queue(last, waited, reserved, self._now())
-            return forms.event_of(last, form, messages.reference(call, turn), self._now())
+            event = forms.event_of(last, form, messages.reference(call, turn), self._now())
+            if lost is not None and isinstance(event, DialEnded):
+                return replace(event, result=DialResult.LOST, answered_by=lost)
+            return event
 
+        lost = None
         if form.get("RecordingSid"):
             sid, reference = forms.recording_sid(form), messages.reference(call, turn)
             self._provisions.recording_made(sid, reference, self._now())
@@ -123,6 +131,7 @@ class Calls:
             if form.get("CallStatus") in forms.ENDED:
                 self._left_dial(call, turn, form)
                 return nothing()
+            lost = self._lost(call, turn, form)
         pending = self._heard(call, turn, hear)
         if isinstance(pending, Pending) and pending.turn == turn:
             # Still to wait, and Twilio's queue has let the caller go: it is full, or failed.
@@ -268,6 +277,15 @@ class Calls:
         if result is DialResult.ANSWERED:
             for meeting in met:
                 self._controller.answered_by(call, meeting.who, min(meeting.at, self._now()))
+
+    def _lost(self, call: str, turn: int, form: Form) -> str | None:
+        """Whose browser was lost in a talk whose caller is still there."""
+        standing = self._controller.standing(call)
+        last = standing.verbs[-1] if standing is not None and standing.turn == turn else None
+        talked = forms.dial_result(form) is DialResult.ANSWERED
+        if not (talked and isinstance(last, Dial) and last.kind == "offer"):
+            return None
+        return self._provisions.lost(call, last.target)
 
     def _left_dial(self, call: str, turn: int, form: Form) -> None:
         """The caller was gone when the Dial ended: whoever rang in vain is not to blame."""

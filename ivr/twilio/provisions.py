@@ -13,6 +13,7 @@ from ivr.assembly import Assembly
 from ivr.controller import Controller
 from ivr.house import CARRIER_KINDS
 from ivr.sister_lines import INTERNATIONAL
+from ivr.twilio import browser_talks
 from ivr.twilio.fetching import recording_made
 from ivr.twilio.twiml import Phone
 from ivr.whispers import LANGUAGE, whispered
@@ -53,6 +54,9 @@ class TwilioProvisions:
 
     def accept_words(self) -> Say:
         return Say(ACCEPT, LANGUAGE, "accept")
+
+    def lost(self, call_id: str, offer_id: str) -> str | None:
+        return self.assembly.store.read(lambda c: browser_talks.lost(c, call_id, offer_id))
 
     def recording_made(self, recording_sid: str, reference: str, at: datetime) -> None:
         recording_made(self.assembly.store, recording_sid, reference, at)

@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from pydantic import SecretStr
+from sqlalchemy import Connection, select
 
 from agents import presence, roster
 from agents.roster import Contact, Counselor
 from console.serving import Console
 from ivr.assembly import Assembly
 from ivr.twilio.access_tokens import LIFE
+from ivr.twilio.browser_talks import browser_talks
+from routing import offers
+from routing.offers import Offer
 from tests.console_world import GUANGZHOU, NOON, World, account_of
 from tests.e2e.browsers import ALLOWED, launch
 from tests.e2e.sipp import free_port
@@ -91,6 +95,20 @@ def at_desk(browser: Browser, address: str) -> tuple[Page, Signalling, list[str]
     return page, twilio, complaints
 
 
+def offered(connection: Connection) -> None:
+    """A call on Twilio rings the counselor."""
+    presence.reserve(connection, LIN, "twilio-CA1", NOON)
+    lease = NOON + timedelta(minutes=5)
+    one = Offer("o1", LIN, "twilio-CA1", GUANGZHOU, "twilio", 0, "home", 15, False, NOON, None)
+    offers.add(connection, [one], lease)
+
+
+def talks(world: World) -> list[tuple[str, str]]:
+    """Who talks by what offer, as the page has said."""
+    rows = world.assembly.store.read(lambda c: c.execute(select(browser_talks)).all())
+    return [tuple(row) for row in rows]
+
+
 def test_a_desk_is_rung_answered_and_heard_by_twilio(
     world: World, address: str, browser: Browser
 ) -> None:
@@ -103,7 +121,7 @@ def test_a_desk_is_rung_answered_and_heard_by_twilio(
     expect(page.get_by_role("button", name="保持")).to_have_count(0)
     expect(page.get_by_role("button", name="测试通话")).to_have_count(0)
 
-    world.assembly.store.write(lambda c: presence.reserve(c, LIN, "twilio-CA1", NOON))
+    world.assembly.store.write(offered)
     twilio.rings()
     expect(line).to_have_text("来电振铃")
     page.keyboard.press("F2")
@@ -121,9 +139,12 @@ def test_a_desk_is_rung_answered_and_heard_by_twilio(
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
     assert _found_by_axe(page) == []
     _picture(page, f"desk-by-twilio-zh-CN-{NARROW}")
+    assert talks(world) == [(LIN, "o1")]
     page.keyboard.press("F9")
     expect(line).to_have_text("话机已连接")
     assert twilio.told[-1] == "hangup"
+    # Said before: otherwise the caller would be one whose counselor was lost.
+    assert talks(world) == []
 
     # A caller who gives up, and a call that the counselor refuses.
     twilio.rings()
