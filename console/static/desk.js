@@ -13,6 +13,7 @@ const KEYS = { F2: "answer", F4: "mute", F8: "hold", F9: "hang-up" };
 const PAGE = "desk-page";
 const LEFT = "desk-left";
 const HELD = ["reserved", "ringing", "on_call"];
+const AGAIN = 3000; // milliseconds
 
 /** Names this tab: kept when it is loaded again, never shared with a copy of it. */
 async function pageId() {
@@ -101,9 +102,9 @@ async function begin() {
     });
     phone.addEventListener("call", ({ detail }) => { call = detail; echo = echo && call !== null; show(); });
     phone.addEventListener("no-microphone", () => say("microphone"));
-    sound.begin(() => { phone.use(sound); if (by("devices").open) sound.listen(by("level")); });
-    phone.use(sound);
-    sound.allowed().catch(() => say("microphone"));
+    const listen = () => sound.listen(by("level")).catch(() => say("microphone"));
+    sound.begin(() => { phone.use(sound); if (by("devices").open) listen(); });
+    sound.allowed().then(() => sound.look(), () => say("microphone"));
     by("answer").addEventListener("click", () => phone.answer());
     by("mute").addEventListener("click", () => phone.mute());
     by("hold").addEventListener("click", () => phone.hold());
@@ -112,7 +113,7 @@ async function begin() {
     by("try-ring").addEventListener("click", () => { sound.ring(); setTimeout(() => show(), 1500); });
     by("keypad").addEventListener("click", ({ target }) => target.dataset.key && phone.key(target.dataset.key));
     by("devices").addEventListener("toggle", () => {
-      if (by("devices").open) sound.listen(by("level")).catch(() => say("microphone")); else sound.stopListening();
+      if (by("devices").open) listen(); else sound.stopListening();
     });
     addEventListener("keydown", (event) => {
       if (!KEYS[event.key] || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -127,6 +128,13 @@ async function begin() {
   showOrder();
   show();
 
+  /** The desk is another page's, which may be in a call. */
+  function elsewhere(inCall) {
+    by("elsewhere").hidden = false;
+    by("elsewhere-call").hidden = !inCall;
+    by("take").disabled = inCall;
+  }
+
   const page = await pageId();
   let events = null;
   function watch(take) {
@@ -137,6 +145,7 @@ async function begin() {
     events.addEventListener("now", ({ data }) => {
       by("now").innerHTML = data;
       state = by("now").querySelector(".state").classList[1];
+      if (!by("elsewhere").hidden) elsewhere(HELD.includes(state));
       clearTimeout(over);
       // The end of a call that this page wasn't told of, its WebSocket being away just then.
       if (!HELD.includes(state) && call && !echo) over = setTimeout(() => phone.hangUp(), 4000);
@@ -148,9 +157,9 @@ async function begin() {
       if (take) watch(false); // or it would be taken again at each reconnection
     });
     events.addEventListener("elsewhere", ({ data }) => {
-      by("elsewhere").hidden = false;
-      by("elsewhere-call").hidden = data !== "call";
-      by("take").disabled = data === "call";
+      // Another tab was quicker to connect again: that cuts nobody off who talks here.
+      if (call && !echo) return watch(true);
+      elsewhere(data === "call");
       phone?.stop();
       line = "closed";
       show();
@@ -159,13 +168,18 @@ async function begin() {
       events.close();
       by("expired").innerHTML = data;
       by("expired").hidden = false;
+      // Until they have logged in again, in another window.
+      setTimeout(() => watch(false), AGAIN);
     });
     events.addEventListener("error", () => {
-      if (events.readyState === EventSource.CLOSED) setTimeout(() => watch(false), 3000);
-      if (!by("elsewhere").hidden) return;
+      if (events.readyState === EventSource.CLOSED) setTimeout(() => watch(false), AGAIN);
+      if (!by("elsewhere").hidden || !by("expired").hidden) return;
       by("line").textContent = desk.dataset.wordOffline;
     });
-    events.addEventListener("open", () => show());
+    events.addEventListener("open", () => {
+      by("expired").hidden = true;
+      show();
+    });
   }
   by("take").addEventListener("click", () => watch(true));
   watch(false);

@@ -6,6 +6,7 @@
 
 const REGISTERED_FOR = 60; // seconds; renewed before, so a dead network is noticed within them
 const LATEST_CANDIDATE = 1000; // milliseconds to wait for a STUN server that doesn't answer
+const DECLINED = 603; // by a person; whoever only doesn't answer counts as absent
 const CREDENTIALS_AGAIN = 3600_000;
 
 export class Softphone extends EventTarget {
@@ -30,6 +31,8 @@ export class Softphone extends EventTarget {
   }
 
   async start() {
+    // Another page's telephone may have taken this one's place.
+    if (this.#agent?.isConnected()) this.#agent.register();
     if (this.#agent) return;
     this.#tell("line", "connecting");
     const login = await this.#credentials();
@@ -74,7 +77,11 @@ export class Softphone extends EventTarget {
     if (!this.#session) this.#agent?.call(`sip:${number}@12355.invalid`, this.#options());
   }
 
-  hangUp() { this.#session?.terminate(); }
+  hangUp() {
+    const session = this.#session;
+    const declined = session?.direction === "incoming" && !session.isEstablished();
+    session?.terminate(declined ? { status_code: DECLINED } : {});
+  }
 
   mute() {
     if (!this.#session?.isEstablished()) return;
@@ -92,7 +99,7 @@ export class Softphone extends EventTarget {
   }
 
   #options() {
-    const audio = this.microphone ? { deviceId: { ideal: this.microphone } } : true;
+    const audio = this.microphone ? { deviceId: { exact: this.microphone } } : true;
     return { mediaConstraints: { audio, video: false }, pcConfig: { iceServers: this.#servers } };
   }
 

@@ -5,23 +5,29 @@ const CHOICES = { microphone: "audioinput", speaker: "audiooutput", ringer: "aud
 
 export class Sound {
   #kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}"); #context = null; #ringing = null;
-  #listening = null;
+  #listening = null; #there = new Set(); #changed = () => {};
 
-  get microphone() { return this.#kept.microphone ?? ""; }
+  /** The chosen one where it is there, to be asked for as `exact`: browsers don't heed `ideal`. */
+  get microphone() { return this.#there.has(this.#kept.microphone) ? this.#kept.microphone : ""; }
 
   get speaker() { return this.#kept.speaker ?? ""; }
 
-  /** Fills the three lists, and again whenever a device comes or goes. */
+  /** Fills the three lists. A browser names devices only once the microphone is allowed. */
+  async look() {
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    this.#there = new Set(devices.map((device) => device.deviceId));
+    for (const [name, kind] of Object.entries(CHOICES)) {
+      const list = document.getElementById(name);
+      const these = devices.filter((device) => device.kind === kind);
+      list.replaceChildren(...these.map((device) => new Option(device.label || device.deviceId, device.deviceId)));
+      if (these.some((device) => device.deviceId === this.#kept[name])) list.value = this.#kept[name];
+    }
+    this.#changed();
+  }
+
+  /** Looks now, and again whenever a device comes or goes. */
   async begin(changed) {
-    const fill = async () => {
-      const devices = await navigator.mediaDevices.enumerateDevices();
-      for (const [name, kind] of Object.entries(CHOICES)) {
-        const list = document.getElementById(name);
-        const these = devices.filter((device) => device.kind === kind);
-        list.replaceChildren(...these.map((device) => new Option(device.label || device.deviceId, device.deviceId)));
-        if (these.some((device) => device.deviceId === this.#kept[name])) list.value = this.#kept[name];
-      }
-    };
+    this.#changed = changed;
     for (const name of Object.keys(CHOICES)) {
       document.getElementById(name).addEventListener("change", ({ target }) => {
         this.#kept[name] = target.value;
@@ -30,8 +36,8 @@ export class Sound {
         changed();
       });
     }
-    navigator.mediaDevices.addEventListener("devicechange", fill);
-    await fill();
+    navigator.mediaDevices.addEventListener("devicechange", () => this.look());
+    await this.look();
     this.#use();
     // A page may make a sound only after somebody has touched it.
     for (const touch of ["pointerdown", "keydown"]) {
@@ -71,9 +77,9 @@ export class Sound {
 
   /** Shows in `meter` how loud the microphone is, until `stopListening`. */
   async listen(meter) {
-    this.stopListening();
-    const audio = this.microphone ? { deviceId: { ideal: this.microphone } } : true;
+    const audio = this.microphone ? { deviceId: { exact: this.microphone } } : true;
     const stream = await navigator.mediaDevices.getUserMedia({ audio });
+    this.stopListening();
     const context = new AudioContext();
     const analyser = new AnalyserNode(context, { fftSize: 1024 });
     context.createMediaStreamSource(stream).connect(analyser);

@@ -53,7 +53,7 @@ export class TwilioPhone extends EventTarget {
 
   answer() {
     if (this.#call?.status() !== "pending") return;
-    const audio = this.#microphone ? { deviceId: { ideal: this.#microphone } } : true;
+    const audio = this.#microphone ? { deviceId: { exact: this.#microphone } } : true;
     this.#tellServer("answers");
     this.#call.accept({ rtcConstraints: { audio } });
   }

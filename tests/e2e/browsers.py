@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
@@ -22,30 +23,27 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...given) { super(...given); window.connections.push(this); }
 };
 """
-MORE_SOUND = """async ([more, patience]) => {
-  const counted = async () => {
-    const found = { received: 0, sent: 0, codec: "" };
-    for (const connection of window.connections) {
-      if (connection.connectionState === "closed") continue;
-      const stats = await connection.getStats();
-      for (const one of stats.values()) {
-        if (one.type === "inbound-rtp") found.received += one.packetsReceived;
-        if (one.type !== "outbound-rtp") continue;
-        found.sent += one.packetsSent;
-        found.codec = stats.get(one.codecId)?.mimeType ?? "";
+SOUND = """async () => {
+  const found = { received: 0, sent: 0, heard: 0, codec: "", microphone: "" };
+  for (const connection of window.connections) {
+    if (connection.connectionState === "closed") continue;
+    found.microphone = connection.getSenders()[0]?.track?.label;
+    const stats = await connection.getStats();
+    for (const one of stats.values()) {
+      if (one.type === "inbound-rtp") {
+        found.received += one.packetsReceived;
+        found.heard += one.totalAudioEnergy;
       }
+      if (one.type !== "outbound-rtp") continue;
+      found.sent += one.packetsSent;
+      found.codec = stats.get(one.codecId)?.mimeType ?? "";
     }
-    return found;
-  };
-  const before = await counted();
-  const latest = performance.now() + patience;
-  for (;;) {
-    const now = await counted();
-    if (now.received >= before.received + more && now.sent >= before.sent + more) return now.codec;
-    if (performance.now() > latest) throw new Error(`no sound: ${JSON.stringify([before, now])}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  return found;
 }"""
+"""Of the calls that go on: packets, the loudness of what is heard, and what with."""
+LOOKED_EVERY = 50
+"""Milliseconds."""
 
 
 def launch(playwright: Playwright, *more: str) -> Browser:
@@ -77,10 +75,27 @@ def desk(line: Deployment, browser: Browser, who: str) -> Page:
     return page
 
 
-def sound_both_ways(*pages: Page) -> list[str]:
-    """Wait until each page has sent and received more; how the sound of each is coded.
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """Playwright's own `wait_for_function` takes an async function's promise for the truth."""
+    for _ in range(LONGEST // LOOKED_EVERY):
+        if condition():
+            return
+        page.wait_for_timeout(LOOKED_EVERY)
+    raise AssertionError(f"not within {LONGEST} ms: {sound(page)}")
 
-    A loop in the page: Playwright's `wait_for_function` takes an async function's promise itself
-    for the truth.
-    """
-    return [str(page.evaluate(MORE_SOUND, [PACKETS, LONGEST])) for page in pages]
+
+def sound(page: Page) -> dict[str, Any]:
+    found: dict[str, Any] = page.evaluate(SOUND)
+    return found
+
+
+def sound_both_ways(*pages: Page) -> None:
+    """Wait until each page has sent and received more."""
+    for page in pages:
+        before = sound(page)
+
+        def more(page: Page = page, before: dict[str, Any] = before) -> bool:
+            now = sound(page)
+            return all(now[way] >= before[way] + PACKETS for way in ("sent", "received"))
+
+        until(page, more)

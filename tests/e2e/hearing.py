@@ -14,18 +14,31 @@ from contextlib import contextmanager
 from operator import mul
 from pathlib import Path
 
-from tests.e2e.media import ALAW
+from tests.e2e.media import ALAW, EVENTS, KEYS
 
 RATE = 8000
+QUIET = 100
+"""Samples below are nobody's voice."""
 WINDOW = 800
 """Samples looked at for a tone: a tenth of a second."""
 
 
 class Ear:
-    """The sound that reaches one port, oldest first, as 16-bit samples."""
+    """The sound that reaches one port, oldest first, as 16-bit samples; and the keys pressed on the
+    other side, each by its time (RFC 4733)."""
 
     def __init__(self) -> None:
         self.samples: list[int] = []
+        self.pressed: dict[bytes, str] = {}
+
+    @property
+    def keys(self) -> list[str]:
+        return list(self.pressed.values())
+
+    def silent(self, since: int) -> bool:
+        """Has nothing been heard for a second, of what came after so many samples?"""
+        heard = self.samples[since:][-RATE:]
+        return len(heard) == RATE and max(map(abs, heard)) < QUIET
 
     def hears(self, hertz: int) -> bool:
         """Has a pure tone of this pitch sounded for a tenth of a second?"""
@@ -74,6 +87,8 @@ def listening(address: str, port: int) -> Iterator[Ear]:
                     rtp = packet[udp + 8 :]
                     if rtp[0] >> 6 == 2 and rtp[1] & 0x7F == ALAW:
                         ear.samples.extend(_LINEAR[code] for code in rtp[12:])
+                    elif rtp[0] >> 6 == 2 and rtp[1] & 0x7F == EVENTS:
+                        ear.pressed[rtp[4:8]] = KEYS[rtp[12]]
 
         thread = threading.Thread(target=run, name="ear", daemon=True)
         thread.start()
