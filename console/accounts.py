@@ -108,6 +108,12 @@ def everybody(connection: Connection) -> list[Account]:
     return [from_row(row) for row in rows]
 
 
+def partners(connection: Connection) -> list[str]:
+    """The units that have an account."""
+    query = select(c.unit).where(c.unit.is_not(None), c.disabled_at.is_(None)).distinct()
+    return sorted(connection.execute(query).scalars())
+
+
 def change(connection: Connection, account_id: str, **values: Any) -> None:
     """Raises AccountError for somebody unknown."""
     if connection.execute(update(accounts).where(c.id == account_id).values(values)).rowcount == 0:

@@ -219,6 +219,7 @@ def _convene(case: Case, given: Given, _who: Account) -> None:
 _WHOM = Field("whom", _("和谁"), "choice", lambda f: f.choices["caller_role"])
 _CONTACT = Field("contact", _("怎样联系"), needed=False)
 _REASON = Field("reason", _("原因"))
+_SIGNER = Field("signer", _("电话签收的，写对方是谁、号码"), needed=False)
 _OPINION = Field("opinion", _("意见"), "words")
 
 ACTS: Mapping[str, Act] = {
@@ -252,8 +253,8 @@ ACTS: Mapping[str, Act] = {
              Field("summary", _("请对方做什么"), "words"),
              Field("contact", _("对方联系人"), needed=False))),
         Act("referral-sign", "referral_signed", _("签收转介"),
-            lambda case, g, _who: sent_out.sign_referral(case, g.number),
-            of=_sent("referrals", "referral_signed")),
+            lambda case, g, _who: sent_out.sign_referral(case, g.number, g["signer"]),
+            (_SIGNER,), of=_sent("referrals", "referral_signed")),
         Act("referral-reply", "referral_replied", _("转介回执"),
             lambda case, g, _who: sent_out.reply_to_referral(case, g.number, g["receipt"]),
             (Field("receipt", _("办理情况"), "words"),),
@@ -267,8 +268,8 @@ ACTS: Mapping[str, Act] = {
             (Field("target", _("派给"), "choice", lambda f: list(f.dispatch_targets)),
              Field("to", _("服务台或单位"), "station"), Field("task", _("任务"), "words"))),
         Act("dispatch-sign", "dispatch_signed", _("签收派单"),
-            lambda case, g, _who: sent_out.sign_dispatch(case, g.number),
-            of=_sent("dispatches", "dispatch_signed")),
+            lambda case, g, _who: sent_out.sign_dispatch(case, g.number, g["signer"]),
+            (_SIGNER,), of=_sent("dispatches", "dispatch_signed")),
         Act("dispatch-done", "dispatch_done", _("线下办结"),
             lambda case, g, _who: sent_out.finish_dispatch(case, g.number, g["report"]),
             (Field("report", _("办理情况"), "words"),), of=_sent("dispatches", "dispatch_done")),

@@ -18,7 +18,7 @@ from werkzeug.datastructures import MultiDict
 
 from console.compared import compare
 from routing.regions import Regions
-from workorders import decisions, drafts, risk, sent_out
+from workorders import decisions, drafts, reports, risk, sent_out
 from workorders.life import Case, NotPossible
 from workorders.log import Log
 from workorders.once import Form, done_before
@@ -166,6 +166,10 @@ def save(case: Case, form: Typed, shown: Typed, regions: Regions, form_name: str
         decisions.class_non_consultation(case, form["cause_main"])
         before["cause_main"] = form["cause_main"]
     changed = _changed(form, before, log, regions)
+    if changed.get("guardian_suspected") == "是":
+        # The clock of the report starts at once.
+        grounds = form["risk_evidence"] or form["summary"] or reports.GUARDIAN_SUSPECTED
+        reports.suspect_harm(case, grounds, changed.pop("guardian_suspected"))
     if changed:
         drafts.save_form(case.connection, log, case.order_no, case.actor, case.at, changed)
         case = Case(case.connection, log, case.order_no, case.at, case.actor)

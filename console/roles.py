@@ -40,7 +40,7 @@ class Orders(StrEnum):
     DISPATCHED = "dispatched"
     """派单: those dispatched to the station."""
     REFERRED = "referred"
-    """转介: those referred to the unit, from stations of its branch."""
+    """转介, 派单: those referred or dispatched to the unit, from stations of its branch."""
 
 
 class Caller(IntEnum):

@@ -63,9 +63,9 @@ def known_to(account: Account, stations: Stations) -> ColumnElement[bool]:
         case Orders.DISPATCHED:
             return _dispatched(account.station)
         case Orders.REFERRED:
-            return _lists(c.referrals, "target", account.unit or "") & c.station_home.in_(
-                sorted(branch(stations, account.station))
-            )
+            unit = account.unit or ""
+            theirs = or_(_lists(c.referrals, "target", unit), _dispatched(unit))
+            return theirs & c.station_home.in_(sorted(branch(stations, account.station)))
         case _ as never:
             assert_never(never)
 
@@ -85,7 +85,10 @@ def came(account: Account, row: Row) -> Iterator[Came]:
     station = account.station
     match account.may.orders:
         case Orders.REFERRED:
-            asked = [("referrals", {"target": account.unit}, "sent", "refused")]
+            asked = [
+                ("referrals", {"target": account.unit}, "sent", "refused"),
+                ("dispatches", {"to": account.unit}, "sent", "refused"),
+            ]
         case Orders.DISPATCHED:
             asked = [("dispatches", {"to": station}, "sent", "refused")]
         case _:
@@ -125,29 +128,28 @@ def in_charge(account: Account, row: Row) -> bool:
 
 def still_theirs(account: Account, sent: View) -> bool:
     """Was this referral or dispatch sent to them, and not sent back?"""
+    return _is_to(account, sent) and sent["refused"] is None
+
+
+def _is_to(account: Account, sent: View) -> bool:
+    """A dispatch is to a station or a partner, a referral to an authority."""
     if account.may.orders is Orders.REFERRED:
-        mine = sent.get("to") is None and sent["target"] == account.unit
-    else:
-        mine = account.may.acts and sent.get("to") == account.station
-    return mine and sent["refused"] is None
+        return bool(account.unit == (sent.get("to") or sent["target"]))
+    return account.may.acts and bool(sent.get("to") == account.station)
 
 
 def sent_to(view: View, who: Account) -> tuple[list[View], list[View]]:
     """An order's referrals and dispatches; to whom something was sent, only that."""
     everything = who.may.orders is Orders.STATION
-    dispatched = who.may.orders is Orders.DISPATCHED
-    return (
-        [one for one in view["referrals"] or () if everything or one["target"] == who.unit],
-        [
-            one
-            for one in view["dispatches"] or ()
-            if everything or (dispatched and one["to"] == who.station)
-        ],
+    referrals, dispatches = (
+        [one for one in view[name] or () if everything or _is_to(who, one)]
+        for name in ("referrals", "dispatches")
     )
+    return referrals, dispatches
 
 
-def _dispatched(station: str) -> ColumnElement[bool]:
-    return _lists(c.dispatches, "to", station)
+def _dispatched(to: str) -> ColumnElement[bool]:
+    return _lists(c.dispatches, "to", to)
 
 
 def _lists(column: ColumnElement[object], name: str, value: str) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -161,6 +161,27 @@ def test_who_sent_it_back_sees_that_it_was_theirs_and_nothing_of_it(world: World
     assert "家访</p>" not in offline.text.replace("再家访", "")
 
 
+def test_what_is_dispatched_to_a_partner_is_the_partners(world: World) -> None:
+    staff = Page(world)
+    assert f'<option value="{UNIT} "' in staff.text, "a partner that has an account is offered"
+    given = {"target": "合作单位", "to": UNIT, "task": "陪同家访"}
+    assert staff.does("dispatch", **given).status_code == 303
+    unit = Page(world, account_of(Role.PARTNER, GUANGZHOU))
+    assert "陪同家访" in unit.text
+    assert unit.does("dispatch-sign", number="1").status_code == 303
+    assert unit.does("dispatch-done", number="1", report="已陪同").status_code == 303
+    assert "已陪同" in staff.text
+    elsewhere = world.browser(account_of(Role.PARTNER, WUHAN))
+    assert elsewhere.get(f"/orders/{staff.order_no}").status_code == 404
+
+
+def test_who_signed_by_telephone_is_written_down(world: World) -> None:
+    staff = Page(world)
+    staff.does("refer", target="法援", summary="法律援助")
+    staff.does("referral-sign", number="1", signer="王律师，区法援中心")
+    assert "王律师，区法援中心" in staff.text
+
+
 def test_a_report_needs_no_approval_and_its_clock_starts_at_once(world: World) -> None:
     page = Page(world)
     assert page.does("suspect", grounds="身上有伤", guardian="是").status_code == 303
@@ -304,3 +325,69 @@ def test_every_act_is_one_of_the_life_cycle_and_every_lack_has_words(world: Worl
         assert lacks("age is not filled in") == "没有填写：年龄"
         assert lacks("appointment_kept has not happened") == "还没有办理：记录：预约已完成"
         assert lacks("referral_replied 2 is still waited for") == "还在等待：转介回执 2"
+
+
+_NOON = "2026-11-24T12:00"
+WAYS: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]] = {
+    "直接答复": [("answer", {"reply": "已说明"})],
+    "面询": [
+        ("appoint", {"manner": "面询", "when": LATER, "whom": "本人"}),
+        ("kept", {"number": "1", "report": "好转"}),
+    ],
+    "商谈": [
+        ("appoint", {"manner": "商谈", "when": LATER, "whom": "教师"}),
+        ("kept", {"number": "1"}),
+    ],
+    "转介": [
+        ("refer", {"target": "法援", "summary": "法律援助"}),
+        ("referral-sign", {"number": "1", "signer": "王律师 020-1"}),
+        ("referral-reply", {"number": "1", "receipt": "已受理"}),
+    ],
+    "强制报告/报警": [
+        ("suspect", {"grounds": "手臂有伤", "guardian": "否"}),
+        ("report", {"target": "公安", "channel": "电话", "at": _NOON, "recipient": "民警"}),
+        ("receipt", {"number": "1", "receipt_no": "A1"}),
+    ],
+    "危机干预": [
+        ("outcome", {"outcome": "危机干预"}),
+        ("assess", {"risk": "R2", "evidence": "想过"}),
+        ("supervise", {"opinion": "继续"}),
+        ("followed-now", {"whom": "本人", "result": "已联系"}),
+    ],
+    "社工帮扶": [
+        ("dispatch", {"target": "合作单位", "to": "gz-law", "task": "陪同"}),
+        ("dispatch-sign", {"number": "1"}),
+        ("dispatch-done", {"number": "1", "report": "已陪同"}),
+    ],
+    "三方转接": [("outcome", {"outcome": "三方转接"})],
+    "留言待回": [("outcome", {"outcome": "留言待回"}), ("answer", {"reply": "已回电"})],
+    "回拨未通": [("outcome", {"outcome": "回拨未通"})],
+    "线索移交": [
+        ("outcome", {"outcome": "线索移交"}),
+        ("refer", {"target": "网信", "summary": "线索"}),
+        ("referral-sign", {"number": "1"}),
+        ("referral-reply", {"number": "1", "receipt": "已收"}),
+    ],
+    "来电人终止": [("outcome", {"outcome": "来电人终止"})],
+    "非咨询": [("none", {"cause": "N3"})],
+}  # fmt: skip
+"""What a counselor does for each outcome 处置, until the order can be closed."""
+
+
+def test_every_outcome_is_reached_on_the_page_and_closed_with_what_it_demands(
+    world: World,
+) -> None:
+    assert list(WAYS) == world.assembly.log.fields.several["outcomes"]
+    for outcome, way in WAYS.items():
+        world.assembly.store.write(lambda c, o=outcome: world.order(c, o, GUANGZHOU))
+        page = Page(world, name=outcome)
+        clinical = Page(world, account_of(Role.CLINICAL, GUANGZHOU), outcome)
+        if outcome != "非咨询":
+            page.browser.post(f"/orders/{page.order_no}/form", FORM | {"risk": "R1"})
+        for act, given in way:
+            assert "close" not in page.offered, (outcome, act)
+            who = clinical if act == "supervise" else page
+            assert who.does(act, **given).status_code == 303, (outcome, act)
+        assert outcome in page.view["outcomes"]
+        assert page.does("close").status_code == 303, (outcome, page.text.split("办结还缺")[1:])
+        assert page.view["state"] == "closed", outcome

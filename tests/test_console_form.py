@@ -292,6 +292,16 @@ def test_what_was_shown_and_cannot_be_read_overwrites_nothing(world: World) -> N
     assert {name: order(world)[name] for name in FORM} == FORM
 
 
+def test_a_guardian_who_is_suspected_in_the_form_starts_the_reports_clock(world: World) -> None:
+    page_of(world).saves(guardian_suspected="是", summary="父亲打的")
+    assert kinds(world)[-2:] == ["harm_suspected", "form_filled"]
+    now = order(world)
+    assert now["guardian_suspected"] == "是"
+    assert [each["clock"] for each in now["deadlines"] if each["over"] is None] == ["report"]
+    page_of(world).saves(summary="父亲打的，左臂")
+    assert kinds(world).count("harm_suspected") == 1
+
+
 def test_regions_are_chosen_by_name_and_kept_by_code(world: World) -> None:
     page = page_of(world)
     assert "广东省广州市" in page.text

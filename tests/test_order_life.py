@@ -177,6 +177,30 @@ def test_a_risk_starts_its_clocks(desk: Desk) -> None:
     assert desk.waits_for() == {}
 
 
+def test_what_was_sent_out_before_the_risk_rose_is_waited_for_no_longer(desk: Desk) -> None:
+    desk.does(sent_out.refer, "公安", "核实安全")
+    assert desk.waits_for()["referral_signed"] > MONDAY + DAY
+    desk.does(risk.assess, "R3", "有人要伤害她", after=HOUR)
+    assert desk.waits_for()["referral_signed"] == MONDAY + HOUR + 15 * MINUTE
+    desk.does(sent_out.sign_referral, 1, after=HOUR)
+    desk.does(risk.assess, "R4", after=2 * HOUR)
+    assert "referral_signed" not in desk.waits_for()
+
+
+def test_nobody_waits_long_for_a_caller_in_danger_whom_nobody_assessed(desk: Desk) -> None:
+    desk.store.write(
+        lambda c: desk.log.append(
+            c, desk.order_no, "priority_raised", MONDAY, "engine", {"cause": "star"}, priority=4
+        )
+    )
+    desk.does(risk.assess, "RX", crisis_key=True)
+    desk.does(sent_out.refer, "公安", "核实安全")
+    assert desk.waits_for()["referral_signed"] == MONDAY + 15 * MINUTE
+    desk.does(handover.open_cross_region, "420100", "人在武汉")
+    assert desk.waits_for()["home_accepts"] == MONDAY + 5 * MINUTE
+    assert desk.waits_for()["review"] == MONDAY + HOUR, "an assessment's own clocks are its own"
+
+
 def test_two_persons_lower_the_highest_risk(desk: Desk) -> None:
     desk.does(risk.assess, "R4", "有计划有工具")
     assert desk.waits_for() == {"report": MONDAY + 5 * MINUTE, "review": MONDAY + 2 * HOUR}

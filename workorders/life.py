@@ -20,6 +20,9 @@ from workorders.order_rules import Clock
 from workorders.personal import order_secrets
 
 GUARDIAN = "监护人"
+HIGHEST = "R4"
+AFTER_A_CRISIS_KEY = 3
+"""The class of priority that key 5 gives a caller; `*` gives the next one."""
 
 
 class NotPossible(ValueError):
@@ -66,6 +69,13 @@ class Case:
     def risk(self) -> str | None:
         risk: str | None = self.row["risk"]
         return risk
+
+    @property
+    def urgency(self) -> str | None:
+        """The level whose times hold: until somebody has assessed a caller who pressed `*` or 5,
+        the highest."""
+        in_danger = (self.row["priority"] or 0) >= AFTER_A_CRISIS_KEY
+        return HIGHEST if in_danger and self.risk in (None, "RX") else self.risk
 
     def must_allow(self, kind: str) -> None:
         """Raises OutOfPlace where the order's state doesn't allow such an event."""
@@ -115,9 +125,9 @@ class Case:
         *,
         due: datetime | None = None,
     ) -> datetime:
-        """A clock runs from now on, until `due` or as configured for the risk. Does it run
+        """A clock runs from now on, until `due` or as configured for the urgency. Does it run
         already, the earlier end holds. Gives the end."""
-        end = due or self.log.rules.deadlines.period(clock, self.risk).after(self.at)
+        end = due or self.log.rules.deadlines.period(clock, self.urgency).after(self.at)
         new = Deadline.starting(self.log.rules.deadlines, clock, self.at, end, of)
         running = self.running(clock, of)
         if running is not None and running.due <= new.due:

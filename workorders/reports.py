@@ -12,6 +12,8 @@ from datetime import datetime
 from workorders.life import Case, NotPossible, must_say
 
 REPORTED = "强制报告/报警"
+GUARDIAN_SUSPECTED = "监护人涉嫌侵害"
+"""The grounds where a form says no more."""
 
 
 def suspect_harm(case: Case, grounds: str, guardian_suspected: str = "不详") -> datetime:

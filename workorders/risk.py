@@ -15,6 +15,14 @@ BY_RISK = "risk"
 """What the clocks are about that an assessment started."""
 
 
+OTHERS_ANSWER: frozenset[Clock] = frozenset({
+    "referral_signed", "referral_replied", "dispatch_signed", "dispatch_done", "handover",
+    "home_accepts", "sign_off",
+})  # fmt: skip
+"""What others were asked for before the risk was known to be higher is waited for no longer than
+what they are asked for after it."""
+
+
 def actions(case: Case, risk: str) -> Sequence[str]:
     """What is to be done at a level, for the form."""
     return case.log.rules.deadlines.risks[risk].actions
@@ -89,6 +97,11 @@ def _set_clocks(case: Case, risk: str, starts: Sequence[Clock]) -> None:
         for each in case.deadlines:
             if each.of == BY_RISK and each.clock not in starts:
                 case.end(each.clock, BY_RISK)
+    else:
+        for each in case.deadlines:
+            if each.runs and each.clock in OTHERS_ANSWER:
+                period = case.log.rules.deadlines.period(each.clock, risk)
+                case.start(each.clock, each.of, due=period.after(case.at))
     for clock in starts:
         period = case.log.rules.deadlines.period(clock, risk)
         case.start(clock, BY_RISK, due=period.after(case.at))

@@ -45,14 +45,17 @@ def dispatch(case: Case, target: str, to: str, task: str) -> int:
     return _send(case, _DISPATCH, "dispatched", target, targets[target], notes, to=to)
 
 
-def sign_referral(case: Case, number: int) -> None:
-    """签收."""
-    _sign(case, _REFERRAL, number, "referral_signed")
+def sign_referral(case: Case, number: int, signer: str = "") -> None:
+    """签收.
+
+    :param signer: who said so by telephone, and at which; personal.
+    """
+    _sign(case, _REFERRAL, number, "referral_signed", signer)
 
 
-def sign_dispatch(case: Case, number: int) -> None:
-    """签收."""
-    _sign(case, _DISPATCH, number, "dispatch_signed")
+def sign_dispatch(case: Case, number: int, signer: str = "") -> None:
+    """签收, as of a referral."""
+    _sign(case, _DISPATCH, number, "dispatch_signed", signer)
 
 
 def refuse_referral(case: Case, number: int, reason: str) -> None:
@@ -103,10 +106,10 @@ def _send(
     return number
 
 
-def _sign(case: Case, way: _Way, number: int, kind: str) -> None:
+def _sign(case: Case, way: _Way, number: int, kind: str, signer: str) -> None:
     every = _move(case, way, number, kind, "signed")
     case.end(way.signed, number)
-    case.record(kind, {"number": number}, **_columns(way, every))
+    case.record(kind, {"number": number}, notes={"signer": signer}, **_columns(way, every))
 
 
 def _refuse(case: Case, way: _Way, number: int, kind: str, reason: str) -> None:

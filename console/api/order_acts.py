@@ -26,7 +26,7 @@ from console.api.codes import (  # fmt: skip
 from console.api.order_models import Order
 from console.api.problems import Mistake, unfit
 from console.order_form import CONFIRMED, REFERENCE
-from workorders import decisions, follow_ups, remarks
+from workorders import decisions, follow_ups, remarks, reports
 from workorders.life import Case
 
 ROLE = choice("caller_role")
@@ -122,6 +122,9 @@ def fill_in(asked: Asked) -> Order:
     log = asked.house.log
 
     def act(case: Case) -> None:
+        if fields.get("guardian_suspected") == "是" != case.row["guardian_suspected"]:
+            grounds = fields.get("summary") or reports.GUARDIAN_SUSPECTED
+            reports.suspect_harm(case, grounds, fields["guardian_suspected"])
         log.fill_in(case.connection, case.order_no, case.at, case.actor, fields)
 
     return done(asked, act)

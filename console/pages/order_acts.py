@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from console.accounts import Account
+from console.accounts import Account, partners
 from console.acts import ACTS, Act, Given, offered
 from console.forms import came_back
 from console.people import actor_of, colleagues
@@ -99,7 +99,7 @@ def shown_acts(
         "asked": _asked(connection, assembly, who, row),
         "fields": log.fields,
         "colleagues": _colleagues(connection, row),
-        "stations": _stations(assembly, [act for act, _ in every]),
+        "stations": _stations(connection, assembly, [act for act, _ in every]),
         "now": at.astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M"),
         "done": done,
         "again": None,
@@ -139,8 +139,11 @@ def _colleagues(connection: Connection, row: Row) -> list[tuple[str, str]]:
     return [(actor, name) for actor, name in found if actor != row["handler"]]
 
 
-def _stations(assembly: Assembly, acts: list[Act]) -> list[tuple[str, str]]:
+def _stations(connection: Connection, assembly: Assembly, acts: list[Act]) -> list[tuple[str, str]]:
+    """Stations, each with its name; for a dispatch the partners that have an account, too."""
     kinds = {field.kind for act in acts for field in act.fields}
     if not kinds & {"station", "stations"}:
         return []
-    return [(station, assembly.stations.name(station)) for station in assembly.stations]
+    found = [(station, assembly.stations.name(station)) for station in assembly.stations]
+    dispatches = any(act.kind == "dispatched" for act in acts)
+    return [*found, *((unit, "") for unit in partners(connection) if dispatches)]
