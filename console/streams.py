@@ -1,8 +1,7 @@
 """Pages that go on being told, as something changes: who is told what, and when.
 
 No thread a page: after each look of the watch those for whom something may have changed, or whose
-beat has come, are asked what they are to be shown, by a few threads; a page that is slow to know
-stops no other.
+beat has come, are asked what they are to be shown, by a few threads.
 """
 
 from __future__ import annotations
@@ -19,10 +18,9 @@ from console.outlet import Outlet
 
 log = structlog.get_logger()
 
-STREAMS = 1000
-"""Pages that are told at once: a desk each of 300, as many others, and those that all of them open
-again before the old ones are known to be gone."""
-THREADS = 4
+STREAMS = 600
+"""Of one kind at once: of 300 each, and those that all of them open again before the old ones are
+known to be gone."""
 
 Messages = Generator[str | None, bool | None, None]
 """What a page is told, in its request's own context. None: nothing more until it is asked again; it
@@ -30,11 +28,16 @@ is then sent whether its beat has come."""
 
 
 class Streams:
-    def __init__(self) -> None:
+    """Of pages of one kind, which wait for one another and for no page of another kind.
+
+    :param wanted: set as soon as there is any page.
+    """
+
+    def __init__(self, threads: int, wanted: threading.Event) -> None:
         self._open: set[_Stream] = set()
         self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(THREADS, "streams")
-        self.any = threading.Event()
+        self._threads = ThreadPoolExecutor(threads, "streams")
+        self._wanted = wanted
 
     def begin(self, messages: Messages, beat_seconds: float, outlet: Outlet) -> bool:
         """Have the page told from the next look on; False: too many are already."""
@@ -43,23 +46,25 @@ class Streams:
             if sum(not one.left for one in self._open) >= STREAMS:
                 return False
             self._open.add(stream)
-            self.any.set()
+        self._wanted.set()
         outlet.take(stream.leave)
         return True
 
-    def looked(self, version: int) -> None:
-        """:param version: of what there is to be seen."""
+    def looked(self, version: int) -> bool:
+        """Is any page left?
+
+        :param version: of what there is to be seen.
+        """
         with self._lock:
             due = [one for one in self._open if not one.busy and one.is_due(version)]
             self._open.difference_update(one for one in due if one.left)
-            if not self._open:
-                self.any.clear()
+            left = bool(self._open)
         for stream in due:
             stream.busy = True
             self._threads.submit(stream.step, version)
+        return left
 
     def stop(self) -> None:
-        self.any.set()
         self._threads.shutdown(cancel_futures=True)
 
 

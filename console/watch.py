@@ -56,7 +56,10 @@ class Watch:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.streams = Streams()
+        self._wanted = threading.Event()
+        self.presence = Streams(2, self._wanted)
+        self.desks = Streams(8, self._wanted)
+        """Each reads its call, and commits that it has, before it shows it."""
         self.seen = Seen(0, ())
         self._by_id: dict[str, Present] = {}
         self._ended = threading.Event()
@@ -67,8 +70,10 @@ class Watch:
 
     def stop(self) -> None:
         self._ended.set()
-        self.streams.stop()
+        self._wanted.set()
         self._thread.join()
+        self.presence.stop()
+        self.desks.stop()
 
     def now(self, stations: Collection[str]) -> list[Present]:
         """Who is at these stations at this moment, by station and number."""
@@ -85,7 +90,8 @@ class Watch:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            self.streams.any.wait()
+            self._wanted.wait()
+            self._wanted.clear()
             try:
                 there = tuple(self._store.read(people))
             except StoreUnavailable as error:
@@ -94,8 +100,9 @@ class Watch:
                 if there != self.seen.people or not self.seen.version:
                     self._by_id = {one.id: one for one in there}
                     self.seen = Seen(self.seen.version + 1, there)
-            if not self._ended.is_set():
-                self.streams.looked(self.seen.version)
+            left = [kind.looked(self.seen.version) for kind in (self.presence, self.desks)]
+            if any(left):
+                self._wanted.set()
             self._ended.wait(LOOK_SECONDS)
 
 

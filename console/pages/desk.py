@@ -114,7 +114,8 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
         who, mine = visitor().id, request.args.get("page", "")
         if not _PAGE.match(mine):
             abort(400)
-        return streaming(watch, _at_desk(who, mine, take="take" in request.args), BEAT_SECONDS)
+        told = _at_desk(who, mine, take="take" in request.args)
+        return streaming(watch.desks, told, BEAT_SECONDS)
 
     @page.get("/desk/telephone")
     @needs(lambda may: may.desk)

@@ -40,7 +40,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
     @page.get("/stream")
     @needs(lambda may: may.presence)
     def stream() -> Response:
-        return streaming(watch, _told(), BEAT_SECONDS)
+        return streaming(watch.presence, _told(), BEAT_SECONDS)
 
     def _told() -> Messages:
         theirs, mine, shown = branch(stations, visitor().station), token(), ""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from flask import Response, abort, request
 
 from console.outlet import OUTLET
-from console.streams import Messages
-from console.watch import Watch
+from console.streams import Messages, Streams
 
 
-def streaming(watch: Watch, messages: Messages, beat_seconds: float) -> Response:
+def streaming(streams: Streams, messages: Messages, beat_seconds: float) -> Response:
     """An answer that goes on as long as the page is open.
 
     :param beat_seconds: how often `messages` is asked although nothing has changed.
@@ -17,7 +16,7 @@ def streaming(watch: Watch, messages: Messages, beat_seconds: float) -> Response
     outlet = request.environ.get(OUTLET)
     if outlet is None:
         abort(400)  # Asked on behalf of a WebSocket.
-    if not watch.streams.begin(messages, beat_seconds, outlet):
+    if not streams.begin(messages, beat_seconds, outlet):
         abort(503)
     return Response(mimetype="text/event-stream")
 
