@@ -21,7 +21,7 @@ from ivr.twilio.browser_talks import browser_talks
 from routing import offers
 from routing.offers import Offer
 from tests.console_world import GUANGZHOU, NOON, World, account_of
-from tests.e2e.browsers import ALLOWED, launch
+from tests.e2e.browsers import ALLOWED, launch, until
 from tests.e2e.sipp import free_port
 from tests.e2e.test_console import LONGEST, NARROW, Role, _found_by_axe, _picture, log_in
 from tests.e2e.twilio_signalling import HEARD, Signalling
@@ -126,7 +126,7 @@ def test_a_desk_is_rung_answered_and_heard_by_twilio(
     expect(line).to_have_text("来电振铃")
     page.keyboard.press("F2")
     expect(line).to_have_text("通话中")
-    page.wait_for_function(HEARD)
+    until(page, lambda: bool(page.evaluate(HEARD)))
     page.keyboard.press("F4")
     expect(line).to_have_text("已静音")
     page.keyboard.press("F4")
@@ -172,7 +172,7 @@ def test_a_token_is_renewed_and_what_fails_is_said(
     twilio.rings()
     expect(line).to_have_text("来电振铃")
     page.keyboard.press("F2")
-    page.wait_for_function(HEARD)
+    until(page, lambda: bool(page.evaluate(HEARD)))
     with page.expect_response("**/desk/twilio"):
         pass
     monkeypatch.setattr("console.pages.desk.LIFE", LIFE)
