@@ -86,9 +86,21 @@ async function begin() {
     for (const part of shown.dataset.parts.split(" ")) {
       const place = document.createElement("div");
       by("order").append(place);
-      // Each from a place of its own: of those that one element asks for, htmx drops the third.
-      htmx.ajax("GET", part, { source: place, target: place, swap: "innerHTML" });
+      fill(place, part);
     }
+  }
+
+  /** Until it is there: who talks needs it, whatever the network does just then. */
+  function fill(place, part) {
+    // Each from a place of its own: of those that one element asks for, htmx drops the third.
+    const ask = () => place.isConnected && htmx.ajax("GET", part, { source: place, target: place, swap: "innerHTML" });
+    const again = ({ target, detail }) => {
+      if (target !== place || detail.ctx.response?.status < 500) return;
+      place.textContent = desk.dataset.wordOffline;
+      setTimeout(ask, AGAIN);
+    };
+    for (const event of ["htmx:error", "htmx:response:error"]) place.addEventListener(event, again);
+    ask();
   }
 
   if (phone) {

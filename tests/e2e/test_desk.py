@@ -163,10 +163,12 @@ def test_two_tabs_a_double_answer_the_way_back_and_a_log_in_that_is_over(
     rings(page)
     expect(tab.get_by_text("那里正在通话")).to_be_visible()
     expect(tab.get_by_role("button", name="在这里使用")).to_be_disabled()
+    page.route("**/form", lambda route: route.abort(), times=1)
     tab.keyboard.press("F2")
     page.keyboard.press("F2")
     page.keyboard.press("F2")
     shows(page, "通话中")
+    expect(page.locator("#order")).to_contain_text("正在自动重连")
     sound_both_ways(page)
 
     page.once("dialog", lambda dialog: dialog.dismiss())
