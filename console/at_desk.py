@@ -4,7 +4,7 @@ earlier order but its number, for nobody has checked yet that it is the same per
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
@@ -18,6 +18,8 @@ o = offers.c
 
 REGIONS = ("region_incident", "region_stated", "region_access", "region_number")
 """Which region is meant, the surest first. `region_number` is a hint."""
+
+LOST_IS_TOLD_FOR = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,27 @@ def call_at(connection: Connection, keys: Keys, counselor_id: str, at: datetime)
     if last is None or order_no is None:
         return None
     return _told(order_view(connection, keys, order_no), last.answered_at, at)
+
+
+def lost_in_talk(connection: Connection, keys: Keys, counselor_id: str, at: datetime) -> str | None:
+    """The order of their last talk, where their telephone was lost in it, not long ago."""
+    last = connection.execute(
+        select(o.call_id, o.answered_at)
+        .where(o.counselor_id == counselor_id, o.answered_at.is_not(None))
+        .where(o.ended_at > at - LOST_IS_TOLD_FOR)
+        .order_by(o.answered_at.desc())
+        .limit(1)
+    ).first()
+    order_no = None if last is None else _order_of(connection, last.call_id)
+    if last is None or order_no is None:
+        return None
+    lost = any(
+        event["kind"] == "counselor_lost"
+        and event["data"].get("counselor") == counselor_id
+        and datetime.fromisoformat(event["at"]) >= last.answered_at
+        for event in order_view(connection, keys, order_no)["events"]
+    )
+    return order_no if lost else None
 
 
 def _order_of(connection: Connection, call_id: str) -> str | None:

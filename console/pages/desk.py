@@ -29,7 +29,7 @@ from agents.roster import RosterError
 from config.database import StoreUnavailable
 from config.topics import load_topics
 from console import audit, sessions
-from console.at_desk import call_at
+from console.at_desk import call_at, lost_in_talk
 from console.audit import Action
 from console.desks import Desks
 from console.ice_servers import ice_servers
@@ -197,7 +197,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
                     shown = person
                     yield message(html, "now")
             elif beat:
-                yield ": still here\n\n"
+                yield message("", "beat")
             beat = yield None
 
     def _still_logged_in(mine: str) -> bool:
@@ -211,6 +211,9 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
         who, at = visitor().id, now()
         state = State.LOGGED_OUT if person is None else person.state
         call = store.read(lambda c: call_at(c, keys, who, at)) if _has_call(state) else None
+        lost = None
+        if state not in HELD:
+            lost = store.read(lambda c: lost_in_talk(c, keys, who, at))
         if call is not None:
             order_no, here = call.order_no, address()
             store.write(lambda c: audit.note(c, Action.ORDER_READ, who, here, at, order_no, "desk"))
@@ -218,6 +221,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
             "person": person,
             "state": state,
             "call": call,
+            "lost": lost,
             "region": _region(call.region) if call is not None else None,
             "parts": _parts(call.order_no) if call is not None and call.answered else [],
             "said": words_of(assembly, topics),

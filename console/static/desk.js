@@ -1,5 +1,6 @@
 /* The desk: joins the server's events, the telephone and the keys of the keyboard. */
 
+import { watchStream } from "./network.js";
 import { Softphone } from "./softphone.js";
 import { Sound } from "./sound.js";
 import { Telephones } from "./telephones.js";
@@ -14,6 +15,7 @@ const PAGE = "desk-page";
 const LEFT = "desk-left";
 const HELD = ["reserved", "ringing", "on_call"];
 const AGAIN = 3000; // milliseconds
+const CLOCK = new Intl.DateTimeFormat("zh-CN", { timeStyle: "medium", timeZone: "Asia/Shanghai" });
 
 /** Names this tab: kept when it is loaded again, never shared with a copy of it. */
 async function pageId() {
@@ -46,8 +48,22 @@ async function begin() {
   let echo = false;
   let state = "";
   let over = null;
+  let offline = false;
+  let soundless = false;
+  let since = null;
+
+  /** What was lost and is back stays on the page until the next call. */
+  function showNetwork() {
+    const away = offline || soundless;
+    if (away && !since) { since = new Date(); by("network").textContent = ""; }
+    if (away || !since) return;
+    const said = desk.dataset.wordBack;
+    by("network").textContent = said.replace("{from}", CLOCK.format(since)).replace("{to}", CLOCK.format(new Date()));
+    since = null;
+  }
 
   function show() {
+    showNetwork();
     const ringing = call !== null && call.incoming && !call.established;
     const talking = call !== null && call.established;
     by("answer").disabled = !ringing;
@@ -61,7 +77,9 @@ async function begin() {
     document.title = document.title.replace(/^● /, "");
     if (ringing) document.title = `● ${document.title}`;
     if (ringing) sound.ring(); else sound.quiet();
-    if (line !== "connected") say(line);
+    if (soundless) say("soundless");
+    else if (offline) say("offline");
+    else if (line !== "connected") say(line);
     else if (ringing) say("ringing");
     else if (echo) say("echo");
     else if (call?.held) say("held");
@@ -112,7 +130,13 @@ async function begin() {
       }
       show();
     });
-    phone.addEventListener("call", ({ detail }) => { call = detail; echo = echo && call !== null; show(); });
+    phone.addEventListener("call", ({ detail }) => {
+      if (!call) by("network").textContent = "";
+      call = detail;
+      echo = echo && call !== null;
+      show();
+    });
+    phone.addEventListener("sound", ({ detail }) => { soundless = detail; show(); });
     phone.addEventListener("no-microphone", () => say("microphone"));
     const listen = () => sound.listen(by("level")).catch(() => say("microphone"));
     sound.begin(() => { phone.use(sound); if (by("devices").open) listen(); });
@@ -149,12 +173,25 @@ async function begin() {
 
   const page = await pageId();
   let events = null;
+  function lost() {
+    if (!by("elsewhere").hidden || !by("expired").hidden) return;
+    offline = true;
+    show();
+  }
+  const heard = watchStream(() => {
+    events.close();
+    phone?.check();
+    watch(false);
+    lost();
+  });
   function watch(take) {
     // The other stream goes only then: between the two the desk would be anybody's.
     const before = events;
     events = new EventSource(`${desk.dataset.stream}?page=${page}${take ? "&take=1" : ""}`);
     events.addEventListener("open", () => before?.close(), { once: true });
+    events.addEventListener("beat", heard);
     events.addEventListener("now", ({ data }) => {
+      heard();
       by("now").innerHTML = data;
       state = by("now").querySelector(".state").classList[1];
       if (!by("elsewhere").hidden) elsewhere(HELD.includes(state));
@@ -185,11 +222,12 @@ async function begin() {
     });
     events.addEventListener("error", () => {
       if (events.readyState === EventSource.CLOSED) setTimeout(() => watch(false), AGAIN);
-      if (!by("elsewhere").hidden || !by("expired").hidden) return;
-      by("line").textContent = desk.dataset.wordOffline;
+      lost();
     });
     events.addEventListener("open", () => {
       by("expired").hidden = true;
+      heard();
+      offline = false;
       show();
     });
   }

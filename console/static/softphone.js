@@ -1,16 +1,21 @@
 /* A telephone: SIP over a WebSocket of this page's own origin, one call at a time.
 
-   What every telephone of a desk has (the other: twilio_phone.js). Events: `line` (detail: connecting, connected, lost, refused), `call` (detail: the call as it is
-   now, null when there is none), `ended`, `no-microphone`. JsSIP reconnects by itself, and the sound of a
-   call goes on meanwhile: it doesn't pass through the WebSocket. */
+   What every telephone of a desk has (the other: twilio_phone.js). Events: `line` (detail:
+   connecting, connected, lost, refused), `call` (detail: the call as it is now, null when there is
+   none), `sound` (detail: has the network lost it?), `ended`, `no-microphone`. JsSIP reconnects by
+   itself, and the sound of a call goes on meanwhile: it doesn't pass through the WebSocket. */
+
+import { watchSound } from "./network.js";
 
 const REGISTERED_FOR = 60; // seconds; renewed before, so a dead network is noticed within them
 const LATEST_CANDIDATE = 1000; // milliseconds to wait for a STUN server that doesn't answer
 const DECLINED = 603; // by a person; whoever only doesn't answer counts as absent
 const CREDENTIALS_AGAIN = 3600_000;
+const REFUSED_AGAIN = 5000;
+const ANSWERED_WITHIN = 4000;
 
 export class Softphone extends EventTarget {
-  #audio; #socket; #telephone; #agent = null; #session = null; #servers = []; #again = null;
+  #audio; #socket; #telephone; #agent = null; #session = null; #servers = []; #again = null; #line = null; #deaf = null; #wanted = false; #checking = null;
 
   /** @param audio where the other side is heard. */
   constructor(audio, telephone, socket) {
@@ -34,9 +39,15 @@ export class Softphone extends EventTarget {
     // Another page's telephone may have taken this one's place.
     if (this.#agent?.isConnected()) this.#agent.register();
     if (this.#agent) return;
+    this.#wanted = true;
     this.#tell("line", "connecting");
     const login = await this.#credentials();
-    if (!login || this.#agent) return;
+    if (this.#agent || !this.#wanted) return;
+    if (!login) {
+      this.#tell("line", "refused");
+      this.#again = setTimeout(() => this.start(), REFUSED_AGAIN);
+      return;
+    }
     const socket = new JsSIP.WebSocketInterface(`wss://${location.host}${this.#socket}`);
     socket.via_transport = "ws";
     const agent = new JsSIP.UA({
@@ -51,18 +62,41 @@ export class Softphone extends EventTarget {
     });
     agent.on("registered", () => this.#tell("line", "connected"));
     agent.on("disconnected", () => this.#agent && this.#tell("line", "lost"));
-    agent.on("registrationFailed", () => this.#agent && this.#tell("line", "refused"));
+    agent.on("registrationFailed", ({ response }) => {
+      if (!this.#agent) return;
+      this.#tell("line", "refused");
+      if (response) this.#renewSoon(agent); else this.#connectAnew(); // nobody answered
+    });
     agent.on("newRTCSession", ({ session }) => this.#began(session));
     this.#agent = agent;
+    this.#line = socket;
     agent.start();
     this.#again = setInterval(() => this.#credentials(), CREDENTIALS_AGAIN);
+  }
+
+  /** Asks Asterisk for a sign of life, and connects anew where none comes: a network that swallows
+      what is sent doesn't say so. */
+  check() {
+    if (this.#checking) return;
+    const agent = this.#agent;
+    this.#checking = setTimeout(() => this.#connectAnew(), ANSWERED_WITHIN);
+    agent?.once("registered", () => { clearTimeout(this.#checking); this.#checking = null; });
+    if (agent?.isConnected()) agent.register();
+  }
+
+  #connectAnew() {
+    this.#checking = null;
+    if (!this.#agent || !(this.#line.isConnected() || this.#line.isConnecting())) return;
+    this.#line.disconnect();
+    this.#line.ondisconnect(true, 1006, "nobody answers");
   }
 
   /** Rings nowhere any more. */
   stop() {
     const agent = this.#agent;
     this.#agent = null;
-    clearInterval(this.#again);
+    this.#wanted = false;
+    clearInterval(this.#again); // a timeout, too
     if (agent) agent.stop();
   }
 
@@ -109,11 +143,18 @@ export class Softphone extends EventTarget {
       if (!answer.ok) throw new Error(answer.status);
       const login = await answer.json();
       this.#servers = login.ice_servers;
+      this.#agent?.set("password", login.password);
       return login;
     } catch {
-      this.#tell("line", "refused");
       return null;
     }
+  }
+
+  #renewSoon(agent) {
+    setTimeout(async () => {
+      if (this.#agent !== agent) return;
+      if (await this.#credentials()) agent.register(); else this.#renewSoon(agent);
+    }, REFUSED_AGAIN);
   }
 
   #began(session) {
@@ -131,6 +172,8 @@ export class Softphone extends EventTarget {
     const over = () => {
       if (this.#session !== session) return;
       this.#session = null;
+      this.#deaf?.();
+      this.#tell("sound", false);
       this.#tell("ended");
       this.#tellCall();
     };
@@ -143,6 +186,8 @@ export class Softphone extends EventTarget {
     connection.addEventListener("track", ({ track }) => {
       this.#audio.srcObject = new MediaStream([track]);
     });
+    this.#deaf?.();
+    this.#deaf = watchSound(connection, (lost) => this.#tell("sound", lost));
   }
 
   #tellCall() {

@@ -11,6 +11,7 @@ export class Telephones extends EventTarget {
       this.#lines.set(one, "connecting");
       one.addEventListener("line", ({ detail }) => { this.#lines.set(one, detail); this.#tell("line", this.#line()); });
       one.addEventListener("call", ({ detail }) => this.#call(one, detail));
+      one.addEventListener("sound", ({ detail }) => this.#tell("sound", detail));
       one.addEventListener("no-microphone", () => this.#tell("no-microphone"));
     }
   }
@@ -26,6 +27,7 @@ export class Telephones extends EventTarget {
   use(devices) { for (const one of this.#telephones) one.use(devices); }
   start() { for (const one of this.#telephones) one.start(); }
   stop() { for (const one of this.#telephones) one.stop(); }
+  check() { for (const one of this.#telephones) one.check?.(); }
   call(number) { this.#tester()?.call(number); }
   answer() { this.#talks?.answer(); }
   hangUp() { this.#talks?.hangUp(); }

@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
+from config.settings import LOOPBACK
 from tests.e2e.line import Deployment
 from tests.e2e.test_console import CHROMIUM, LONGEST, log_in
 
@@ -46,17 +47,19 @@ LOOKED_EVERY = 50
 """Milliseconds."""
 
 
-def launch(playwright: Playwright, *more: str) -> Browser:
+def launch(playwright: Playwright, *more: str, program: str = CHROMIUM) -> Browser:
     # Its sandbox refuses to be root's.
     as_root = ["--no-sandbox"] if os.getuid() == 0 else []
     expect.set_options(timeout=LONGEST)
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=[*as_root, MICROPHONE, *more])
+    return playwright.chromium.launch(executable_path=program, args=[*as_root, MICROPHONE, *more])
 
 
 def window(line: Deployment, browser: Browser, **how: Any) -> BrowserContext:
     """A window of somebody who isn't logged in."""
+    settings = line.settings
+    host = "localhost" if settings.console_address == LOOPBACK else settings.console_address
     context = browser.new_context(
-        base_url=f"https://localhost:{line.settings.console_port}",
+        base_url=f"https://{host}:{settings.console_port}",
         ignore_https_errors=True,
         locale="zh-CN",
         **how,

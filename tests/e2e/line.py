@@ -57,7 +57,7 @@ class Deployment:
         )
         self.line = Line(self.settings, program, lambda text: None, callers=False)
         self.rooms = Rooms(self.settings)
-        self.phones = Telephones(("127.0.0.1", self.settings.sip_port))
+        self.phones = Telephones((self.settings.bind_address, self.settings.sip_port))
 
     def start(self) -> None:
         self.line.start()
