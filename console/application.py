@@ -163,9 +163,9 @@ def _know_the_visitor(app: Flask, assembly: Assembly, now: Callable[[], datetime
         token, at = str(session.get("token", "")), now()
         found = store.read(lambda c: sessions.find(c, token, at)) if token else None
         if found is not None:
-            g.account, due = found
-            g.token = token
-            if due and not hasattr(app.view_functions[request.endpoint], BY_ITSELF):
+            g.account, g.token = found.account, token
+            asked_by_itself = hasattr(app.view_functions[request.endpoint], BY_ITSELF)
+            if found.to_be_noted(at) and not asked_by_itself:
                 store.write(lambda c: sessions.seen(c, token, at))
         if request.endpoint in OPEN:
             return None

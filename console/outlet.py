@@ -51,8 +51,7 @@ class Outlet:
     def begin(self, head: bytes) -> None:
         """:param head: of the web server's answer, without its blank line."""
         self._writer.write(_endless(head))
-        connection: socket.socket = self._writer.get_extra_info("socket")
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_AFTER_MS)
+        gone_without_a_word(self._writer)
         before, self._before_its_head = self._before_its_head, None
         for told in before or ():
             self._write(told)
@@ -85,6 +84,12 @@ class Outlet:
         if self._writer.transport.get_write_buffer_size() > MOST_UNREAD:
             self._writer.transport.abort()
             self._over.set()
+
+
+def gone_without_a_word(writer: asyncio.StreamWriter) -> None:
+    """Have the connection end once its browser takes nothing any more."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_AFTER_MS)
 
 
 async def _gone(reader: asyncio.StreamReader) -> None:

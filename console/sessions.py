@@ -1,5 +1,9 @@
 """Who is logged in. A browser holds a random token, the store its digest: whoever reads the store
 cannot log in with it, and a session ends the moment its row is gone, whatever the browser holds.
+
+It ends 2 hours after the last thing that a person did, what a page asks for by itself not counted,
+and 12 hours after the log-in; but never in the middle of a talk: what held when the talk began
+holds until it is over.
 """
 
 from __future__ import annotations
@@ -7,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import (  # fmt: skip
     Column,
@@ -16,12 +21,14 @@ from sqlalchemy import (  # fmt: skip
     LargeBinary,
     Table,
     Text,
+    and_,
     delete,
-    or_,
     select,
     update,
 )
 
+from agents.counselor import State
+from agents.roster import counselors
 from config.database import Instant, metadata
 from console.accounts import Account, accounts, from_row
 
@@ -29,6 +36,8 @@ IDLE = timedelta(hours=2)
 LONGEST = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 """How exactly the last page is noted."""
+FORGOTTEN_AFTER = 2 * LONGEST
+"""Since the log-in: a talk may hold one that would be over."""
 
 sessions = Table(
     "console_sessions",
@@ -43,11 +52,21 @@ sessions = Table(
 c = sessions.c
 
 
+class Session(NamedTuple):
+    """Somebody's. `ends_at`: unless they do something."""
+
+    account: Account
+    seen_at: datetime
+    ends_at: datetime
+
+    def to_be_noted(self, at: datetime) -> bool:
+        """Is it time to note that they were seen?"""
+        return at - self.seen_at >= SEEN_EVERY
+
+
 def begin(connection: Connection, account_id: str, at: datetime) -> str:
-    """A new session; its token. Those that are over are forgotten."""
-    connection.execute(
-        delete(sessions).where(or_(c.seen_at <= at - IDLE, c.began_at <= at - LONGEST))
-    )
+    """A new session; its token. Those that are long over are forgotten."""
+    connection.execute(delete(sessions).where(c.began_at <= at - FORGOTTEN_AFTER))
     token = secrets.token_urlsafe(32)
     connection.execute(
         sessions.insert().values(token=_digest(token), account=account_id, began_at=at, seen_at=at)
@@ -55,20 +74,21 @@ def begin(connection: Connection, account_id: str, at: datetime) -> str:
     return token
 
 
-def find(connection: Connection, token: str, at: datetime) -> tuple[Account, bool] | None:
-    """Whose session it is, and whether it is time to note that they were seen; None where it is
-    over, or the account is disabled."""
+def find(connection: Connection, token: str, at: datetime) -> Session | None:
+    """None where it is over, or the account is disabled."""
+    talks = and_(counselors.c.id == c.account, counselors.c.state == State.ON_CALL)
     row = connection.execute(
-        select(accounts, c.seen_at)
+        select(accounts, c.seen_at, c.began_at, counselors.c.since.label("talks_since"))
         .join(sessions, c.account == accounts.c.id)
-        .where(
-            c.token == _digest(token),
-            c.seen_at > at - IDLE,
-            c.began_at > at - LONGEST,
-            accounts.c.disabled_at.is_(None),
-        )
+        .outerjoin(counselors, talks)
+        .where(c.token == _digest(token), accounts.c.disabled_at.is_(None))
     ).first()
-    return None if row is None else (from_row(row), at - row.seen_at >= SEEN_EVERY)
+    if row is None:
+        return None
+    ends_at = min(row.seen_at + IDLE, row.began_at + LONGEST)
+    if ends_at <= (row.talks_since or at):
+        return None
+    return Session(from_row(row), row.seen_at, ends_at)
 
 
 def seen(connection: Connection, token: str, at: datetime) -> None:

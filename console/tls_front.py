@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ import structlog
 
 from config.settings import LOOPBACK
 from console import websockets
-from console.outlet import BLANK_LINE, CHUNK, OUTLET, Outlet
+from console.outlet import BLANK_LINE, CHUNK, OUTLET, Outlet, gone_without_a_word
 from console.websockets import Head, Verdict, head_of, verdict_of
 
 log = structlog.get_logger()
@@ -69,6 +68,8 @@ class TlsFront:
         self._behind = 0
         self._browsers: dict[str, _Browser] = {}
         """By the port of their connection behind."""
+        self._holders: dict[str, list[asyncio.Task[None]]] = {}
+        """What passes on each holder's WebSockets, the oldest first."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tls", daemon=True)
 
@@ -159,9 +160,9 @@ class TlsFront:
     ) -> None:
         """A WebSocket that the page at its address lets in, until either end hangs up or the page
         would refuse it."""
-        name = secrets.token_urlsafe(12)
-        answer = await self._asked(head, name, writer)
-        if not verdict_of(answer).admits:
+        answer = await self._asked(head, writer)
+        verdict = verdict_of(answer)
+        if not verdict.admits:
             writer.write(answer)
             await writer.drain()
             return
@@ -174,30 +175,49 @@ class TlsFront:
             writer.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n")
             await writer.drain()
             return
+        gone_without_a_word(writer)
         try:
             inner.write(websockets.upgrade(head))
-            await _until_one_ends(
-                _pass_on(reader, inner),
-                _pass_on(inner_reader, writer),
-                self._refused(head, name, writer),
-            )
+            with self._held_by(verdict.holder):
+                await _until_one_ends(
+                    _pass_on(reader, inner),
+                    _pass_on(inner_reader, writer),
+                    self._refused(head, writer),
+                )
         finally:
             inner.close()
 
-    async def _refused(self, head: Head, name: str, writer: asyncio.StreamWriter) -> None:
+    @contextlib.contextmanager
+    def _held_by(self, holder: str) -> Iterator[None]:
+        """One more WebSocket of theirs; the oldest is closed where that is too many."""
+        ours = asyncio.current_task()
+        assert ours is not None
+        held = self._holders.setdefault(holder, [])
+        held.append(ours)
+        if len(held) > websockets.MOST:
+            held.pop(0).cancel()
+        try:
+            yield
+        finally:
+            if ours in held:
+                held.remove(ours)
+            if not held:
+                self._holders.pop(holder, None)
+
+    async def _refused(self, head: Head, writer: asyncio.StreamWriter) -> None:
         """Returns when the page says that it lets this WebSocket in no more."""
         verdict = Verdict(admits=True, final=True)
         while verdict.admits or not verdict.final:
             await asyncio.sleep(websockets.ASKED_EVERY)
             try:
-                verdict = verdict_of(await self._asked(head, name, writer))
+                verdict = verdict_of(await self._asked(head, writer))
             except (OSError, TimeoutError):
                 verdict = Verdict(admits=False, final=False)
 
-    async def _asked(self, head: Head, name: str, writer: asyncio.StreamWriter) -> bytes:
+    async def _asked(self, head: Head, writer: asyncio.StreamWriter) -> bytes:
         """The whole answer of the page at the upgrade's address."""
         async with asyncio.timeout(ANSWER_SECONDS), self._behind_for(writer) as (answers, inner):
-            inner.write(websockets.asking(head, name))
+            inner.write(websockets.asking(head))
             return await answers.read()
 
 

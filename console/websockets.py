@@ -9,6 +9,7 @@ ended keeps no telephone.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -16,8 +17,10 @@ from typing import NamedTuple
 from flask import Response
 
 PROTOCOL = "sip"
-CONNECTION = "X-Telephone-Connection"
-"""Names the WebSocket in each asking for it, so that a page can let one credential have one."""
+HOLDER = "X-Telephone-Holder"
+"""In a page's answer: whose WebSocket it is."""
+MOST = 2
+"""That one holder has at once: the newest, and one that is gone without a word."""
 ASKED_EVERY = 30.0
 
 DESKS, CALLERS = "127.0.0.1", "127.0.0.2"
@@ -64,7 +67,7 @@ def head_of(text: bytes) -> Head | None:
     return Head(target.decode("latin-1"), found)
 
 
-def asking(head: Head, connection: str) -> bytes:
+def asking(head: Head) -> bytes:
     """The request by which the page is asked whether it lets this upgrade in."""
     passed = {
         name: head.headers[name]
@@ -72,7 +75,7 @@ def asking(head: Head, connection: str) -> bytes:
         if name in head.headers
     }
     lines = [f"GET {head.target} HTTP/1.1", *(f"{name}: {of}" for name, of in passed.items())]
-    lines += [f"{CONNECTION}: {connection}", "Connection: close", "", ""]
+    lines += ["Connection: close", "", ""]
     return "\r\n".join(lines).encode("latin-1")
 
 
@@ -86,21 +89,29 @@ def upgrade(head: Head) -> bytes:
     return "\r\n".join(lines).encode("latin-1")
 
 
-def admitted() -> Response:
-    """A page's answer to an upgrade that it lets in."""
-    return Response(status=204, headers={"Sec-WebSocket-Protocol": PROTOCOL})
+def admitted(holder: str) -> Response:
+    """A page's answer to an upgrade that it lets in.
+
+    :param holder: whose it is: of a third one of theirs the oldest is closed.
+    """
+    named = hashlib.sha256(holder.encode()).hexdigest()
+    return Response(status=204, headers={"Sec-WebSocket-Protocol": PROTOCOL, HOLDER: named})
 
 
 class Verdict(NamedTuple):
-    """What a page answered. `final`: it knows; a store that is down knows nothing."""
+    """What a page answered. `final`: it knows; a store that is down knows nothing. `holder`: of one
+    that it lets in."""
 
     admits: bool
     final: bool
+    holder: str = ""
 
 
 def verdict_of(answer: bytes) -> Verdict:
     """:param answer: as far as its blank line at least."""
-    lines = answer.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
-    status = lines[0].split(b" ")[1:2]
-    admits = status == [b"204"] and b"sec-websocket-protocol: sip" in lines
-    return Verdict(admits, final=bool(status) and status[0][:1] != b"5")
+    first, *lines = answer.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
+    status = first.split(" ")[1:2]
+    admits = status == ["204"] and headers.get("sec-websocket-protocol") == PROTOCOL
+    final = bool(status) and not status[0].startswith("5")
+    return Verdict(admits, final, headers.get(HOLDER.lower(), ""))

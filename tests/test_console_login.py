@@ -8,20 +8,28 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from agents.counselor import State
+from agents.roster import counselors
 from console import accounts, sessions, throttle
+from console.accounts import Account
 from console.audit import Action
 from console.roles import Role
 from console.sessions import IDLE, LONGEST
-from tests.console_world import GUANGZHOU, PASSWORD, Browser, World, account_of
+from tests.console_world import GUANGZHOU, KEPT, PASSWORD, Browser, World, account_of
 
 LIN = account_of(Role.COUNSELOR, GUANGZHOU)
+AT_DESK = "gz-lin"
+"""An account that the roster knows."""
 NEW = "another quiet place"
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path)
+    one = Account(AT_DESK, AT_DESK, Role.COUNSELOR, GUANGZHOU)
+    world.assembly.store.write(lambda c: accounts.add(c, one, KEPT, world.at))
     yield world
     world.close()
 
@@ -29,6 +37,12 @@ def world(tmp_path: Path) -> Iterator[World]:
 def _shown(page: str, name: str) -> str:
     """Without what differs for everybody."""
     return re.sub('name="csrf_token" value="[^"]+"', "", page).replace(name, "")
+
+
+def is_in(world: World, state: State) -> None:
+    """The counselor at the desk is, since now."""
+    changed = update(counselors).where(counselors.c.id == AT_DESK)
+    world.assembly.store.write(lambda c: c.execute(changed.values(state=state, since=world.at)))
 
 
 def lin(world: World) -> Browser:
@@ -104,6 +118,33 @@ def test_a_session_ends_by_rest_by_length_and_by_log_out(world: World) -> None:
     leaving = lin(world)
     assert leaving.post("/logout").location == "/login"
     assert leaving.get("/orders/").status_code == 302
+
+
+def test_a_desk_left_alone_is_logged_out_whatever_it_asks_for_by_itself(world: World) -> None:
+    used, left = world.browser(AT_DESK), world.browser(AT_DESK)
+    used.get("/desk/")
+    began = world.at
+    while world.at - began < IDLE:
+        world.at += timedelta(minutes=30)
+        for path in ("/desk/telephone", "/alarms/count"):
+            assert used.get(path).status_code == 200
+            assert left.get(path).status_code == (200 if world.at - began < IDLE else 302)
+        assert used.post("/desk/here").status_code == 204
+
+
+def test_no_session_ends_in_the_middle_of_a_talk(world: World) -> None:
+    over, idle = world.browser(AT_DESK), world.browser(AT_DESK)
+    world.at += IDLE - timedelta(minutes=1)
+    assert idle.get("/orders/").status_code == 200
+    world.at += IDLE - timedelta(minutes=1)
+    is_in(world, State.ON_CALL)
+    world.at += LONGEST
+    world.browser(LIN)  # whose log-in forgets what is long over
+    assert idle.get("/orders/").status_code == 200
+    # What was over before the talk stays so.
+    assert over.get("/orders/").status_code == 302
+    is_in(world, State.WRAP_UP)
+    assert idle.get("/orders/").status_code == 302
 
 
 def test_a_cookie_kept_after_the_log_out_opens_nothing(world: World) -> None:
@@ -209,7 +250,7 @@ def test_no_page_may_run_a_script_from_elsewhere_or_be_kept(world: World) -> Non
 
 def test_sessions_that_are_over_are_forgotten(world: World) -> None:
     lin(world)
-    world.at += LONGEST
+    world.at += sessions.FORGOTTEN_AFTER
     lin(world)
     rows = world.assembly.store.read(lambda c: c.execute(sessions.sessions.select()).all())
     assert len(rows) == 1

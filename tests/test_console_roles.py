@@ -53,7 +53,7 @@ ORDER_PAGES = {
     "safety.show", "safety.act", "safety.message", "safety.earlier", "safety.keys",
 }  # fmt: skip
 DESK_PAGES = {
-    "desk.change", "desk.log_in", "desk.stream", "desk.telephone",
+    "desk.change", "desk.here", "desk.log_in", "desk.stream", "desk.telephone",
     "desk.twilio_token", "desk.twilio_talk",
     "with_others.show", "with_others.ask",
 }  # fmt: skip
@@ -244,6 +244,7 @@ def test_a_desk_has_a_telephone_for_whom_the_table_and_the_roster_say(tmp_path: 
         may = ROLES[role].desk
         assert browser.get("/desk/telephone").status_code == (200 if may else 403)
         assert browser.get("/desk/stream").status_code == (400 if may else 403)
+        assert browser.post("/desk/here").status_code == (204 if may else 403)
         assert browser.post("/desk/presence", {"does": "log_in"}).status_code == (
             200 if may else 403
         )

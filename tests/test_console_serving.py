@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from cryptography import x509
@@ -23,6 +24,7 @@ from console.audit import Action
 from console.certificate import Certificate
 from console.roles import Role
 from console.serving import Console
+from console.sessions import IDLE
 from console.tls_front import CertificateUnusable
 from ivr.assembly import Assembly
 from ivr.asterisk.certificate import RENEWED_BEFORE, VALID_FOR, write_certificate
@@ -110,6 +112,13 @@ def test_the_web_server_behind_answers_nobody_but_what_stands_before_it(served: 
     behind = http.client.HTTPConnection("127.0.0.1", served.behind, timeout=LONGEST)
     behind.request("GET", "/login")
     assert behind.getresponse().status == 403
+
+
+def test_that_a_log_in_ends_is_told_on_the_desk_before(served: Served) -> None:
+    cookie = cookie_of(served.world, account_of(Role.COUNSELOR, GUANGZHOU))
+    served.world.at += IDLE - timedelta(minutes=5)
+    desk = served.ask(f"/desk/stream?page={uuid4()}", Cookie=cookie)
+    assert "event: ending" in until(desk, "登录到14:00为止")
 
 
 def test_who_comes_and_goes_is_seen_at_once_by_all_who_watch(served: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -141,6 +142,19 @@ def test_a_log_in_that_ends_takes_the_telephone_with_it(
         assert browser.recv(4096).startswith(b"HTTP/1.1 101")
         front.world.assembly.store.write(lambda c: sessions.end_all(c, LIN))
         assert browser.recv(4096) == b""
+
+
+def test_of_a_third_telephone_of_theirs_the_oldest_is_closed(front: Front) -> None:
+    with contextlib.ExitStack() as open_:
+        browsers = [open_.enter_context(front.ask(cookie=front.cookie)) for _ in range(2)]
+        for browser in browsers:
+            assert browser.recv(4096).startswith(b"HTTP/1.1 101")
+        newest = open_.enter_context(front.ask(cookie=front.cookie))
+        assert newest.recv(4096).startswith(b"HTTP/1.1 101")
+        assert browsers[0].recv(4096) == b""
+        for browser in (browsers[1], newest):
+            browser.sendall(b"REGISTER")
+            assert browser.recv(4096) == b"REGISTER"
 
 
 def test_telephones_that_are_away_are_said_to_be(front: Front) -> None:

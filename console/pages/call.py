@@ -112,7 +112,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         opens = store.read(lambda connection: page_visits.opens(connection, word, at))
         if not opens or not _ours():
             abort(403)
-        return admitted()
+        return admitted(f"visit:{word}")
 
     @page.get("/progress")
     def progress() -> ResponseReturnValue:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -36,7 +36,7 @@ from console.ice_servers import ice_servers
 from console.pages.streaming import message, streaming
 from console.streams import Messages
 from console.timeline import words_of
-from console.visitor import address, needs, token, visitor
+from console.visitor import address, asked_by_the_page, needs, token, visitor
 from console.watch import Present, Watch
 from console.websockets import admitted
 from ivr.assembly import Assembly
@@ -49,6 +49,8 @@ log = structlog.get_logger()
 
 BEAT_SECONDS = 5.0
 """How soon a desk that is gone is known to be, for another page that wants to be it."""
+WARNED_BEFORE = timedelta(minutes=10)
+"""That a log-in ends."""
 REASONS = tuple(code.reason for code in CODES.values() if code.does == "pause")
 PARTS = ("/orders/{}/form", "/orders/{}/safety", "/desk/with-others/{}")
 """What a desk shows of its order, by its number: pages of their own, where they are there."""
@@ -108,8 +110,15 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
         shown = _shown(watch.now_of(who))
         return render_template("desk_now.html", **shown, problem=problem), 409 if problem else 200
 
+    @page.post("/desk/here")
+    @needs(lambda may: may.desk)
+    def here() -> tuple[str, int]:
+        """Somebody used the page: their session goes on, as by any page they ask for."""
+        return "", 204
+
     @page.get("/desk/stream")
     @needs(lambda may: may.desk)
+    @asked_by_the_page
     def stream() -> Response:
         who, mine = visitor().id, request.args.get("page", "")
         if not _PAGE.match(mine):
@@ -119,6 +128,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
 
     @page.get("/desk/telephone")
     @needs(lambda may: may.desk)
+    @asked_by_the_page
     def log_in() -> Response:
         """What the telephone in the browser logs in with, and how sound finds its way."""
         counselor = store.read(lambda c: roster.get(c, visitor().id))
@@ -133,6 +143,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
 
     @page.get("/desk/twilio")
     @needs(lambda may: may.desk)
+    @asked_by_the_page
     def twilio_token() -> Response:
         """What Twilio rings this browser by, for so many seconds."""
         everybody = store.read(roster.everybody)
@@ -159,6 +170,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
 
     @page.get("/ws")
     @needs(lambda may: may.desk)
+    @asked_by_the_page
     def telephone() -> Response:
         """May this browser's WebSocket go to Asterisk?"""
         counselor = store.read(lambda c: roster.get(c, visitor().id))
@@ -166,7 +178,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
         ours = request.headers.get("Origin") == request.host_url.rstrip("/")
         if not ours or counselor is None:
             abort(403)
-        return admitted()
+        return admitted(f"desk:{visitor().id}")
 
     def _at_desk(who: str, mine: str, take: bool) -> Messages:
         desks.opened(who, mine, take)
@@ -179,12 +191,19 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
         logged_in = token()
         at_desk: bool | None = None
         beat: bool | None = True
+        ends_at: datetime | None = None
+        ending = False
         shown: object = object()
         while True:
             person = watch.seen_of(who)
-            if beat and not _still_logged_in(logged_in):
+            if beat:
+                ends_at = _ends_at(logged_in)
+            if ends_at is None:
                 yield message(render_template("expired.html", part=True), "expired")
                 return
+            if ending is not (ending := ends_at - now() < WARNED_BEFORE):
+                text = render_template("ending.html", ends_at=ends_at) if ending else ""
+                yield message(text, "ending")
             if at_desk is not (at_desk := desks.is_at(who, mine)):
                 in_call = person is not None and person.state in HELD
                 yield message("call" if in_call else "", "yours" if at_desk else "elsewhere")
@@ -200,11 +219,14 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
                 yield message("", "beat")
             beat = yield None
 
-    def _still_logged_in(mine: str) -> bool:
+    def _ends_at(mine: str) -> datetime | None:
+        """When their session ends by itself; None: it has."""
+        at = now()
         try:
-            return store.read(lambda c: sessions.find(c, mine, now())) is not None
+            found = store.read(lambda c: sessions.find(c, mine, at))
         except StoreUnavailable:
-            return True  # What cannot be known is asked at the next beat.
+            return at + sessions.IDLE  # What cannot be known is asked at the next beat.
+        return None if found is None else found.ends_at
 
     def _shown(person: Present | None) -> Mapping[str, Any]:
         """For `desk_now.html`. Whose call rings has read of its order what is shown of it."""

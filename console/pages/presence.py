@@ -17,7 +17,7 @@ from console.pages.streaming import message, streaming
 from console.roles import Presence, Role
 from console.streams import Messages
 from console.visible import branch
-from console.visitor import needs, token, visitor
+from console.visitor import asked_by_the_page, needs, token, visitor
 from console.watch import Present, Seen, Watch
 from ivr.assembly import Assembly
 
@@ -39,6 +39,7 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
 
     @page.get("/stream")
     @needs(lambda may: may.presence)
+    @asked_by_the_page
     def stream() -> Response:
         return streaming(watch.presence, _told(), BEAT_SECONDS)
 

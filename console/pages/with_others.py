@@ -22,7 +22,7 @@ from config.topics import load_topics
 from console import audit, words
 from console.audit import Action
 from console.visible import branch
-from console.visitor import address, by_htmx, needs, visitor
+from console.visitor import address, asked_by_the_page, by_htmx, needs, visitor
 from ivr import desk_requests, sessions
 from ivr.asked_in import EMERGENCY, Refused, sister_line
 from ivr.assembly import Assembly
@@ -66,6 +66,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
 
     @page.get("/desk/with-others/<order_no>")
     @needs(lambda may: may.desk)
+    @asked_by_the_page
     def show(order_no: str) -> str:
         return _shown(order_no)
 
@@ -92,6 +93,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
 
     @page.get("/monitor/<number>")
     @needs(lambda may: may.monitors)
+    @asked_by_the_page
     def monitor(number: str) -> str:
         return _monitored(_counselor(number))
 

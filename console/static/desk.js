@@ -13,6 +13,8 @@ const say = (word) => { by("line").textContent = desk.dataset[`word${word[0].toU
 const KEYS = { F2: "answer", F4: "mute", F8: "hold", F9: "hang-up" };
 const PAGE = "desk-page";
 const LEFT = "desk-left";
+const TOLD_EVERY = 300_000; // milliseconds
+const TOLD_SOON = 5000;
 const HELD = ["reserved", "ringing", "on_call"];
 const AGAIN = 3000; // milliseconds
 const CLOCK = new Intl.DateTimeFormat("zh-CN", { timeStyle: "medium", timeZone: "Asia/Shanghai" });
@@ -158,6 +160,15 @@ async function begin() {
     });
     addEventListener("beforeunload", (event) => { if (phone.inCall) event.preventDefault(); });
   }
+  // What a person does at the desk keeps their session, though the server is asked for nothing by it.
+  let told = Date.now();
+  for (const act of ["keydown", "pointerdown"]) {
+    addEventListener(act, () => {
+      if (Date.now() - told < (by("ending").hasChildNodes() ? TOLD_SOON : TOLD_EVERY)) return;
+      told = Date.now();
+      fetch(desk.dataset.here, { method: "POST", body: new FormData(by("presence")), redirect: "error" }).catch(() => {});
+    });
+  }
   by("leave").addEventListener("click", () => sessionStorage.setItem(LEFT, "1"));
   by("available").addEventListener("click", () => sessionStorage.removeItem(LEFT));
   new MutationObserver(showOrder).observe(by("now"), { childList: true });
@@ -173,6 +184,8 @@ async function begin() {
 
   const page = await pageId();
   let events = null;
+  let again = null;
+  const watchAgain = () => { again = setTimeout(() => watch(false), AGAIN); };
   function lost() {
     if (!by("elsewhere").hidden || !by("expired").hidden) return;
     offline = true;
@@ -185,10 +198,13 @@ async function begin() {
     lost();
   });
   function watch(take) {
-    // The other stream goes only then: between the two the desk would be anybody's.
+    clearTimeout(again);
     const before = events;
-    events = new EventSource(`${desk.dataset.stream}?page=${page}${take ? "&take=1" : ""}`);
-    events.addEventListener("open", () => before?.close(), { once: true });
+    const mine = new EventSource(`${desk.dataset.stream}?page=${page}${take ? "&take=1" : ""}`);
+    events = mine;
+    // One that is open goes only then: between the two the desk would be anybody's.
+    if (before?.readyState === EventSource.OPEN) mine.addEventListener("open", () => before.close(), { once: true });
+    else before?.close();
     events.addEventListener("beat", heard);
     events.addEventListener("now", ({ data }) => {
       heard();
@@ -215,13 +231,15 @@ async function begin() {
     });
     events.addEventListener("expired", ({ data }) => {
       events.close();
+      by("ending").textContent = "";
       by("expired").innerHTML = data;
       by("expired").hidden = false;
-      // Until they have logged in again, in another window.
-      setTimeout(() => watch(false), AGAIN);
+      watchAgain(); // until they have logged in again, in another window
     });
+    events.addEventListener("ending", ({ data }) => { by("ending").innerHTML = data; });
     events.addEventListener("error", () => {
-      if (events.readyState === EventSource.CLOSED) setTimeout(() => watch(false), AGAIN);
+      if (mine !== events) return;
+      if (mine.readyState === EventSource.CLOSED) watchAgain();
       lost();
     });
     events.addEventListener("open", () => {
