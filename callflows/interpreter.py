@@ -28,7 +28,7 @@ from callflows.events import (
 from callflows.session import Frame, Session, Turn
 from callflows.steps.queue import called_back, is_parked
 from callflows.steps.step import Enter, Exit
-from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Record, Verb
+from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Record, Verb, said
 
 Waiting = tuple[Verb, ...] | DataDip
 
@@ -152,6 +152,8 @@ def _turn(call: Call, waiting: Waiting) -> Turn:
     if not session.answered:
         verbs = (Answer(), *verbs)
         session = replace(session, answered=True)
+    if not session.notice_given and any(say.recording_notice for say in said(verbs)):
+        session = replace(session, notice_given=True)
     if isinstance(verbs[-1], Hangup):
         session = replace(session, outcome=session.reached or "hung_up_by_flow")
     return Turn(session, verbs=verbs)

@@ -8,6 +8,7 @@ queued, a reservation may interrupt Gather, Hold and Record with `ReservationNot
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,3 +84,12 @@ class Hangup:
 
 
 Verb = Answer | Say | Gather | Record | Dial | Hold | Confer | Hangup
+
+
+def said(verbs: Iterable[Verb]) -> Iterator[Say]:
+    """All that they speak."""
+    for verb in verbs:
+        if isinstance(verb, Gather):
+            yield from verb.says
+        elif isinstance(verb, Say):
+            yield verb

@@ -45,6 +45,8 @@ class Action(StrEnum):
     ORDER_READ = "order_read"
     NUMBER_OPENED = "number_opened"
     MESSAGE_OPENED = "message_opened"
+    RECORDING_OPENED = "recording_opened"
+    """Which one in the detail."""
     MONITORED = "monitored"
     """How, and whose talk, in the detail."""
     CASE_OPENED = "case_opened"
@@ -54,7 +56,10 @@ class Action(StrEnum):
     COUNSELORS_LISTED = "counselors_listed"
 
 
-READING = (Action.ORDER_READ, Action.NUMBER_OPENED, Action.MESSAGE_OPENED, Action.CASE_OPENED)
+READING = (
+    Action.ORDER_READ, Action.NUMBER_OPENED, Action.MESSAGE_OPENED, Action.RECORDING_OPENED,
+    Action.CASE_OPENED,
+)  # fmt: skip
 
 
 class Reading(NamedTuple):

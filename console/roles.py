@@ -67,7 +67,8 @@ class Rights:
     suspected. `supervise`: 督导. `cases`: one order's contents, for a purpose that is recorded.
     `figures`: how many orders the branch's stations have. `desk`: takes calls, where the roster
     knows them. `monitors`: listens, whispers and joins in the talks of the branch, by a telephone
-    of the roster's. `hands_in`: gives us orders of other channels."""
+    of the roster's. `listens`: to what was recorded of talks. `hands_in`: gives us orders of
+    other channels."""
 
     orders: Orders = Orders.NONE
     caller: Caller = Caller.HIDDEN
@@ -81,6 +82,7 @@ class Rights:
     cases: bool = False
     desk: bool = False
     monitors: bool = False
+    listens: bool = False
     hands_in: bool = False
 
     @property
@@ -101,18 +103,18 @@ ROLES: Mapping[Role, Rights] = {
     ),
     Role.SUPERVISOR: Rights(
         Orders.STATION, Caller.OPENED, course=True, readers=True, work=True, review=True,
-        presence=Presence.NAMED, desk=True, monitors=True, hands_in=True,
+        presence=Presence.NAMED, desk=True, monitors=True, listens=True, hands_in=True,
     ),
     Role.CLINICAL: Rights(
         Orders.STATION, Caller.OPENED, course=True, work=True, supervise=True,
-        presence=Presence.NAMED, monitors=True,
+        presence=Presence.NAMED, monitors=True, listens=True,
     ),
     Role.MANAGER: Rights(
         Orders.STATION, Caller.OPENED, course=True, readers=True, work=True, review=True,
-        presence=Presence.NAMED, figures=True, hands_in=True,
+        presence=Presence.NAMED, figures=True, listens=True, hands_in=True,
     ),
     Role.ADMIN: Rights(presence=Presence.COUNTED, figures=True, cases=True),
-    Role.INSPECTOR: Rights(Orders.STATION, course=True),
+    Role.INSPECTOR: Rights(Orders.STATION, course=True, listens=True),
     Role.OFFLINE: Rights(Orders.DISPATCHED, Caller.OPENED),
     Role.PARTNER: Rights(Orders.REFERRED),
     Role.EVALUATOR: Rights(figures=True),

@@ -159,6 +159,8 @@ class Words:
             case "survey_answered":
                 word = _of(words.SATISFACTION, set_.get("satisfaction"))
                 return _("来电人评价：%(satisfaction)s", satisfaction=word)
+            case "talk_recorded":
+                return _("通话录音%(seconds)s秒", seconds=data.get("seconds"))
             case "voicemail_left":
                 return _("来电人留言，%(seconds)s秒", seconds=data.get("seconds"))
             case "message_written":

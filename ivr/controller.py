@@ -190,6 +190,7 @@ class Controller:
                 sessions.insert(tx.connection, row)
             if row.ended_at is not None:
                 return
+            self.house.talk_over(tx, row, at)
             before = sessions.priority_of(row)
             tx.notes.add(row.order_no, at, notes)
             if crisis:
@@ -216,6 +217,7 @@ class Controller:
             if row is None:
                 return False
             left = sessions.dial_of(row)
+            self.house.talk_over(tx, row, at)
             danger = sessions.priority_of(row) >= Priority.SILENT_CONFIRMED
             self.house.close(tx, row, "failed", None, at, left, danger=danger)
             sessions.save(tx.connection, sessions.ended(row, at), row.turn)

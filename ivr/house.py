@@ -26,6 +26,7 @@ from ivr.left_to_people import dropped
 from ivr.order_events import alert_of_care, note_of_care
 from ivr.pending import OfferedCall
 from ivr.sessions import CallRow
+from ivr.talk_recordings import notes_of_talk
 from ivr.transaction import Transaction, Woken
 from ivr.with_others import WithOthers
 from routing.directory import Directory, NumberKind
@@ -44,7 +45,7 @@ CARRIER_KINDS: Mapping[str, frozenset[str]] = {
 @dataclass(frozen=True, slots=True)
 class House:
     """:param default_access_number: the short number itself: its trunk tells no place.
-    :param recordings: where callers' messages are.
+    :param recordings: where callers' messages and talks are.
     :param numbers: which kinds of number in the directory each carrier rings.
     """
 
@@ -104,6 +105,10 @@ class House:
         reference = messages.reference(row.call_id, row.verbs_turn)
         seconds = round(messages.samples(self.recordings / reference) / messages.SAMPLES_A_SECOND)
         return RecordingFinished(at, reference, seconds, None, True) if seconds else None
+
+    def talk_over(self, tx: Transaction, row: CallRow, at: datetime) -> None:
+        """Whatever the call performed is over: what was recorded of it is the order's."""
+        tx.notes.add(row.order_no, at, notes_of_talk(row, self.recordings, at))
 
     def tick(self, tx: Transaction, at: datetime) -> None:
         """Time has passed."""

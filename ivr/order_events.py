@@ -10,7 +10,7 @@ from agents.offer_results import Alert
 from callflows.data_dips import Priority
 from callflows.events import DialEnded, DialResult, Event, RecordingFinished
 from callflows.session import Session
-from callflows.verbs import Dial, Gather, Say, Verb
+from callflows.verbs import Dial, Verb, said
 from routing.changes import Cared
 from workorders.callers import Cause, Known
 
@@ -104,10 +104,8 @@ def _notes_of_region(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator
 
 def notes_of_verbs(verbs: tuple[Verb, ...]) -> Iterator[Note]:
     """What the caller is about to be told that the order must show."""
-    for verb in verbs:
-        says = verb.says if isinstance(verb, Gather) else (verb,) if isinstance(verb, Say) else ()
-        if any(say.recording_notice for say in says):
-            yield Note("notice_given", "system", {})
+    if any(say.recording_notice for say in said(verbs)):
+        yield Note("notice_given", "system", {})
 
 
 def notes_of_event(event: Event, dialled: Dial | None) -> Iterator[Note]:

@@ -30,7 +30,7 @@ class Pending:
     `turn` fences: whoever answers with another turn is told StaleTurn. `verbs_turn` is the turn
     that decided on these verbs: it stays the same when another engine takes the call over, so a
     Dial begun for it is known again. `crisis` is true of a silent call too; `star_counts` where
-    `*` would still raise the call.
+    `*` would still raise the call, `recorded` where the caller has been told that talks are.
     """
 
     call_id: str
@@ -41,6 +41,7 @@ class Pending:
     crisis: bool = False
     resumed: bool = False
     star_counts: bool = True
+    recorded: bool = False
 
 
 class StaleTurn(Exception):

@@ -69,6 +69,7 @@ class Turns:
         house, at = self.house, event.at
         before = Session.from_json(row.session)
         dialled = sessions.dial_of(row)
+        house.talk_over(tx, row, at)
         tx.notes.add(row.order_no, at, notes_of_event(event, dialled))
         heard: Event = event
         if isinstance(event, DialEnded) and dialled is not None and dialled.kind == "offer":
@@ -133,5 +134,6 @@ def _pending(
     crisis = session.priority >= Priority.SILENT_CONFIRMED
     star_counts = session.priority < Priority.CRISIS
     return Pending(
-        row.call_id, row.turn, row.verbs_turn, row.order_no, verbs, crisis, resumed, star_counts
-    )
+        row.call_id, row.turn, row.verbs_turn, row.order_no, verbs, crisis, resumed, star_counts,
+        session.notice_given,
+    )  # fmt: skip

@@ -90,6 +90,19 @@ def play(desk: Desk, name: str, *turns: Pending, **values: object) -> list[Event
     return events
 
 
+def test_a_talk_is_recorded_where_the_caller_was_told(desk: Desk) -> None:
+    """As one file, which is whole before anybody hears that the talk is over."""
+    told = replace(turn(OFFER), recorded=True)
+    event = DialEnded(AT, DialResult.ANSWERED, "wang", 9)
+    assert play(desk, "dial_recorded", told, folder=desk.folder) == [event]
+
+
+def test_what_a_lost_engine_began_to_record_is_ended(desk: Desk) -> None:
+    told = replace(turn(OFFER, resumed=True), recorded=True)
+    event = DialEnded(AT, DialResult.ANSWERED, "wang", 9)
+    assert play(desk, "dial_recorded_resumed", told) == [event]
+
+
 def test_a_conference_that_failed_is_no_talk_that_is_over(desk: Desk) -> None:
     alone = ConferenceEnded(AT, alone=True)
     assert play(desk, "conference_failed", turn(Confer())) == [alone]

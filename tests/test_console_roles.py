@@ -51,6 +51,7 @@ ORDER_PAGES = {
     "orders.show", "orders.open_number", "order_form.show", "order_form.keep", "order_form.draft",
     "order_acts.do",
     "safety.show", "safety.act", "safety.message", "safety.earlier", "safety.keys",
+    "recordings.hear",
 }  # fmt: skip
 DESK_PAGES = {
     "desk.change", "desk.here", "desk.log_in", "desk.stream", "desk.telephone",

@@ -3,6 +3,7 @@ over an Asterisk that is a model of who is where."""
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from callflows.events import (
 )
 from callflows.verbs import Confer, Dial, Gather, Hangup, Hold
 from config.settings import CONFIG, Settings
-from ivr import desk_requests
+from ivr import desk_requests, messages
 from ivr.assembly import Assembly
 from ivr.asterisk.ami import LiveChannel
 from ivr.asterisk.desk_work import DeskWork
@@ -34,7 +35,9 @@ from ivr.asterisk.dialling import dial_string
 from ivr.asterisk.provisions import Phone
 from ivr.desk_requests import Kind, State, TargetKind
 from ivr.pending import OfferedCall, Pending
+from ivr.talk_recordings import chain_of
 from routing import offers, waiting
+from workorders.views import order_view
 
 BEGAN = datetime(2026, 6, 7, 1, 0, tzinfo=UTC)
 NUMBERS = {"gz-lin": "8001", "gz-chen": "8002", "gz-huang": "8003", "gd-liang": "8102"}
@@ -48,7 +51,7 @@ TARGETS = [
 class Model:
     """One call, its legs, and the engine's work on them. Speaks as `Ami` and `Provisions` do."""
 
-    def __init__(self, assembly: Assembly, number: int) -> None:
+    def __init__(self, assembly: Assembly, number: int, key: str = "1") -> None:
         self.at = BEGAN + timedelta(hours=number)
         self.controller = assembly.controller("one", lambda woken: None)
         self.call_id = f"asterisk-{number}.1"
@@ -73,7 +76,7 @@ class Model:
         call = OfferedCall(self.call_id, "asterisk", "PJSIP/x", "020-12355", "13570001234")
         self.pending: Pending = self.controller.offered(call, self.at)
         self.order_no = self.pending.order_no
-        self.hears(DigitsCollected(self.at, "1"))
+        self.hears(DigitsCollected(self.at, key))
         self.answers()
 
     # What happens.
@@ -97,6 +100,19 @@ class Model:
                 who = rung[0].counselor_id
                 self.legs[f"leg-{who}"] = "dial"
                 self.controller.answered_by(self.call_id, who, self.at)
+
+    @property
+    def reference(self) -> str:
+        """By which what is recorded now is known."""
+        return messages.reference(self.call_id, self.pending.verbs_turn)
+
+    def says_something(self, seconds: int) -> None:
+        """And Asterisk writes it down."""
+        folder = self.controller.house.recordings
+        folder.mkdir(exist_ok=True)
+        with wave.open(str(folder / f"{self.reference}.wav"), "wb") as file:
+            file.setparams((1, 2, messages.SAMPLES_A_SECOND, 0, "NONE", ""))
+            file.writeframes(bytes(2 * messages.SAMPLES_A_SECOND * seconds))
 
     def time_passes(self) -> None:
         self.at += timedelta(seconds=2)
@@ -543,4 +559,47 @@ def test_who_joined_a_conference_and_then_whispers_is_heard_by_the_caller_no_mor
         model.time_passes()
         assert model.monitors[f"Local/{leg}"] == place
         assert model.legs[leg] == "spies"
+    model.over()
+
+
+def test_what_is_said_to_each_is_one_chain_of_recordings(house: SimpleNamespace) -> None:
+    """Passed on, talked over, lost: each part is an event with its times, the newest is named."""
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.says_something(2)
+    model.asks("gz-chen", Kind.BLIND, LIN)
+    model.time_passes()
+    model.answers()
+    model.says_something(3)
+    model.asks("gz-lin", Kind.THREE_WAY, (TargetKind.COUNSELOR, "gz-huang"))
+    model.picks_up(True)
+    model.time_passes()
+    assert isinstance(model.verb, Confer)
+    model.says_something(4)
+    third = model.reference
+    model.controller.hung_up(model.call_id, model.at)
+    keys = house.assembly.log.keys
+    order = house.assembly.store.read(lambda c: order_view(c, keys, model.order_no))
+    chain = chain_of(order)
+    assert [one.seconds for one in chain] == [2, 3, 4]
+    assert all(one.began_at and one.began_at < one.ended_at for one in chain)
+    assert sorted(chain, key=lambda one: one.ended_at) == chain
+    assert order["recording_ref"] == chain[-1].reference == third
+    assert [event["kind"] for event in order["events"]][-2:] == ["talk_recorded", "ended"]
+    model.legs.clear()
+    model.over()
+
+
+def test_who_was_not_told_of_it_is_not_recorded(house: SimpleNamespace) -> None:
+    """In danger nobody is told, and nothing is recorded."""
+    house.calls += 1
+    model = Model(house.assembly, house.calls, key="*")
+    assert isinstance(model.verb, Dial)
+    assert not model.pending.recorded
+    model.says_something(2)
+    model.controller.hung_up(model.call_id, model.at)
+    keys = house.assembly.log.keys
+    order = house.assembly.store.read(lambda c: order_view(c, keys, model.order_no))
+    assert chain_of(order) == []
+    model.legs.clear()
     model.over()

@@ -25,6 +25,7 @@ from console.visible import STAFF_FIELDS, came, known_to, sent_to, went_back
 from console.visitor import address, by_htmx, needs, visitor
 from console.words import FIELDS, FORM, PROGRESS
 from ivr.assembly import Assembly
+from ivr.talk_recordings import chain_of
 from workorders.canonical import SHANGHAI
 from workorders.life_view import waited_for
 from workorders.log import OrderUnknown
@@ -178,6 +179,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             waits=waited_for(view) if may.course else [],
             at=at,
             readers=readers,
+            recordings=chain_of(view) if may.listens else [],
             number=number or {},
             form=form,
             acts=acts,

@@ -96,7 +96,8 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         """The caller's message, as WAV."""
         note_reading(assembly, order_no, now(), Action.MESSAGE_OPENED)
         case = store.read(lambda connection: _case(connection, order_no, to_read=True))
-        reference = case.row["recording_ref"]
+        # What was recorded of a talk is for others to hear.
+        reference = case.row["recording_ref"] if case.row["outcome"] == "voicemail" else None
         file = assembly.settings.recordings_directory / f"{reference}.wav"
         if reference is None or not file.is_file():
             abort(404)

@@ -180,6 +180,16 @@ class Channel(AGI):  # type: ignore[misc]
         options = "gmdU(answered)" if until_star else "gmU(answered)"
         self._appexec("Dial", [rung, str(int(seconds)), options])
 
+    def record_talk(self, filename: str | Path) -> None:
+        """Record what is said and heard on this channel while it is bridged, as WAV. One file at a
+        time: what an engine that was lost had begun is ended."""
+        self._appexec("StopMixMonitor", [])
+        self._appexec("MixMonitor", [f"{_argument(filename)}.wav", "b"])
+
+    def stop_recording(self) -> None:
+        """The file is whole when this returns."""
+        self._appexec("StopMixMonitor", [])
+
     def ring_back(self, contact: str, seconds: int, safe_to_talk: str | Path, placed: str) -> None:
         """Ring a caller from a counselor's leg, the call `placed`, which hears it ringing. Whoever
         answers runs the dialplan's subroutine `safe`, which speaks `safe_to_talk`; only a key

@@ -7,7 +7,8 @@ command. The key D is no caller's: it means that somebody may be reserved, "look
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, Protocol, assert_never
@@ -42,6 +43,7 @@ from ivr.asterisk.channel import FAILED, HUNG_UP, KICKED, Channel, ChannelGone, 
 from ivr.asterisk.dialling import DialReport, begin_report, dial_string, read_report
 from ivr.asterisk.waker import WAKE_KEY
 from ivr.pending import Pending
+from ivr.talk_recordings import is_talk
 
 log = structlog.get_logger()
 
@@ -227,7 +229,8 @@ class Performer:
         if not who:
             return DialEnded(self._now(), DialResult.UNREACHABLE)
         begin_report(self._channel, pending.verbs_turn)
-        self._channel.dial(list(who), verb.ring_seconds, pending.star_counts)
+        with self._recorded(pending):
+            self._channel.dial(list(who), verb.ring_seconds, pending.star_counts)
         self._music = False
         report = read_report(self._channel, just_over=True)
         if report is None:
@@ -237,9 +240,21 @@ class Performer:
             return DigitsCollected(self._now(), CRISIS_KEY)
         return self._dial_ended(report, who, verb)
 
+    @contextmanager
+    def _recorded(self, pending: Pending) -> Iterator[None]:
+        """Whoever leaves by hanging up is the dialplan's: it ends the recording, too."""
+        if not _records(pending):
+            yield
+            return
+        place = self._house.recording_place(pending.call_id, pending.verbs_turn)
+        self._channel.record_talk(place.path)
+        yield
+        self._channel.stop_recording()
+
     def _confer(self, pending: Pending) -> Event:
         self._quiet()
-        self._channel.confer(pending.order_no, pending.verbs_turn)
+        with self._recorded(pending):
+            self._channel.confer(pending.order_no, pending.verbs_turn)
         result = self._channel.conference_result()
         if result == HUNG_UP:
             raise ChannelGone("the caller left the conference")
@@ -260,6 +275,7 @@ class Performer:
         result = self._channel.conference_result(pending.verbs_turn)
         if result in ("", HUNG_UP):
             return None
+        self._end_recording(pending)
         return self._conference_over(pending, result)
 
     def dial_done_meanwhile(self, pending: Pending) -> DialEnded | None:
@@ -270,7 +286,13 @@ class Performer:
         report = read_report(self._channel)
         if report is None or report.verbs_turn != pending.verbs_turn:
             return None
+        self._end_recording(pending)
         return self._dial_ended(report, self._who(pending, last), last)
+
+    def _end_recording(self, pending: Pending) -> None:
+        """Of a talk that another engine began."""
+        if _records(pending):
+            self._channel.stop_recording()
 
     def _who(self, pending: Pending, verb: Dial) -> dict[str, str]:
         """Whom each dial string reaches."""
@@ -293,6 +315,10 @@ class Performer:
         lost = report.lost and verb.kind == "offer"
         result = DialResult.LOST if lost else report.result
         return DialEnded(self._now(), result, by, report.talk_seconds)
+
+
+def _records(pending: Pending) -> bool:
+    return pending.recorded and is_talk(pending.verbs[-1])
 
 
 def _milliseconds(wait: timedelta) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import socket
 import struct
@@ -27,9 +28,15 @@ class Ear:
     """The sound that reaches one port, oldest first, as 16-bit samples; and the keys pressed on the
     other side, each by its time (RFC 4733)."""
 
-    def __init__(self) -> None:
-        self.samples: list[int] = []
+    def __init__(self, samples: Sequence[int] = ()) -> None:
+        self.samples = list(samples)
         self.pressed: dict[bytes, str] = {}
+
+    @classmethod
+    def at(cls, recording: bytes) -> Ear:
+        """What a WAV of 16 bits sounds like."""
+        with wave.open(io.BytesIO(recording)) as file:
+            return cls(array("h", file.readframes(file.getnframes())))
 
     @property
     def keys(self) -> list[str]:

@@ -15,6 +15,7 @@ languages: [zh-CN]
 start: greeting
 prompts:
   greeting: {zh-CN: 法律请按1，心理请按2。}
+  notice: {zh-CN: 录音。}
   place: {zh-CN: "前面还有{n}位。"}
   reconnecting: {zh-CN: 老师断线了，请别挂断。}
   survey: {zh-CN: 满意请按1。}
@@ -61,14 +62,19 @@ ASKING = """
 STATIONS = ("stations.yaml", "regions.yaml", "topics.yaml")
 
 
-def write_short_flows(folder: Path, survey: bool = False) -> Path:
-    """Make `folder` and fill it. `survey`: whoever has talked is asked how it was."""
+def write_short_flows(folder: Path, survey: bool = False, notice: bool = False) -> Path:
+    """Make `folder` and fill it. `survey`: whoever has talked is asked how it was. `notice`: the
+    caller is told that talks are recorded."""
     folder.mkdir()
     for shipped in (CONFIG.parent / "callflows/library").glob("*.yaml"):
         if shipped.stem != "12355":
             (folder / shipped.name).symlink_to(shipped)
-    asking = FLOW.replace("answered: goodbye", "answered: asking") + ASKING
-    (folder / "12355.yaml").write_text(asking if survey else FLOW, "utf-8")
+    flow, waiting = FLOW, "    type: queue\n"
+    if survey:
+        flow = flow.replace("answered: goodbye", "answered: asking") + ASKING
+    if notice:
+        flow = flow.replace(waiting, waiting + "    recording_notice: notice\n")
+    (folder / "12355.yaml").write_text(flow, "utf-8")
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from ivr.desk_requests import Kind, State, TargetKind
 from recordings.prompts import PromptCache
 from tests.console_world import KEPT, Browser
 from tests.e2e.desk_asks import asks, call_of, manager_of, request, verb
-from tests.e2e.hearing import listening
+from tests.e2e.hearing import Ear, listening
 from tests.e2e.line import GUANGZHOU, Deployment
 from tests.e2e.media import CALLER_HERTZ
 from tests.e2e.short_flow import write_short_flows
@@ -36,7 +37,7 @@ COUNSELOR_HERTZ, SUPERVISOR_HERTZ = 500, 800
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    flows = write_short_flows(tmp_path_factory.mktemp("configuration") / "flows")
+    flows = write_short_flows(tmp_path_factory.mktemp("configuration") / "flows", notice=True)
     deployment = Deployment(tmp_path_factory.mktemp("l"), flows_directory=flows)
     deployment.start()
     yield deployment
@@ -82,15 +83,15 @@ def test_blind_to_a_colleague_the_order_goes_along_and_nothing_is_said_again(
     assert order["first_responder"] == order["handler"] == "counselor:gz-chen"
     kinds = [event["kind"] for event in order["events"]]
     assert kinds == [
-        "offered", "queued", "topic_chosen", "offer_made", "answered",
-        "passed_on", "queued", "offer_made", "answered", "ended",
+        "offered", "queued", "topic_chosen", "notice_given", "offer_made", "answered",
+        "talk_recorded", "passed_on", "queued", "offer_made", "answered", "talk_recorded", "ended",
     ]  # fmt: skip
     assert line.log_verifies() == []
 
 
 def test_talked_over_with_music_for_the_caller_then_handed_on(line: Deployment, ami: Ami) -> None:
     caller = "+8613570000802"
-    with line.desk("8002") as first, line.desk("8001") as second:
+    with line.desk("8002", hertz=COUNSELOR_HERTZ) as first, line.desk("8001", hertz=800) as second:
         call = line.phones.start_call(GUANGZHOU, "13570000802", keys=LAW)
         first.wait_for("answered")
         line.until(lambda: line.state("8002") == "on_call")
@@ -102,13 +103,28 @@ def test_talked_over_with_music_for_the_caller_then_handed_on(line: Deployment, 
         first.wait_for("other_hung_up")
         line.until(lambda: verb(line, caller) == "Confer")
         assert line.state("8002") == "wrap_up"
+        with listening(call.address, call.media_port) as ear:
+            line.until(lambda: ear.hears_among_others(800))
         order = ends(line, ami, call, caller)
         second.wait_for("other_hung_up")
     assert order["first_responder"] == order["handler"] == "counselor:gz-chen"
     assert (order["outcome"], order["hung_up_by"]) == ("answered", "caller")
     kinds = [event["kind"] for event in order["events"]]
-    assert kinds[-4:-1] == ["consulted", "handed_on", "answered"]
+    assert kinds[-6:-1] == [
+        "consulted", "talk_recorded", "handed_on", "answered", "talk_recorded",
+    ]  # fmt: skip
     assert kinds[-1] == "ended"
+    # What was said is one chain, heard link by link by whom it is for.
+    boss = page_of(line, "gz-liu", Role.MANAGER, "440100")
+    page = boss.get(f"/orders/{order['order_no']}").text
+    links = re.findall(r'src="(/orders/[0-9-]+/recordings/[0-9])"', page)
+    assert [link[-1] for link in links] == ["1", "2"]
+    first_talk, second_talk = (Ear.at(boss.get(link).data) for link in links)
+    for talk in (first_talk, second_talk):
+        assert talk.hears_among_others(CALLER_HERTZ)
+    assert first_talk.hears_among_others(COUNSELOR_HERTZ)
+    assert not first_talk.hears_among_others(800)
+    assert second_talk.hears_among_others(800)
 
 
 def test_a_police_line_comes_in_and_the_counselor_stays(line: Deployment, ami: Ami) -> None:
@@ -135,7 +151,7 @@ def test_a_police_line_comes_in_and_the_counselor_stays(line: Deployment, ami: A
         order = ends(line, ami, call, caller)
         desk.wait_for("other_hung_up")
     kinds = [event["kind"] for event in order["events"]]
-    assert kinds[-3:] == ["joined", "left_again", "ended"]
+    assert kinds[-5:] == ["joined", "talk_recorded", "left_again", "talk_recorded", "ended"]
 
 
 def test_help_rings_the_supervisor_who_listens_then_joins(line: Deployment, ami: Ami) -> None:
@@ -155,7 +171,7 @@ def test_help_rings_the_supervisor_who_listens_then_joins(line: Deployment, ami:
             order = ends(line, ami, call, caller)
         supervisor.wait_for("other_hung_up")
     kinds = [event["kind"] for event in order["events"]]
-    assert kinds[-3:] == ["help_called", "barged_in", "ended"]
+    assert kinds[-4:] == ["help_called", "barged_in", "talk_recorded", "ended"]
     assert line.said("call_lost") == []
     assert line.log_verifies() == []
 
@@ -198,7 +214,7 @@ def test_a_supervisor_listens_whispers_and_joins_from_their_page(
         line.until(lambda: line.state("8102") == "available")
         order = ends(line, ami, call, caller)
     kinds = [event["kind"] for event in order["events"]]
-    assert kinds[-5:] == ["answered", "listened", "whispered", "barged_in", "ended"]
+    assert kinds[-5:-1] == ["listened", "whispered", "barged_in", "talk_recorded"]
     audited = audit.select().where(audit.c.action == Action.MONITORED).order_by(audit.c.id)
     lines = line.store(lambda connection: connection.execute(audited).all())
     assert [(one.account, one.order_no, one.detail.partition(" ")[0]) for one in lines] == [
