@@ -18,21 +18,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from agents import presence, presence_log
-from agents.offer_results import (
-    NODE_WINDOW,
-    OFFER_RESULTS,
-    Alert,
-    ReturnOfTheLast,
-    apply_miss,
-    apply_urgent_miss,
-    node_is_failing,
-)
 from config.database import MATCHING, one_at_a_time
 from routing import offers, waiting
 from routing.care import Care
 from routing.changes import Cared, Changes, Nobody, Outcome, Reserved, Waiting
 from routing.expected_wait import expected_wait
 from routing.matcher import Matcher
+from routing.offer_ends import OfferEnds
 from routing.offers import Offer
 from routing.rules import FIRST_OUTER_TIER, Network
 from routing.suitability import could_serve
@@ -58,9 +50,9 @@ class Queues:
     in any number of processes, share one queue."""
 
     def __init__(self, places: Network) -> None:
-        self._places = places
         self._matcher = Matcher(places)
         self._care = Care(places)
+        self._ends = OfferEnds(places, self._care)
         self._forgot_at: datetime | None = None
 
     def join(
@@ -103,7 +95,7 @@ class Queues:
         if wishes != place.call:
             waiting.change_wishes(connection, wishes)
             if place.offer_id is not None:
-                self._let_go(connection, offers.parts_of(connection, place.offer_id), at)
+                self._ends.let_go(connection, offers.parts_of(connection, place.offer_id), at)
                 excluded = place.call.excluded
                 waiting.back_to_queue(connection, call_id, place.offer_id, excluded, 0)
         return self.status(connection, call_id, at)
@@ -141,9 +133,9 @@ class Queues:
         one_at_a_time(connection, MATCHING)
         cared: list[Cared] = []
         if part.answered_at is not None:
-            outcome = self._end_talk(connection, part, part.counselor_id, at, cared)
+            outcome = self._ends.end_talk(connection, part, part.counselor_id, at, cared)
         else:
-            outcome = self._release(connection, part, "abandoned", at)
+            outcome = self._ends.release(connection, part, "abandoned", at)
         woken = self._matcher.match(connection, at)
         return Changes(woken=woken, outcomes=(outcome,), cared=tuple(cared))
 
@@ -158,7 +150,7 @@ class Queues:
     def leave(self, connection: Connection, call_id: str, at: datetime) -> Changes:
         """Give up place and reservation; nothing is held against anybody."""
         one_at_a_time(connection, MATCHING)
-        self._let_go(connection, offers.of_call(connection, call_id), at)
+        self._ends.let_go(connection, offers.of_call(connection, call_id), at)
         waiting.delete(connection, call_id)
         return Changes(woken=self._matcher.match(connection, at))
 
@@ -189,7 +181,7 @@ class Queues:
         offer is over the call rests, until it is `show`n."""
         one_at_a_time(connection, MATCHING)
         others = [o for o in offers.parts_of(connection, part.offer_id) if o != part]
-        outcomes = [self._release(connection, other, "not_first", at) for other in others]
+        outcomes = [self._ends.release(connection, other, "not_first", at) for other in others]
         waiting.rest_after(connection, part.call_id, part.offer_id)
         woken = self._matcher.match(connection, at) if outcomes else ()
         return Changes(woken=woken, outcomes=tuple(outcomes))
@@ -200,7 +192,7 @@ class Queues:
         one_at_a_time(connection, MATCHING)
         place = waiting.place_of(connection, part.call_id)
         excluded = place.call.excluded if place is not None else frozenset()
-        self._release(connection, part, "abandoned", at)
+        self._ends.release(connection, part, "abandoned", at)
         waiting.back_to_queue(
             connection, part.call_id, part.offer_id, excluded | {part.counselor_id}, 0
         )
@@ -236,7 +228,7 @@ class Queues:
                 if presence.answer(connection, counselor_id, part.call_id, at):
                     offers.answered(connection, part, at)
             elif part.answered_at is None:
-                outcomes.append(self._release(connection, part, "not_first", at))
+                outcomes.append(self._ends.release(connection, part, "not_first", at))
         woken = self._matcher.match(connection, at) if outcomes else ()
         return Changes(woken=woken, outcomes=tuple(outcomes))
 
@@ -259,13 +251,14 @@ class Queues:
         if not parts:
             return Changes(rung=rung)
         if result not in TALKED and result != "abandoned":
-            return replace(self._offer_failed(connection, parts, result, at), rung=rung)
+            failed = self._ends.failed(connection, parts, result, at)
+            return replace(failed, woken=self._matcher.match(connection, at), rung=rung)
         cared: list[Cared] = []
         if result in TALKED:
             winner = answered_by or _who_answered(parts)
-            outcomes = [self._end_talk(connection, part, winner, at, cared) for part in parts]
+            outcomes = [self._ends.end_talk(connection, part, winner, at, cared) for part in parts]
         else:
-            outcomes = self._let_go(connection, parts, at)
+            outcomes = self._ends.let_go(connection, parts, at)
         waiting.delete(connection, call_id)
         woken = self._matcher.match(connection, at)
         return Changes(
@@ -279,9 +272,9 @@ class Queues:
         cared: list[Cared] = []
         for part in offers.of_call(connection, call_id):
             if part.answered_at is not None:
-                outcomes.append(self._end_talk(connection, part, part.counselor_id, at, cared))
+                outcomes.append(self._ends.end_talk(connection, part, part.counselor_id, at, cared))
             else:
-                outcomes.append(self._release(connection, part, "abandoned", at))
+                outcomes.append(self._ends.release(connection, part, "abandoned", at))
         waiting.delete(connection, call_id)
         woken = self._matcher.match(connection, at)
         return Changes(woken=woken, outcomes=tuple(outcomes), cared=tuple(cared))
@@ -297,7 +290,7 @@ class Queues:
         one_at_a_time(connection, MATCHING)
         outcomes = []
         for part in offers.overdue(connection, at):
-            outcomes.append(self._release(connection, part, "expired", at))
+            outcomes.append(self._ends.release(connection, part, "expired", at))
             place = waiting.place_of(connection, part.call_id)
             if place is not None:
                 excluded = place.call.excluded
@@ -365,80 +358,13 @@ class Queues:
         outer = rules.open_tiers(waited, call.urgent) > FIRST_OUTER_TIER
         return Changes(Waiting(position, expected, outer), woken)
 
-    def _offer_failed(
-        self, connection: Connection, parts: Sequence[Offer], result: str, at: datetime
-    ) -> Changes:
-        """Nobody answered: each counselor as the table of offer results says, the call back to
-        its place."""
-        first = parts[0]
-        outcomes, alerts = [], []
-        failing = False
-        for part in parts:
-            offers.end(connection, part, result, at)
-            outcomes.append(Outcome(part.counselor_id, part.station, result))
-        if result == "unreachable":
-            ended, lost = offers.results_of_node(connection, first.node, at - NODE_WINDOW)
-            failing = node_is_failing(ended, lost)
-            if failing and not node_is_failing(ended - len(parts), lost - len(parts)):
-                alerts.append(Alert("carrier_node_loses_phones", {"node": first.node}))
-        for part in parts:
-            who = part.counselor_id
-            if part.together:
-                apply_urgent_miss(connection, who, part.call_id, result, at)
-            elif failing:
-                presence.release(connection, who, part.call_id, at, keep_idle=False)
-            else:
-                last = self._return_of_the_last(part.station)
-                alert = apply_miss(connection, who, part.call_id, result, last, at)
-                alerts += [alert] if alert else []
-        place = waiting.place_of(connection, first.call_id)
-        if place is not None:
-            excluded = place.call.excluded - {place.call.transferred_by}
-            if not OFFER_RESULTS[result].again:
-                excluded |= {part.counselor_id for part in parts}
-            waiting.back_to_queue(connection, first.call_id, first.offer_id, excluded, 0)
-        woken = self._matcher.match(connection, at)
-        return Changes(None, woken, tuple(outcomes), tuple(alerts))
-
-    def _end_talk(
-        self,
-        connection: Connection,
-        part: Offer,
-        winner: str | None,
-        at: datetime,
-        cared: list[Cared],
-    ) -> Outcome:
-        if part.counselor_id != winner:
-            return self._release(connection, part, "not_first", at)
-        if part.answered_at is None:
-            presence.answer(connection, winner, part.call_id, at)
-        cared.extend(self._care.end_talk(connection, part, at))
-        offers.end(connection, part, "answered", at)
-        return Outcome(winner, part.station, "answered")
-
-    def _let_go(
-        self, connection: Connection, parts: Iterable[Offer], at: datetime
-    ) -> list[Outcome]:
-        return [self._release(connection, part, "abandoned", at) for part in parts]
-
     def _to_rest(self, connection: Connection, call_id: str, at: datetime) -> None:
         one_at_a_time(connection, MATCHING)
         parts = offers.of_call(connection, call_id)
-        self._let_go(connection, parts, at)
+        self._ends.let_go(connection, parts, at)
         for part in parts:
             waiting.back_to_queue(connection, call_id, part.offer_id, (), 0)
         waiting.rest(connection, call_id)
-
-    def _release(self, connection: Connection, part: Offer, result: str, at: datetime) -> Outcome:
-        presence.release(connection, part.counselor_id, part.call_id, at)
-        offers.end(connection, part, result, at)
-        return Outcome(part.counselor_id, part.station, result)
-
-    def _return_of_the_last(self, station: str) -> ReturnOfTheLast:
-        return ReturnOfTheLast(
-            timedelta(seconds=self._places.setting(station, "last_counselor_returns_seconds")),
-            self._places.setting(station, "last_counselor_returns"),
-        )
 
 
 def _who_answered(parts: Sequence[Offer]) -> str | None:
