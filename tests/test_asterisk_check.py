@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ivr.asterisk import conf
 from ivr.asterisk.check import check
-from ivr.asterisk.conf import Account, AsteriskSettings, LastResortPrompts
+from ivr.asterisk.conf_settings import Account, AsteriskSettings, LastResortPrompts
 from ivr.asterisk.install import Installation
 from tests.e2e.sipp import free_port
 

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ivr.asterisk.conf import (
-    Account,
-    AsteriskSettings,
-    LastResortPrompts,
-    Trunk,
-    dial_strings,
-    files,
-    write,
-)
+from ivr.asterisk.conf import dial_strings, files, write
+from ivr.asterisk.conf_settings import Account, AsteriskSettings, LastResortPrompts, Trunk
 from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.install import Installation
 

@@ -11,7 +11,7 @@ from asterisk.manager import ManagerAuthException, ManagerException
 
 from ivr.asterisk import conf
 from ivr.asterisk.ami import Session
-from ivr.asterisk.conf import Account, AsteriskSettings
+from ivr.asterisk.conf_settings import Account, AsteriskSettings
 from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.install import OLDEST, Installation, InstallFailed
 from ivr.asterisk.ports import holder

@@ -11,7 +11,7 @@ from config.trunks import load_trunks
 from ivr.assembly import Assembly
 from ivr.asterisk import conf
 from ivr.asterisk.browser_phones import browser_password
-from ivr.asterisk.conf import Account, AsteriskSettings, Caller, LastResortPrompts, Trunk
+from ivr.asterisk.conf_settings import Account, AsteriskSettings, Caller, LastResortPrompts, Trunk
 from ivr.asterisk.conf_values import BadValue
 from ivr.asterisk.install import Installation
 from ivr.asterisk.kept_secrets import kept_secret

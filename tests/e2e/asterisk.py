@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr.asterisk import conf
-from ivr.asterisk.conf import Account, AsteriskSettings, LastResortPrompts, Trunk
+from ivr.asterisk.conf_settings import Account, AsteriskSettings, LastResortPrompts, Trunk
 from ivr.asterisk.install import Installation, find, install
 from tests.e2e.sipp import free_port
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ivr.asterisk.conf import Account, LastResortPrompts
+from ivr.asterisk.conf_settings import Account, LastResortPrompts
 from recordings.audio import write
 from recordings.music import beep
 from tests.e2e.asterisk import RunningAsterisk, free_settings

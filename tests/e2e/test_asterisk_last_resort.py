@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.asterisk.conf import LastResortPrompts
+from ivr.asterisk.conf_settings import LastResortPrompts
 from tests.e2e.asterisk import RunningAsterisk, free_settings
 from tests.e2e.conftest import ACCOUNTS, secret
 from tests.e2e.scenarios import Behaviour
