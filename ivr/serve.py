@@ -24,6 +24,7 @@ from ivr import callback_placing, synthetic_calls
 from ivr.assembly import Assembly
 from ivr.asterisk import codes, deployment
 from ivr.asterisk.install import Installation, find, install
+from ivr.asterisk.rotation import Rotation
 from ivr.asterisk.server import ping
 from ivr.sister_lines import carrier_numbers
 from ivr.supervisor import Keeper, Program
@@ -53,6 +54,7 @@ class Line:
         self._callers = callers
         self._logs = settings.data_directory / "log"
         self.keepers: list[Keeper] = []
+        self._rotation: Rotation | None = None
 
     def start(self) -> None:
         """Raises CannotServe, InstallFailed, BadValue and what Assembly.open raises."""
@@ -73,6 +75,8 @@ class Line:
             keeper = Keeper(program)
             self.keepers.append(keeper)
             keeper.start()
+        if self._rotation is not None:
+            self._rotation.start()
 
     def wait_until_ready(self) -> None:
         """Raises CannotServe if engine or Asterisk aren't there in time."""
@@ -89,6 +93,8 @@ class Line:
                 raise CannotServe(f"{name} did not start: see {self._logs}")
 
     def stop(self) -> None:
+        if self._rotation is not None:
+            self._rotation.stop()
         for keeper in reversed(self.keepers):
             keeper.stop()
 
@@ -116,6 +122,7 @@ class Line:
         installation = self._installation()
         conf_dir = self.settings.asterisk_conf
         deployment.write_conf(assembly, installation, conf_dir, self._callers)
+        self._rotation = Rotation(self.settings, installation, self._callers)
         return Program(
             name="asterisk",
             command=installation.command(conf_dir),

@@ -15,7 +15,7 @@ const REFUSED_AGAIN = 5000;
 const ANSWERED_WITHIN = 4000;
 
 export class Softphone extends EventTarget {
-  #audio; #socket; #telephone; #agent = null; #session = null; #servers = []; #again = null; #line = null; #deaf = null; #wanted = false; #checking = null;
+  #audio; #socket; #telephone; #agent = null; #session = null; #servers = []; #again = null; #line = null; #deaf = null; #wanted = false; #checking = null; #password = null;
 
   /** @param audio where the other side is heard. */
   constructor(audio, telephone, socket) {
@@ -63,9 +63,8 @@ export class Softphone extends EventTarget {
     agent.on("registered", () => this.#tell("line", "connected"));
     agent.on("disconnected", () => this.#agent && this.#tell("line", "lost"));
     agent.on("registrationFailed", ({ response }) => {
-      if (!this.#agent) return;
-      this.#tell("line", "refused");
-      if (response) this.#renewSoon(agent); else this.#connectAnew(); // nobody answered
+      if (this.#agent !== agent) return;
+      if (response) this.#refused(agent); else { this.#tell("line", "lost"); this.#connectAnew(); }
     });
     agent.on("newRTCSession", ({ session }) => this.#began(session));
     this.#agent = agent;
@@ -143,6 +142,7 @@ export class Softphone extends EventTarget {
       if (!answer.ok) throw new Error(answer.status);
       const login = await answer.json();
       this.#servers = login.ice_servers;
+      this.#password = login.password;
       this.#agent?.set("password", login.password);
       return login;
     } catch {
@@ -150,11 +150,14 @@ export class Softphone extends EventTarget {
     }
   }
 
-  #renewSoon(agent) {
-    setTimeout(async () => {
-      if (this.#agent !== agent) return;
-      if (await this.#credentials()) agent.register(); else this.#renewSoon(agent);
-    }, REFUSED_AGAIN);
+  /** Passwords are replaced twice a day, of which nothing is to be seen. */
+  async #refused(agent) {
+    const before = this.#password;
+    const login = await this.#credentials();
+    if (this.#agent !== agent) return;
+    if (login && this.#password !== before) { agent.register(); return; }
+    this.#tell("line", "refused");
+    setTimeout(() => this.#agent === agent && agent.register(), REFUSED_AGAIN);
   }
 
   #began(session) {

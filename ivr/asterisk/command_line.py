@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ivr.asterisk import deployment
+from ivr.asterisk import deployment, rotation
 from ivr.asterisk.check import check as what_is_wrong
 from ivr.asterisk.install import Installation, InstallFailed, find, install
 from ivr.rooms import Rooms
@@ -55,6 +55,17 @@ def write_conf(rooms: Rooms, directory: Path | None) -> None:
         click.echo("Asterisk has read it.")
     except InstallFailed:
         click.echo("Asterisk is not running: it reads this when it starts.")
+
+
+@asterisk.command("new-passwords")
+@WHERE
+@click.pass_obj
+def new_passwords(rooms: Rooms, directory: Path | None) -> None:
+    """Give the telephones in browsers new passwords: the old ones are worth nothing from now on.
+    Calls go on. `serve` does it twice a day; beside an Asterisk of your own have it done so."""
+    where = directory or rooms.settings.asterisk_conf
+    rotation.rotate(rooms.assembly, _installation(rooms), where, callers=False)
+    click.echo("Asterisk has read them.")
 
 
 @asterisk.command("check")

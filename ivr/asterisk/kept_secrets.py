@@ -15,6 +15,19 @@ def kept_secret(path: Path) -> str:
     except FileExistsError:
         return path.read_text("ascii").strip()
     with os.fdopen(descriptor, "w") as file:
-        secret = secrets.token_urlsafe(24)
+        secret = _new()
         file.write(secret + "\n")
     return secret
+
+
+def replace_secret(path: Path, by: str | None = None) -> None:
+    """Have another one kept from now on, `by` if it is given; whoever reads finds either."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write((by or _new()) + "\n")
+    new.replace(path)
+
+
+def _new() -> str:
+    return secrets.token_urlsafe(24)

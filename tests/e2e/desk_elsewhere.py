@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from console import accounts
 from console.accounts import Account
 from console.roles import Role
+from ivr.asterisk.install import find
+from ivr.asterisk.rotation import rotate
 from tests.console_world import KEPT
 from tests.e2e.browsers import ALLOWED, desk, launch, sound_both_ways
 from tests.e2e.elsewhere import HERE, Elsewhere, plugged_in
@@ -86,6 +88,11 @@ def test_a_desk_on_another_machine_whose_network_is_cut_in_a_call(
     expect(said).to_have_text("通话中")
     expect(page.locator("#order-form")).to_be_visible()
     hear_each_other(page, call)
+
+    # Its telephone's password is replaced meanwhile.
+    installation = find(line.settings.asterisk_directory)
+    assert installation is not None
+    rotate(line.rooms.assembly, installation, line.settings.asterisk_conf, callers=False)
 
     elsewhere.go_silent()
     with lasting(5.0, page):

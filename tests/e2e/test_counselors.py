@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from agents import presence, roster
 from config.settings import CONFIG
 from ivr.asterisk.browser_phones import browser_password
+from ivr.asterisk.install import find
+from ivr.asterisk.rotation import rotate
 from tests.e2e.hearing import listening
 from tests.e2e.line import GUANGZHOU, Deployment
 from tests.e2e.media import CALLER_HERTZ
@@ -186,6 +188,17 @@ def test_a_browser_logs_in_with_a_password_of_its_own(line: Deployment) -> None:
     for password in (line.secret("8001"), "not-the-password"):
         with Telephone("browser-8001", password, place, "ws") as phone:
             assert phone.register() == 401
+
+
+def test_a_browsers_password_is_replaced_and_the_old_one_dies(line: Deployment) -> None:
+    place, old = server(line, "ws"), browser_password(line.settings, "8001")
+    installation = find(line.settings.asterisk_directory)
+    assert installation is not None
+    rotate(line.rooms.assembly, installation, line.settings.asterisk_conf, callers=False)
+    new = browser_password(line.settings, "8001")
+    for password, answer in ((old, 401), (new, 200)):
+        with Telephone("browser-8001", password, place, "ws") as phone:
+            line.until(lambda phone=phone, answer=answer: phone.register() == answer)
 
 
 @pytest.mark.parametrize("transport", ["tls", "ws"])
