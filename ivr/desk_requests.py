@@ -45,7 +45,7 @@ class Kind(StrEnum):
 
 PERFORMED: Mapping[str, frozenset[Kind]] = {
     "asterisk": frozenset(Kind),
-    "twilio": frozenset({Kind.BLIND}),
+    "twilio": frozenset({Kind.BLIND, Kind.CONSULT, Kind.THREE_WAY, Kind.COMPLETE, Kind.BACK}),
     "simulator": frozenset(),
 }
 """What each carrier can do: a page offers nothing else, and nothing else is taken."""

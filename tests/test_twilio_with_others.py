@@ -137,7 +137,7 @@ def test_what_cannot_be_done_leaves_the_two_talking(
     asked = passed_on(line, call, target_kind, target)
     assert (asked.state, asked.result) == (State.FAILED, why)
     assert line.state("gz-chen") == "on_call"
-    asked = request(line, asks(line, Kind.HELP))
+    asked = request(line, asks(line, Kind.LISTEN))
     line.clock.run_for(3)
     assert request(line, asked.id).result == "not_on_this_line"
     call.hang_up()

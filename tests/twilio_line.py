@@ -153,6 +153,7 @@ class TwilioLine:
         self.controller.tick(self.clock.now())
         self.carrier.tick()
         self.carrier.desk_work.look()
+        self.carrier.desk_work.look_after_conferences()
         self.clock.after(1, self._tick)
 
     def _download(self, address: str, login: tuple[str, str]) -> tuple[int, bytes]:

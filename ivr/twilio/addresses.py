@@ -96,6 +96,27 @@ class Addresses:
         """How the call goes on, and its end."""
         return self._of("placed", call_id, "status")
 
+    def asked_in(self, request: str, *, must_accept: bool) -> str:
+        """What is said to who picks up that is asked into a talk."""
+        return self._of("asked-in", request, *(["accept"] if must_accept else []))
+
+    def asked_in_key(self, request: str) -> str:
+        """The key by which they accept."""
+        return self._of("asked-in", request, "key")
+
+    def asked_in_status(self, request: str) -> str:
+        """How their call goes on, and its end."""
+        return self._of("asked-in", request, "status")
+
+    def conference(self, order_no: str) -> str:
+        """Where the counselor's leg is sent once somebody is there who was asked in."""
+        return self._of("conference", order_no)
+
+    def out_of_conference(self, turn: int, *, alone: bool) -> str:
+        """Where a caller is sent who doesn't belong in a conference any more; `alone`: nobody had
+        come."""
+        return self._of("call", turn, "conference", "alone" if alone else "over")
+
     def sound(self, name: str) -> str:
         """A sound file of ours; its name is a digest of its content."""
         return self._of("sound", self.signature(name), f"{name}.wav")

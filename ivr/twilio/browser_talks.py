@@ -26,6 +26,8 @@ browser_talks = Table(
     Column("offer_id", Text, nullable=False),
 )
 
+MOVED = (State.TALKING, State.JOINED, State.ENDING)
+
 b = browser_talks.c
 o = offers.offers.c
 
@@ -45,11 +47,19 @@ def hangs_up(connection: Connection, counselor_id: str) -> None:
     connection.execute(delete(browser_talks).where(b.counselor_id == counselor_id))
 
 
+def talks(connection: Connection, call_id: str) -> bool:
+    """Does anybody talk with this caller who hasn't hung up, as far as pages have said?"""
+    of_call = select(o.offer_id).where(o.call_id == call_id, o.ended_at.is_(None))
+    query = select(b.counselor_id).where(b.offer_id.in_(of_call)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def lost(connection: Connection, call_id: str, offer_id: str) -> str | None:
     """Whose browser was lost, now that the leg of a talk has ended; None: nobody's, as far as can
-    be known. Whom we hang up on for a transfer has lost nothing."""
+    be known. Whom we hang up on for a transfer, or bring into a conference, has lost nothing."""
     for request in desk_requests.open_of_call(connection, call_id):
-        if request.kind is Kind.BLIND and request.state is State.TAKEN:
+        transfers = request.kind is Kind.BLIND and request.state is State.TAKEN
+        if transfers or (request.adds_somebody and request.state in MOVED):
             return None
     # Of several who are rung together, whoever was first.
     talked = [part.counselor_id for part in offers.rung(connection, offer_id) if part.answered_at]

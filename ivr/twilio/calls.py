@@ -16,13 +16,14 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from callflows import speech
 from callflows.events import (
+    ConferenceEnded,
     DialEnded,
     DialResult,
     Event,
     RecordingFinished,
     ReservationNoticed,
 )
-from callflows.verbs import Dial, Hold, Record, Say, Verb
+from callflows.verbs import Confer, Dial, Hold, Record, Say, Verb
 from config.database import StoreUnavailable
 from ivr import messages
 from ivr.controller import Controller
@@ -168,6 +169,15 @@ class Calls:
 
         def hear(last: Verb, reserved: bool) -> Event | None:
             return ReservationNoticed(self._now()) if isinstance(last, Hold) and reserved else None
+
+        call = call_id(form)
+        return self._answered(call, turn, self._heard(call, turn, hear))
+
+    def out_of_conference(self, turn: int, alone: bool, form: Form) -> str:
+        """The caller was sent here out of a conference."""
+
+        def hear(last: Verb, _reserved: bool) -> Event | None:
+            return ConferenceEnded(self._now(), alone) if isinstance(last, Confer) else None
 
         call = call_id(form)
         return self._answered(call, turn, self._heard(call, turn, hear))

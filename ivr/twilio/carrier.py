@@ -21,6 +21,7 @@ from ivr.purposes import SYNTHETIC, attempts
 from ivr.sessions import CallRow
 from ivr.transaction import Woken
 from ivr.twilio.addresses import Addresses
+from ivr.twilio.asked_in_legs import AskedInLegs
 from ivr.twilio.callbacks import TwilioCallbacks
 from ivr.twilio.calls import CARRIER, Calls, call_id
 from ivr.twilio.desk_work import TwilioDeskWork
@@ -80,12 +81,8 @@ class TwilioCarrier:
         self._numbers = numbers
         topics = load_topics(settings.stations_directory)
         twiml = Twiml(self.addresses, self._sounds, settings.twilio_caller_id)
-        self._calls = Calls(
-            controller,
-            TwilioProvisions(assembly, controller, numbers, topics),
-            twiml,
-            now,
-        )
+        provisions = TwilioProvisions(assembly, controller, numbers, topics)
+        self._calls = Calls(controller, provisions, twiml, now)
         ours = attempts(assembly, controller, now)
         self.placing = TwilioPlacing(
             assembly.store,
@@ -96,7 +93,14 @@ class TwilioCarrier:
             settings.twilio_caller_id,
             now,
         )
-        self.desk_work = TwilioDeskWork(controller, self._rest, now)
+        self.desk_work = TwilioDeskWork(
+            controller,
+            provisions,
+            self._rest,
+            self.addresses,
+            settings.twilio_caller_id,
+            now,
+        )
         calling_back = CallbackPlacing(controller, self.placing, CARRIER, topics, now)
         self.place_callbacks = calling_back.place_held
         callbacks = TwilioCallbacks(controller, calling_back, twiml, now)
@@ -108,6 +112,7 @@ class TwilioCarrier:
             self._calls,
             PlacedLegs(ours, twiml, {PURPOSE: callbacks, **legs}),
             callbacks,
+            AskedInLegs(controller, twiml, provisions.accept_words(), now),
             Signatures(
                 settings.twilio_public_address, settings.twilio_account_sid, token, shared_key
             ),
@@ -128,6 +133,7 @@ class TwilioCarrier:
         return (
             (self.tick, 1),
             (self.desk_work.look, 1),
+            (self.desk_work.look_after_conferences, 5),
             (self.fetch_recordings, 15),
             (self.placing.reconcile, 15),
             (self.place_callbacks, 1),

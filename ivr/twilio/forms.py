@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from callflows.events import (
+    ConferenceEnded,
     DialEnded,
     DialResult,
     DigitsCollected,
@@ -21,7 +22,7 @@ from callflows.events import (
     RecordingFinished,
     ReservationNoticed,
 )
-from callflows.verbs import CRISIS_KEY, Dial, Gather, Hold, Record, Verb
+from callflows.verbs import CRISIS_KEY, Confer, Dial, Gather, Hold, Record, Verb
 
 Form = Mapping[str, str]
 
@@ -83,6 +84,8 @@ def event_of(verb: Verb, form: Form, reference: str, at: datetime) -> Event:
             return _recorded(form, reference, at)
         case Dial():
             return DialEnded(at, dial_result(form), None, seconds(form, "DialCallDuration"))
+        case Confer():
+            return ConferenceEnded(at)
         case _:
             raise BadForm(f"nothing waits for an answer to {type(verb).__name__}")
 

@@ -175,6 +175,12 @@ class TwilioRest:
         call = self._client.calls(call_sid)
         self._asked(lambda: call.update(status="completed"), no_matter=(NOT_THERE, OVER))
 
+    def redirect(self, call_sid: str, address: str) -> None:
+        """Have a call ask `address` for what comes next; one that is over is left alone. Raises
+        TwilioUnavailable."""
+        call = self._client.calls(call_sid)
+        self._asked(lambda: call.update(url=address, method="POST"), no_matter=(NOT_THERE, OVER))
+
     def placed(self, to: str, from_: str, since: datetime) -> list[str]:
         """SIDs of the calls that were created from one number to one telephone, newest first;
         legs of a Dial are none. Raises TwilioUnavailable."""

@@ -122,7 +122,7 @@ class Twiml:
             case Dial():
                 self._dial(response, pending.turn, last, phones)
             case Confer():
-                raise ValueError("nobody is asked in here")
+                self._confer(response, pending.order_no, self.addresses.turn(pending.turn))
             case Hangup():
                 response.hangup()
             case Answer() | Say():
@@ -162,6 +162,16 @@ class Twiml:
         """The same to who has picked up a call that we placed."""
         return self._accept(self.addresses.placed_key(call_id), words)
 
+    def accept_asked_in(self, request: str, words: Say) -> str:
+        """The same to who has picked up to be asked into a talk."""
+        return self._accept(self.addresses.asked_in_key(request), words)
+
+    def conference(self, order_no: str) -> str:
+        """For whoever talks with a caller in the conference of their order."""
+        response = VoiceResponse()
+        self._confer(response, order_no, None)
+        return written(response)
+
     def call_back(self, call_id: str, number: str, seconds: int) -> str:
         """From a counselor who has accepted to the caller, who is asked first."""
         response = VoiceResponse()
@@ -183,6 +193,13 @@ class Twiml:
         self._say_all(gather, [words])
         response.hangup()
         return written(response)
+
+    def _confer(self, response: VoiceResponse, order_no: str, action: str | None) -> None:
+        """:param action: the caller's: without them the conference is over."""
+        dial: DialElement = response.dial(action=action) if action else response.dial()
+        dial.conference(
+            order_no, beep=False, wait_url="", end_conference_on_exit=action is not None
+        )
 
     def _music(self, action: str, waited: int, again: str | None) -> str:
         response = VoiceResponse()

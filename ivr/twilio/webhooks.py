@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from config.database import StoreUnavailable
 from ivr.pending import StaleTurn
 from ivr.twilio.addresses import PREFIX, Addresses
+from ivr.twilio.asked_in_legs import AskedInLegs
 from ivr.twilio.callbacks import TwilioCallbacks
 from ivr.twilio.calls import Calls
 from ivr.twilio.forms import BadForm, Form
@@ -33,6 +34,7 @@ def application(
     calls: Calls,
     placed: PlacedLegs,
     callbacks: TwilioCallbacks,
+    asked_in: AskedInLegs,
     signatures: Signatures,
     addresses: Addresses,
     sound: Callable[[str], Path | None],
@@ -42,7 +44,8 @@ def application(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["MAX_FORM_PARTS"] = 200
     app.register_blueprint(
-        _blueprint(calls, placed, callbacks, signatures, addresses, sound), url_prefix=PREFIX
+        _blueprint(calls, placed, callbacks, asked_in, signatures, addresses, sound),
+        url_prefix=PREFIX,
     )
     return app
 
@@ -51,6 +54,7 @@ def _blueprint(
     calls: Calls,
     placed: PlacedLegs,
     callbacks: TwilioCallbacks,
+    asked_in: AskedInLegs,
     signatures: Signatures,
     addresses: Addresses,
     sound: Callable[[str], Path | None],
@@ -144,6 +148,31 @@ def _blueprint(
     @webhooks.post("/placed/<call_id>/over")
     def called_back_over(call_id: str) -> Response:
         return answer(lambda form: callbacks.over(call_id, form))
+
+    @webhooks.post("/call/<int:turn>/conference/<any(alone, over):how>")
+    def out_of_conference(turn: int, how: str) -> Response:
+        return answer(lambda form: calls.out_of_conference(turn, how == "alone", form))
+
+    @webhooks.post("/conference/<order_no>")
+    def conference(order_no: str) -> Response:
+        return answer(lambda _form: asked_in.counselor(order_no))
+
+    @webhooks.post("/asked-in/<request_id>")
+    def asked_in_picked_up(request_id: str) -> Response:
+        return answer(lambda form: asked_in.picked_up(request_id, False, form))
+
+    @webhooks.post("/asked-in/<request_id>/accept")
+    def asked_in_accepts(request_id: str) -> Response:
+        return answer(lambda form: asked_in.picked_up(request_id, True, form))
+
+    @webhooks.post("/asked-in/<request_id>/key")
+    def asked_in_key(request_id: str) -> Response:
+        return answer(lambda form: asked_in.key(request_id, form))
+
+    @webhooks.post("/asked-in/<request_id>/status")
+    def asked_in_status(request_id: str) -> Response:
+        asked_in.status(request_id, request.form)
+        return Response(status=204)
 
     @webhooks.get("/sound/<signature>/<name>.wav")
     def sounds(signature: str, name: str) -> Response:

@@ -71,6 +71,8 @@ class Twilio:
     parties: dict[str, Party] = field(default_factory=dict)
     calls: dict[str, Leg] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
+    # Who is in each conference, by its name.
+    conferences: dict[str, list[Leg]] = field(default_factory=dict)
     # What Twilio's debugger would show, and requests that its API's description doesn't have.
     alerts: list[Alert] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)

@@ -52,6 +52,8 @@ ATTRIBUTES: dict[str, set[str]] = {
     "Parameter": {"name", "value"},
     "Sip": {*_CALLBACK, "username", "password"},
     "Queue": {"url", "method"},
+    # As far as the stand-in performs it.
+    "Conference": {"beep", "waitUrl", "endConferenceOnExit"},
     "Enqueue": {"action", "method", "waitUrl", "waitUrlMethod"},
     "Leave": set(),
     "Redirect": {"method"},
@@ -67,7 +69,7 @@ CHILDREN: dict[str, set[str]] = {
         *("Gather", "Record", "Dial", "Enqueue", "Leave", "Redirect", "Reject", "Hangup"),
     },
     "Gather": _PROMPTS,
-    "Dial": {"Number", "Client", "Sip", "Queue"},
+    "Dial": {"Number", "Client", "Sip", "Queue", "Conference"},
     "Client": {"Identity", "Parameter"},
 }
 

@@ -15,6 +15,7 @@ from tests.twilio_stand_in.process import Steps, Wait
 from tests.twilio_stand_in.recording import Recording
 from tests.twilio_stand_in.twiml import Document
 from tests.twilio_stand_in.verbs.called import Answered, Ended, Noun, Ready, call, nouns
+from tests.twilio_stand_in.verbs.conference import confer
 from tests.twilio_stand_in.verbs.record import callback
 
 # Number: at most ten are dialled at once.
@@ -32,6 +33,9 @@ def dial(
     # Dial, answerOnBridge: as the first verb it lets the caller ring until somebody answers.
     if element.get("answerOnBridge") != "true":
         leg.answer()
+    conference = element.find("Conference")
+    if conference is not None:
+        return (yield from confer(interpreter, element, conference, document))
     wanted = list(nouns(element, document))
     if len(wanted) > MOST_NOUNS:
         raise DocumentFailed(SCHEMA_WARNING, document.url, f"{len(wanted)} nouns in <Dial>")
