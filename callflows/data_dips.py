@@ -5,7 +5,7 @@
 | FindRegion | RegionFound, RegionUnknown |
 | JoinQueue, TakeReservation, QueueStatus | CounselorReserved, Queued, NoneAvailable |
 | LeaveQueue | QueueLeft |
-| TalkStatus | CallerParked, CallerJoins, TransferRequested, TalkOver |
+| TalkStatus | CallerParked, CallerJoins, TransferRequested, WarningRequested, TalkOver |
 | FindDirectoryEntry | DirectoryEntryFound, DirectoryEntryMissing |
 | CheckCallback | CallbackPossible, CallbackImpossible |
 | KeepCallback | CallbackKept, CallbackImpossible |

@@ -85,6 +85,14 @@ class TransferRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class WarningRequested:
+    """Whoever talked with the caller ends the call as harassment, and is gone: the warning is to be
+    heard. Also an answer to TalkStatus."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CallerParked:
     """Whoever talks with the caller talks with somebody else for a while. Also an answer to
     TalkStatus: they still do."""
@@ -247,6 +255,7 @@ Event = (
     | RecordingFinished
     | DialEnded
     | TransferRequested
+    | WarningRequested
     | CallerParked
     | CallerJoins
     | ConferenceEnded

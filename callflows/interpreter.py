@@ -26,7 +26,7 @@ from callflows.events import (
     keys_of,
 )
 from callflows.session import Frame, Session, Turn
-from callflows.steps.queue import called_back, is_parked
+from callflows.steps.queue import called_back, is_parked, is_warned
 from callflows.steps.step import Enter, Exit
 from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Record, Verb, said
 
@@ -89,7 +89,8 @@ def _hear(call: Call, event: Event, waiting: Waiting) -> Call | None:
         call = call.changed(priority=danger, keys_pressed=call.session.keys_pressed or bool(keys))
         return call.remember(phase="talk", recalled=bool(keys))
     if CRISIS_KEY in keys:
-        if _in_crisis(call):
+        # Whom everybody has left asks for somebody again, in danger already or not.
+        if _in_crisis(call) and not is_warned(call.memory):
             return None
         return _to_crisis(call.changed(keys_pressed=True))
     if isinstance(event, ReservationNoticed):

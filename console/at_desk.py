@@ -8,6 +8,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
+from agents.counselor import State
+from agents.roster import counselors
+from ivr import sessions
+from ivr.sessions import CallRow
 from routing.callbacks import callbacks
 from routing.offers import offers
 from workorders.keys import Keys
@@ -69,6 +73,15 @@ def lost_in_talk(connection: Connection, keys: Keys, counselor_id: str, at: date
         for event in order_view(connection, keys, order_no)["events"]
     )
     return order_no if lost else None
+
+
+def talk_of(connection: Connection, counselor_id: str) -> CallRow | None:
+    """The call in which a counselor talks."""
+    c = counselors.c
+    mine = select(c.call_id).where(c.id == counselor_id, c.state == State.ON_CALL)
+    call_id = connection.execute(mine).scalar()
+    call = sessions.load(connection, call_id) if call_id else None
+    return call if call is not None and call.ended_at is None else None
 
 
 def _order_of(connection: Connection, call_id: str) -> str | None:

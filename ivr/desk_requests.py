@@ -34,6 +34,8 @@ class Kind(StrEnum):
     """The counselor leaves a consultation or a three-way talk: the caller stays with the target."""
     BACK = "back"
     """The target leaves: the caller is with the counselor."""
+    WARN = "warn"
+    """Harassment: the counselor leaves, and the call ends with the scripted warning."""
     HELP = "help"
     """The counselor rings a supervisor, who listens first."""
     LISTEN = "listen"
@@ -138,6 +140,11 @@ class Request:
     @property
     def adds_somebody(self) -> bool:
         return self.kind in (Kind.CONSULT, Kind.THREE_WAY)
+
+    @property
+    def ends_the_talk(self) -> bool:
+        """Everybody but the caller leaves, and the flow goes on with them."""
+        return self.kind in (Kind.BLIND, Kind.WARN)
 
     @property
     def monitors(self) -> bool:

@@ -12,6 +12,7 @@ from callflows.data_dips import Priority
 from callflows.events import CallOffered, DialEnded, Event
 from callflows.interpreter import advance, new_session
 from callflows.session import Session
+from callflows.steps.queue import is_warned
 from callflows.verbs import Hangup, Verb
 from ivr import call_end, sessions
 from ivr.house import House
@@ -97,6 +98,8 @@ class Turns:
             by = hung_up_by or call_end.hung_up_by(after, event, dialled)
             danger = after.priority >= Priority.SILENT_CONFIRMED
             talk_ended_at = call_end.talk_ended_at(after)
+            if is_warned(after.memory):
+                house.with_others.warned(tx, row, at)
             house.close(tx, row, outcome, by, at, left, danger=danger, talk_ended_at=talk_ended_at)
             saved = sessions.ended(saved, at)
         else:

@@ -8,6 +8,9 @@ ended nothing has changed: a request that can't be performed leaves the two talk
 Whoever is asked in (`ivr.asked_in`) meets the counselor, and then the caller, in a conference named
 by the order. Whoever monitors (`ivr.monitoring`) changes nothing of the talk.
 
+Harassment ends likewise, with the warning in the place of another wait; nothing of the order says
+so before the caller has gone, for `*` in the warning is danger as everywhere.
+
 An emergency line is never transferred to blind, and of one whose place isn't known nothing is
 dialled. The first responder never changes, and the handler only by an accepted handover: talking
 with a caller is neither.
@@ -32,6 +35,7 @@ from callflows.events import (
     Event,
     TalkOver,
     TransferRequested,
+    WarningRequested,
 )
 from callflows.session import Session
 from ivr import desk_requests, heard_keys, sessions
@@ -77,9 +81,11 @@ class WithOthers:
                 raise Refused("not_on_this_line")
             if request.monitors or request.kind is Kind.LEAVE:
                 return self.monitoring.take(tx, row, request, at)
-            if request.kind is not Kind.BLIND:
+            if not request.ends_the_talk:
                 return self.asked_in.take(tx, row, request, at)
-            self._may_go(tx, row, request, at)
+            self.asked_in.may_be_left(tx, row.call_id)
+            if request.kind is Kind.BLIND:
+                self._may_go(tx, row, request, at)
         except Refused as why:
             desk_requests.step(tx.connection, request, State.FAILED, at, str(why))
             return False
@@ -155,6 +161,12 @@ class WithOthers:
         to_somebody = request.kind is Kind.BLIND and request.target_kind is TargetKind.COUNSELOR
         return Transfer(request.counselor_id, first or at, request.target if to_somebody else None)
 
+    def warned(self, tx: Transaction, row: CallRow, at: datetime) -> None:
+        """The call is over with the warning, as the counselor asked."""
+        for request in desk_requests.of_order(tx.connection, row.order_no):
+            if request.kind is Kind.WARN and request.state is State.DONE:
+                tx.notes.warned(row.order_no, at, request.asked_by)
+
     def call_over(self, tx: Transaction, call_id: str, at: datetime) -> None:
         """The caller is gone: whoever is still there, or is rung, is hung up."""
         for request in desk_requests.open_of_call(tx.connection, call_id):
@@ -180,7 +192,6 @@ class WithOthers:
 
     def _may_go(self, tx: Transaction, row: CallRow, request: Request, at: datetime) -> None:
         house, target = self.house, request.target
-        self.asked_in.may_be_left(tx, row.call_id)
         match request.target_kind:
             case TargetKind.COUNSELOR:
                 person = presence.free_person(tx.connection, target, at)
@@ -201,13 +212,19 @@ class WithOthers:
             case TargetKind.NONE:
                 raise Refused("unknown_target")
 
-    def _taken(self, tx: Transaction, row: CallRow, at: datetime) -> TransferRequested | None:
-        """The transfer that was taken for this call, under way from now on."""
+    def _taken(
+        self, tx: Transaction, row: CallRow, at: datetime
+    ) -> TransferRequested | WarningRequested | None:
+        """The transfer that was taken for this call, under way from now on; or its end."""
         requests = desk_requests.open_of_call(tx.connection, row.call_id)
-        taken = (r for r in requests if r.kind is Kind.BLIND and r.state is State.TAKEN)
+        taken = (r for r in requests if r.ends_the_talk and r.state is State.TAKEN)
         request = next(taken, None)
         if request is None:
             return None
+        if request.kind is Kind.WARN:
+            desk_requests.step(tx.connection, request, State.DONE, at)
+            heard_keys.forget(tx.connection, row.call_id)
+            return WarningRequested(at)
         kind, target = request.target_kind, request.target
         topic = target if kind is TargetKind.TOPIC else None
         entry = None

@@ -45,6 +45,7 @@ from callflows.events import (
     SurveyKept,
     SurveyPossible,
     TransferRequested,
+    WarningRequested,
 )
 from callflows.interpreter import advance, new_session
 from callflows.loader import LIBRARY, load_callflow
@@ -66,6 +67,7 @@ fitting = {
     Record: keys.map(lambda k: lambda at: RecordingFinished(at, "r", 9, k))
     | st.just(lambda at: RecordingFinished(at, "r", 9)),
     Dial: st.sampled_from(list(DialResult)).map(lambda r: lambda at: DialEnded(at, r))
+    | st.just(WarningRequested)
     | st.builds(
         lambda topic, entry: lambda at: TransferRequested(at, "r", topic, None, entry),
         st.sampled_from([None, "law"]),

@@ -23,7 +23,9 @@ from tests.conformance.world import World
 from tests.golden import FILES, read
 
 CONVERSATIONS = Path(__file__).parent / "transcripts" / "conversations"
-FROM_THE_DESK = {"passed_on_to_a_topic", "passed_on_to_a_sister_line"}
+FROM_THE_DESK = {
+    "passed_on_to_a_topic", "passed_on_to_a_sister_line", "harassment", "harassment_then_crisis",
+}  # fmt: skip
 """What a desk asks for is told by no carrier, but by the store: tests/e2e/test_with_others.py."""
 SCENARIOS = {file.stem: read(file) for file in FILES if file.stem not in FROM_THE_DESK}
 NO_CARRIER_TELLS = {

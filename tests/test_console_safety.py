@@ -11,7 +11,9 @@ import pytest
 
 from console.audit import Action
 from console.roles import Role
+from ivr.desk_requests import Kind
 from tests.console_world import GUANGZHOU, NOON, PEOPLE, WUHAN, Browser, World, account_of
+from tests.test_console_with_others import asked, talk
 from workorders import alarms
 from workorders.log import Entry
 from workorders.views import order_view
@@ -184,6 +186,25 @@ def test_a_plan_says_how_to_handle_and_keeps_its_background_closed(world: World)
     assert "限10分钟" in text
     assert "小雨，父母离异" in text, "who may not see it cannot erase it"
     assert "小雨" not in other.does("plan", **rewritten)[1], "who sees it can"
+
+
+def test_one_key_ends_harassment_with_a_warning_that_the_line_speaks(world: World) -> None:
+    """The counselor has read nothing out, and the order says nothing before it has come about."""
+    me = account_of(Role.COUNSELOR, GUANGZHOU)
+    world.assembly.store.write(lambda connection: talk(world, connection))
+    counselor = At(world, Role.COUNSELOR)
+    assert 'aria-keyshortcuts="Shift+F9"' in counselor.page()
+    assert "hx-confirm" in counselor.page()
+    before = kinds(world)
+    status, text = counselor.does("harassment", slow="一天二十次")
+    assert (status, "电话会播放警告" in text, "申请放缓" in text) == (200, True, True)
+    assert kinds(world) == [*before, "slowing_asked"]
+    [request] = asked(world)
+    assert (request.kind, request.counselor_id, request.asked_by) == (
+        Kind.WARN, me, f"counselor:{me}",
+    )  # fmt: skip
+    colleague = At(world, Role.CLINICAL)
+    assert "已宣读警告，结束" in colleague.page(), "who doesn't talk ends no call"
 
 
 def test_whoever_is_not_in_charge_sees_and_does_nothing(world: World) -> None:

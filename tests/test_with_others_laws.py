@@ -37,7 +37,7 @@ from ivr.desk_requests import Kind, State, TargetKind
 from ivr.pending import OfferedCall, Pending
 from ivr.talk_recordings import chain_of
 from routing import offers, waiting
-from workorders.views import order_view
+from workorders.views import View, order_view
 
 BEGAN = datetime(2026, 6, 7, 1, 0, tzinfo=UTC)
 NUMBERS = {"gz-lin": "8001", "gz-chen": "8002", "gz-huang": "8003", "gd-liang": "8102"}
@@ -129,6 +129,8 @@ class Model:
     def asks(self, who: str, kind: Kind, target: tuple[TargetKind, str]) -> None:
         if kind in (Kind.LISTEN, Kind.WHISPER, Kind.JOIN, Kind.LEAVE):
             target = (TargetKind.COUNSELOR, "gd-liang")
+        # Whoever talks with a caller may end the talk.
+        self.left_alone |= kind is Kind.WARN and f"leg-{who}" in self.legs
         self.controller.store.write(
             lambda c: desk_requests.ask(
                 c, call_id=self.call_id, order_no=self.order_no, kind=kind, counselor_id=who,
@@ -602,4 +604,71 @@ def test_who_was_not_told_of_it_is_not_recorded(house: SimpleNamespace) -> None:
     order = house.assembly.store.read(lambda c: order_view(c, keys, model.order_no))
     assert chain_of(order) == []
     model.legs.clear()
+    model.over()
+
+
+def warned(house: SimpleNamespace) -> Model:
+    """The counselor has ended the call as harassment, the caller hears the warning."""
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.WARN, NOBODY)
+    assert isinstance(model.verb, Gather)
+    assert "情况紧急请按星号键" in model.verb.says[0].text
+    assert model.legs == {}
+    return model
+
+
+def told(house: SimpleNamespace, model: Model) -> View:
+    keys = house.assembly.log.keys
+    return house.assembly.store.read(lambda c: order_view(c, keys, model.order_no))
+
+
+@pytest.mark.parametrize("hangs_up", [False, True], ids=["hears it out", "hangs up"])
+def test_harassment_ends_with_the_warning_and_the_order_is_closed(
+    house: SimpleNamespace, hangs_up: bool
+) -> None:
+    model = warned(house)
+    free = house.assembly.store.read(lambda c: presence.where(c, "gz-chen"))
+    assert free is not None
+    assert free[0] == "wrap_up"
+    if hangs_up:
+        model.controller.hung_up(model.call_id, model.at)
+    else:
+        model.hears(NoInput(model.at))
+        assert isinstance(model.verb, Hangup)
+    order = told(house, model)
+    assert (order["state"], order["cause_main"], order["outcomes"]) == ("closed", "N2", ["非咨询"])
+    assert (order["outcome"], order["hung_up_by"]) == ("answered", "counselor")
+    kinds = [event["kind"] for event in order["events"]]
+    assert "harassment_warned" in kinds
+    assert "survey_asked" not in kinds
+    by = next(event["actor"] for event in order["events"] if event["kind"] == "closed")
+    assert by == "counselor:gz-chen"
+    model.over()
+
+
+def test_a_star_in_the_warning_is_danger_and_the_order_says_nothing_of_harassment(
+    house: SimpleNamespace,
+) -> None:
+    model = warned(house)
+    model.hears(DigitsCollected(model.at, "*"))
+    assert model.pending.crisis
+    assert isinstance(model.verb, Dial)
+    model.answers()
+    assert model._talking_in("dial")
+    model.over()
+    order = told(house, model)
+    assert (order["cause_main"], order["state"], order["priority"]) == (None, "received", 4)
+    assert "harassment_warned" not in [event["kind"] for event in order["events"]]
+
+
+def test_with_the_police_on_the_line_nobody_is_hung_up_on(house: SimpleNamespace) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.THREE_WAY, (TargetKind.LINE, "police"))
+    model.picks_up(True)
+    model.time_passes()
+    model.asks("gz-chen", Kind.WARN, NOBODY)
+    model.time_passes()
+    assert "leg-gz-chen" in model.legs
     model.over()

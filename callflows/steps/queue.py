@@ -28,16 +28,20 @@ from callflows.events import (
     ReservationNoticed,
     TalkOver,
     TransferRequested,
+    WarningRequested,
 )
 from callflows.session import Frame
 from callflows.steps.step import Asked, Exit, Heard, Prompt, PromptField, Step
-from callflows.verbs import Confer, Dial, Gather, Hold, Say
+from callflows.verbs import Confer, Dial, Gather, Hangup, Hold, Say
 
 LONG_WAIT_SECONDS = 300
 MOST_AHEAD = 99
 LINE_RING_SECONDS = 30
 PARKED_SECONDS = 20
 """Then a caller who hears music is looked after, whatever woke nobody."""
+AFTER_WARNING_SECONDS = 3
+"""For whoever needs help all the same, and thinks of `*` only now."""
+WARNED = frozenset({"warning", "warned"})
 
 Seconds = Annotated[int, Field(ge=5, le=3600)]
 
@@ -68,6 +72,9 @@ class QueueStep(Step):
     - `outer_tier`: spoken once when help comes from another region.
     - `reconnecting`: spoken where the counselor's telephone was lost in the middle of the talk. The
       caller then waits again, before all others of their class, with or without these words.
+    - `harassment_warning`: spoken where whoever has answered ends the call as harassment. Then the
+      call is over, with or without these words, and no exit is taken: nobody is asked how the
+      service was. `*` is danger in them as everywhere, for a caller in danger, too.
     - `patience`: after that many seconds without a counselor the exit `waited_long` is taken.
     - `priority: silent_confirmed`: for the key a caller presses who cannot speak. Crisis
       itself has no parameter: it is `*`.
@@ -102,6 +109,7 @@ class QueueStep(Step):
     outer_tier: Prompt | None = None
     transferring: Prompt | None = None
     reconnecting: Prompt | None = None
+    harassment_warning: Prompt | None = None
     patience: Seconds | None = None
     priority: Literal["silent_confirmed"] | None = None
 
@@ -166,6 +174,11 @@ class QueueStep(Step):
                 return (Hold(PARKED_SECONDS),)
             case "conference":
                 return (Confer(),)
+            case "warning" if self.harassment_warning:
+                warning = (call.say(self.harassment_warning),)
+                return (Gather(warning, max_digits=1, timeout_seconds=AFTER_WARNING_SECONDS),)
+            case "warning" | "warned":
+                return (Hangup(),)
             case "talk":
                 return TalkStatus(memory.get("recalled", False), memory.get("alone", False))
             case "line":
@@ -187,6 +200,9 @@ class QueueStep(Step):
                 return self._hear_line(call, event)
             case "parked" | "conference" | "talk":
                 return self._hear_talk(call, event)
+            case "warning" | "warned":
+                pressed = isinstance(event, NoInput | DigitsCollected)
+                return call.remember(phase="warned") if pressed else None
             case _:
                 return self._hear_hold(call, event)
 
@@ -218,6 +234,8 @@ class QueueStep(Step):
     def _hear_offer(self, call: Call, event: Event) -> Heard:
         if isinstance(event, TransferRequested):
             return self._passed_on(call, event)
+        if isinstance(event, WarningRequested):
+            return self._warned(call, event)
         if isinstance(event, CallerParked | CallerJoins):
             answered = call.changed(reached="answered", queue=None, queue_stack=())
             return self._hear_talk(answered.remember(phase="talk", says=[]), event)
@@ -243,6 +261,8 @@ class QueueStep(Step):
                 return call.remember(phase="conference", recalled=False, alone=False)
             case TransferRequested() if asked:
                 return self._passed_on(call, event)
+            case WarningRequested() if asked:
+                return self._warned(call, event)
             case TalkOver() if asked:
                 return self._talk_over(call, event)
             case HoldEnded() | ReservationNoticed() | ConferenceEnded() if not asked:
@@ -251,13 +271,15 @@ class QueueStep(Step):
         return None
 
     def _talk_over(self, call: Call, event: DialEnded | TalkOver) -> Exit:
-        talked = call.changed(
-            reached="answered",
-            queue=None,
-            talk_ended_at=event.at.isoformat(),
-            talk_seconds=event.talk_seconds,
+        return Exit("answered", self._talked(call, event.at, event.talk_seconds))
+
+    def _warned(self, call: Call, event: WarningRequested) -> Call:
+        return self._talked(call, event.at, 0).changed(queue_stack=()).remember(phase="warning")
+
+    def _talked(self, call: Call, at: datetime, seconds: int) -> Call:
+        return call.changed(
+            reached="answered", queue=None, talk_ended_at=at.isoformat(), talk_seconds=seconds
         )
-        return Exit("answered", talked)
 
     def _passed_on(self, call: Call, event: TransferRequested) -> Call:
         """Somebody has answered, so nothing of the way here is said again."""
@@ -363,3 +385,8 @@ def _instant(call: Call, note: str) -> datetime:
 def is_parked(memory: Mapping[str, Any]) -> bool:
     """Does the caller hear music while whoever answered talks with somebody else?"""
     return memory.get("phase") == "parked"
+
+
+def is_warned(memory: Mapping[str, Any]) -> bool:
+    """Is the call to end as harassment, with the warning or after it?"""
+    return memory.get("phase") in WARNED

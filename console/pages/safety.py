@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from config.topics import load_topics
 from console import audit
+from console.at_desk import talk_of
 from console.audit import Action
 from console.forms import came_back
 from console.local_lines import local_lines
@@ -26,7 +27,8 @@ from console.visitor import address, asked_by_the_page, by_htmx, needs, visitor
 from console.words import FIELDS
 from ivr import desk_requests, heard_keys
 from ivr.assembly import Assembly
-from workorders import alarms, contact_plans, earlier_contact
+from ivr.desk_requests import PERFORMED
+from workorders import alarms, contact_plans, earlier_contact, harassment
 from workorders.life import Case
 from workorders.notes import notes_of
 from workorders.once import done_before, new_name
@@ -66,6 +68,11 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             case = _case(connection, order_no)
             if done_before(case, form) is not None:
                 return  # What was done by it is shown.
+            if chosen is ACTS["harassment"] and _warns(connection, case):
+                if typed.get("slow"):
+                    harassment.ask_slowing(case, typed["slow"])
+                _ask(connection, case, desk_requests.Kind.WARN)
+                return
             chosen.do(case, typed, regions)
             if chosen is ACTS["crisis"]:
                 _ring_the_supervisor(connection, case)
@@ -75,7 +82,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         except REFUSED as refusal:
             return _page(order_no, said(refusal)), 422
         if by_htmx():
-            return _page(order_no)
+            return _page(order_no, ends=chosen is ACTS["harassment"])
         return redirect(url_for("safety.show", order_no=order_no), 303)
 
     @page.get("/<order_no>/keys")
@@ -131,12 +138,22 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
 
     def _ring_the_supervisor(connection: Connection, case: Case) -> None:
         """By telephone too, where whoever pressed talks with the caller."""
-        row, (kind, _, who) = case.row, case.actor.partition(":")
+        row, (kind, _, _) = case.row, case.actor.partition(":")
         if row["t_answer"] is not None and row["t_end"] is None and kind == "counselor":
-            desk_requests.ask(
-                connection, call_id=row["call_id"], order_no=case.order_no,
-                kind=desk_requests.Kind.HELP, counselor_id=who, asked_by=case.actor, at=case.at,
-            )  # fmt: skip
+            _ask(connection, case, desk_requests.Kind.HELP)
+
+    def _ask(connection: Connection, case: Case, kind: desk_requests.Kind) -> None:
+        desk_requests.ask(
+            connection, call_id=case.row["call_id"], order_no=case.order_no, kind=kind,
+            counselor_id=case.actor.partition(":")[2], asked_by=case.actor, at=case.at,
+        )  # fmt: skip
+
+    def _warns(connection: Connection, case: Case) -> bool:
+        """Is it the line that warns the caller: does whoever asks talk with them, by a carrier
+        that can?"""
+        call = talk_of(connection, visitor().id)
+        mine = call is not None and call.order_no == case.order_no
+        return call is not None and mine and desk_requests.Kind.WARN in PERFORMED[call.carrier]
 
     def _case(connection: Connection, order_no: str, *, to_read: bool = False) -> Case:
         """Of the station in charge; others are shown as if there were none."""
@@ -146,7 +163,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             abort(404)
         return case
 
-    def _page(order_no: str, problem: str = "") -> str:
+    def _page(order_no: str, problem: str = "", *, ends: bool = False) -> str:
         def work(connection: Connection) -> dict[str, Any]:
             case = _case(connection, order_no, to_read=True)
             row = case.row
@@ -171,6 +188,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
                 "place": row["region_incident"] and regions.name(row["region_incident"]),
                 "numbers": local_lines(assembly, row["region_incident"]),
                 "regions": [regions.name(region.code) for region in regions],
+                "warns": _warns(connection, case),
                 "silent": alarms.may_end_silent(row, case.at),
                 "earlier": earlier_contact.named(connection, order_no),
                 "checked": earlier_contact.checked(connection, order_no),
@@ -182,6 +200,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             "safety.html",
             part=by_htmx(),
             problem=problem,
+            ends=ends,
             fields=log.fields,
             new_name=new_name,
             **store.read(work),

@@ -13,17 +13,18 @@ from datetime import datetime
 from flask import Blueprint, abort, render_template, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection
 
 from agents import presence, roster
 from agents.counselor import State as Presence
-from agents.roster import Counselor, counselors
+from agents.roster import Counselor
 from config.topics import load_topics
 from console import audit, words
+from console.at_desk import talk_of
 from console.audit import Action
 from console.visible import branch
 from console.visitor import address, asked_by_the_page, by_htmx, needs, visitor
-from ivr import desk_requests, sessions
+from ivr import desk_requests
 from ivr.asked_in import EMERGENCY, Refused, sister_line
 from ivr.assembly import Assembly
 from ivr.desk_requests import OPEN, PERFORMED, Kind, Request, State, TargetKind
@@ -39,8 +40,6 @@ ASKED = frozenset({
     Kind.BLIND, Kind.CONSULT, Kind.THREE_WAY, Kind.COMPLETE, Kind.BACK, Kind.HELP,
 })  # fmt: skip
 MONITORED = frozenset({Kind.LISTEN, Kind.WHISPER, Kind.JOIN, Kind.LEAVE})
-
-c = counselors.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             return _shown(order_no, _("请先选择转给谁。"))
 
         def work(connection: Connection) -> None:
-            call = _talk_of(connection, who.id)
+            call = talk_of(connection, who.id)
             if call is not None and call.order_no == order_no and kind in PERFORMED[call.carrier]:
                 desk_requests.ask(
                     connection, call_id=call.call_id, order_no=order_no, kind=kind,
@@ -104,7 +103,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         who, at, here = visitor(), now(), address()
 
         def work(connection: Connection) -> None:
-            call = _talk_of(connection, counselor.id)
+            call = talk_of(connection, counselor.id)
             if call is None or kind not in PERFORMED[call.carrier]:
                 return
             if roster.get(connection, who.id) is None:
@@ -124,7 +123,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         who, at = visitor(), now()
 
         def work(connection: Connection) -> tuple[CallRow | None, list[Request], list[Group]]:
-            call = _talk_of(connection, who.id)
+            call = talk_of(connection, who.id)
             if call is None or call.order_no != order_no:
                 return None, [], []
             asked = desk_requests.of_order(connection, order_no)
@@ -150,7 +149,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         who = visitor()
 
         def work(connection: Connection) -> tuple[CallRow | None, list[Request], bool]:
-            call = _talk_of(connection, counselor.id)
+            call = talk_of(connection, counselor.id)
             asked = desk_requests.of_order(connection, call.order_no) if call is not None else []
             mine = [one for one in asked if one.target == who.id]
             return call, mine, roster.get(connection, who.id) is not None
@@ -230,15 +229,6 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         return stations.name(counselor.station)
 
     return page
-
-
-def _talk_of(connection: Connection, counselor_id: str) -> CallRow | None:
-    """The call in which a counselor talks."""
-    row: Row[tuple[str]] | None = connection.execute(
-        select(c.call_id).where(c.id == counselor_id, c.state == Presence.ON_CALL)
-    ).first()
-    call = sessions.load(connection, row.call_id) if row is not None and row.call_id else None
-    return call if call is not None and call.ended_at is None else None
 
 
 def _there(asked: list[Request]) -> Request | None:

@@ -11,6 +11,7 @@ const by = (id) => document.getElementById(id);
 const say = (word) => { by("line").textContent = desk.dataset[`word${word[0].toUpperCase()}${word.slice(1)}`]; };
 
 const KEYS = { F2: "answer", F4: "mute", F8: "hold", F9: "hang-up" };
+const SHIFT_KEYS = { F9: "warn" }; // of the order below, while its call goes on
 const PAGE = "desk-page";
 const LEFT = "desk-left";
 const TOLD_EVERY = 300_000; // milliseconds
@@ -154,9 +155,10 @@ async function begin() {
       if (by("devices").open) listen(); else sound.stopListening();
     });
     addEventListener("keydown", (event) => {
-      if (!KEYS[event.key] || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
+      const key = (event.shiftKey ? SHIFT_KEYS : KEYS)[event.key];
+      if (!key || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault();
-      by(KEYS[event.key]).click();
+      by(key)?.click();
     });
     addEventListener("beforeunload", (event) => { if (phone.inCall) event.preventDefault(); });
   }

@@ -161,7 +161,7 @@ class DeskWork:
         """A transfer: everybody but the caller leaves; of one that was talked over, only who asked
         for it."""
         legs = _of_ours(request.call_id, channels)
-        if request.kind is Kind.BLIND:
+        if request.ends_the_talk:
             legs |= self._asked_in(request, channels)
         elif request.kind is Kind.COMPLETE:
             legs = self._counselors_legs(request, channels)
