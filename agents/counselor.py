@@ -31,6 +31,8 @@ class Happening(StrEnum):
     WRAP_UP_OVER = "wrap_up_over"
     WRAP_UP_LONGER = "wrap_up_longer"
     """The call is found out to have been of high risk."""
+    NEEDED = "needed"
+    """A caller in danger has nobody else: what is left of a wrap-up becomes a rest."""
     RELEASE = "release"
     """Let go without fault: the caller left, somebody else answered first, the lease ran out."""
     MISS = "miss"
@@ -69,6 +71,7 @@ TRANSITIONS: dict[tuple[State, Happening], State] = {
     (State.WRAP_UP, Happening.WRAP_UP_OVER): State.AVAILABLE,
     (State.WRAP_UP, Happening.WRAP_UP_LONGER): State.WRAP_UP,
     (State.AVAILABLE, Happening.WRAP_UP_LONGER): State.WRAP_UP,
+    (State.WRAP_UP, Happening.NEEDED): State.AVAILABLE,
     (State.WRAP_UP, Happening.LOG_IN): State.AVAILABLE,
     (State.WRAP_UP, Happening.PAUSE): State.PAUSED,
     (State.WRAP_UP, Happening.LOG_OUT): State.LOGGED_OUT,

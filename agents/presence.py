@@ -48,7 +48,8 @@ RONA = "rona"
 
 IN_A_ROW = "calls_in_a_row"
 HIGH_RISK_CALLS = "high_risk_calls"
-"""Why somebody rests."""
+WRAP_UP = "wrap_up"
+"""Why somebody rests. The last is what is left of a wrap-up: the counselor's own to end."""
 
 
 class Person(NamedTuple):
@@ -209,6 +210,16 @@ _rest = _Change(
     },
     _AT,
 )
+_UNTIL_REST = or_(c.rests_until.is_(None), c.rests_until < c.until)
+_needed = _given(
+    Happening.NEEDED,
+    mine=False,
+    state=State.AVAILABLE,
+    since=bindparam("at"),
+    until=null(),
+    rests_until=case((_UNTIL_REST, c.until), else_=c.rests_until),
+    rest_reason=case((_UNTIL_REST, WRAP_UP), else_=c.rest_reason),
+)
 _rests_over = _Change(
     [
         c.rests_until <= _AT,
@@ -247,7 +258,7 @@ _on_duty = {
     )
 }
 _where = Statement(select(c.state, c.station, c.call_id).where(c.id == bindparam("counselor")))
-_one = Statement(select(c.state, c.role).where(c.id == bindparam("counselor")))
+_one = Statement(select(c.state, c.role, c.rest_reason).where(c.id == bindparam("counselor")))
 
 
 def present(connection: Connection, at: datetime) -> list[Person]:
@@ -303,8 +314,8 @@ def _people(connection: Connection, query: Statement, at: datetime, **values: An
 
 
 def log_in(connection: Connection, counselor_id: str, at: datetime) -> State:
-    """Available for calls, also from a pause or early from wrap-up; the wish to leave after the
-    present call is withdrawn."""
+    """Available for calls, also from a pause or early from wrap-up, or from what is left of it; the
+    wish to leave after the present call is withdrawn."""
     return _asked(connection, counselor_id, Happening.LOG_IN, None, at)
 
 
@@ -326,14 +337,18 @@ def _asked(
     if row is None:
         raise RosterError(f"no counselor {who}")
     state, role = State(row[0]), row[1]
+    rested = happening is Happening.LOG_IN and row[2] == WRAP_UP
     if role == Role.DUTY_PHONE:
         raise RosterError(f"{who} is a duty phone: always on")
     values: dict[str, Any]
     if state in HELD:
         wishes = {Happening.LOG_OUT: State.LOGGED_OUT, Happening.PAUSE: State.PAUSED}
         values = {"wish": wishes.get(happening), "wish_reason": reason}
-    elif happening is Happening.LOG_IN and state is State.AVAILABLE:
+    elif happening is Happening.LOG_IN and state is State.AVAILABLE and not rested:
         return state
+    elif happening is Happening.LOG_IN and state is State.AVAILABLE:
+        values = {"since": at, "rests_until": None, "rest_reason": None, "changed": True}
+        connection.execute(noted(counselors, values, c.id == who))
     else:
         try:
             state = after(state, happening)
@@ -343,6 +358,8 @@ def _asked(
         values |= {"wish": None, "wish_reason": None, "changed": True}
         if state is State.AVAILABLE:
             values |= {"available_since": at, "misses": 0}
+        if rested:
+            values |= {"rests_until": None, "rest_reason": None}
         connection.execute(noted(counselors, values, c.id == who))
     connection.execute(update(counselors).where(c.id == who).values(**values))
     return state
@@ -351,6 +368,12 @@ def _asked(
 def reserve(connection: Connection, counselor_id: str, call_id: str, at: datetime) -> bool:
     """Take an available counselor; False if they weren't."""
     return _reserve.run(connection, counselor=counselor_id, call=call_id, at=at) == 1
+
+
+def needed(connection: Connection, counselor_id: str, at: datetime) -> bool:
+    """Out of wrap-up for a caller in danger: no ordinary call is offered them for as long as it
+    would have lasted. False if they were in none."""
+    return _needed.run(connection, counselor=counselor_id, at=at) == 1
 
 
 def ring(connection: Connection, ids: Sequence[str], call_id: str, at: datetime) -> None:

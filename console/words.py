@@ -8,7 +8,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from agents.counselor import State
-from agents.presence import HIGH_RISK_CALLS, IN_A_ROW
+from agents.presence import HIGH_RISK_CALLS, IN_A_ROW, WRAP_UP
 from console.accounts import Account
 from console.roles import Role
 from ivr.desk_requests import Kind
@@ -144,6 +144,7 @@ ENDERS: Mapping[str, str] = {
 RESTS: Mapping[str, str] = {
     IN_A_ROW: _("休整至%(time)s（连续接听）"),
     HIGH_RISK_CALLS: _("休整至%(time)s（高风险来电）"),
+    WRAP_UP: _("话后整理至%(time)s"),
 }
 
 SATISFACTION: Mapping[int, str] = {

@@ -2,8 +2,10 @@
 a row, or so many of high risk in a shift, they rest.
 
 Whoever rests is offered no ordinary call; for a caller in danger they ring after all others, but
-they ring. The end of a wrap-up is the counselor's own to choose, the end of a rest is not. Both
-are instants in the counselor's row, so changed settings touch none that runs.
+they ring. So does whoever is in wrap-up, where nobody else is left (`routing.matcher`): they may
+decline, and go on with it as a rest. The end of a wrap-up is the counselor's own to choose, the end
+of a rest is not. Both are instants in the counselor's row, so changed settings touch none that
+runs.
 """
 
 from __future__ import annotations

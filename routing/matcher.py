@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from agents import presence
 from agents.counselor import State
+from agents.presence import Person
 from routing import offers, waiting
 from routing.changes import Reserved
 from routing.conditions import Conditions
@@ -18,11 +19,11 @@ from routing.expected_wait import wait_at_home
 from routing.fallback import Fallback, Standings
 from routing.floor import Floor, InVain
 from routing.offers import Offer
-from routing.router import Choice
+from routing.router import Choice, choose
 from routing.rules import Network, Rules
 from routing.staff import StoredStaff
 from routing.stations import NATION
-from routing.suitability import tier_of
+from routing.suitability import tier_of, would_suit
 from routing.touched import touched
 from routing.waiting_call import WaitingCall
 
@@ -83,6 +84,8 @@ class Matcher:
         for call in touched(connection, self._places, floor, self.rules_of, at, sweep=sweep):
             if in_vain.knows(call, at):
                 continue
+            if call.urgent:
+                self._needed(connection, floor, call, at)
             while choice := floor.for_call(call, at):
                 taken = tuple(
                     person
@@ -115,6 +118,29 @@ class Matcher:
         choice = Choice((person,), tier or 0, ASKED_FOR, rules.ring_seconds)
         return self._make_offer(connection, call, choice, None, at)
 
+    def _needed(
+        self, connection: Connection, floor: Floor, call: WaitingCall, at: datetime
+    ) -> None:
+        """A caller in danger who has nobody else is given whoever writes up a call: no wrap-up
+        takes the last human away. Somebody else is whoever is free anywhere, resting or not, and
+        wasn't rung for this call in vain."""
+        rules = self.rules_of(call.home)
+        free = [person for station in rules.tier_of for person in floor.free_at(station)]
+        untried = [person for person in free if person.counselor.id not in call.excluded]
+        if would_suit(call, untried, rules, at):
+            return
+        here = [person for station in rules.tier_of for person in floor.present_at(station)]
+        writing_up = {
+            person.counselor.id: _free(person) for person in here if person.state == State.WRAP_UP
+        }
+        if not writing_up:
+            return
+        choice = choose(call, [*free, *writing_up.values()], lambda: here, rules, at)
+        for person in choice.people if choice else ():
+            who = person.counselor.id
+            if who in writing_up and presence.needed(connection, who, at):
+                floor.put(writing_up[who])
+
     def _make_offer(
         self,
         connection: Connection,
@@ -145,3 +171,10 @@ class Matcher:
         offers.add(connection, parts, at + lease)
         waiting.hold(connection, call.call_id, offer_id)
         return Reserved.of(parts)
+
+
+def _free(person: Person) -> Person:
+    """As `presence.needed` makes somebody who is in wrap-up."""
+    if person.rests_until is None or (person.until and person.rests_until < person.until):
+        person = person._replace(rests_until=person.until, rest_reason=presence.WRAP_UP)
+    return person._replace(state=State.AVAILABLE, until=None)

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.counselor import State
-from agents.presence import Person
+from agents.presence import HIGH_RISK_CALLS, IN_A_ROW, WRAP_UP, Person
 from config.instants import PEOPLE_TIME
 from routing.conditions import CALM, Conditions, keepers, why_outside
 from routing.router import choose, waits_for_handler
 from routing.rules import Rules, tier_name
 from routing.suitability import objections, stance_of, tier_of
 from routing.waiting_call import WaitingCall
+
+RESTS = {
+    HIGH_RISK_CALLS: "high-risk calls of this shift",
+    IN_A_ROW: "calls in a row",
+    WRAP_UP: "a wrap-up that a caller in danger cut",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ def explain(
 
 
 def _rests(person: Person, urgent: bool) -> str:
-    why = "high-risk calls of this shift" if person.done else "calls in a row"
+    why = RESTS[person.rest_reason or IN_A_ROW]
     assert person.rests_until is not None
     until = person.rests_until.astimezone(PEOPLE_TIME)
     return f"rests until {until:%H:%M} after {why}" + (", rings last" if urgent else "")

@@ -25,7 +25,7 @@ from routing.router import choose
 from routing.rules import Rules
 from routing.verdicts import explain
 from tests.orders import open_order
-from tests.routing_stand_in import HOME, NOON, PROVINCE, StandIn, call, counselor, person
+from tests.routing_stand_in import CENTRE, HOME, NOON, PROVINCE, StandIn, call, counselor, person
 from tests.test_controller import House, at, offer, on
 from tests.test_routing_queues import Desk
 from workorders import risk
@@ -190,6 +190,74 @@ def test_the_counselor_may_end_the_longer_wrap_up(store: Store) -> None:
     talks(desk, "1", CRISIS)
     desk.store.write(lambda c: presence.log_in(c, "a", desk.at))
     assert isinstance(desk.join("2").answer, Reserved)
+
+
+def writing_up(store: Store, *others: str) -> Desk:
+    """Somebody writes up a call of high risk; others are at the centre."""
+    desk = Desk(store, wrap_up_after_high_risk_seconds=600)
+    desk.staff(counselor("a"))
+    talks(desk, "1", CRISIS)
+    desk.staff(*(counselor(who, CENTRE) for who in others))
+    desk.pass_time(60)
+    assert desk.state("a")[0] == State.WRAP_UP
+    return desk
+
+
+@pytest.mark.parametrize("priority", [CRISIS, SILENT_CONFIRMED])
+def test_no_wrap_up_takes_the_last_human_from_a_caller_in_danger(
+    store: Store, priority: int
+) -> None:
+    desk = writing_up(store)
+    assert isinstance(desk.join("ordinary").answer, Waiting)
+    held = desk.held("danger", priority=priority)
+    assert held.counselor_ids == ("a",)
+    desk.pass_time(20)
+    desk.ended(held, "answered", "a")
+    assert desk.state("a")[0] == State.WRAP_UP
+    assert isinstance(desk.status("ordinary"), Waiting)
+
+
+def test_whoever_writes_up_a_call_is_left_to_it_while_anybody_else_is_free(store: Store) -> None:
+    desk = writing_up(store, "b")
+    assert isinstance(desk.join("danger", priority=CRISIS).answer, Waiting)
+    desk.pass_time(6)
+    desk.tick()
+    held = desk.status("danger")
+    assert isinstance(held, Reserved)
+    assert held.counselor_ids == ("b",)
+    assert desk.state("a")[0] == State.WRAP_UP
+    # Rung in vain, b may be nowhere near: whoever is left rings, too.
+    desk.ended(held, "no_answer")
+    held = desk.status("danger")
+    assert isinstance(held, Reserved)
+    assert held.counselor_ids == ("a", "b")
+
+
+def test_whoever_is_not_needed_or_declines_goes_on_writing_up(store: Store) -> None:
+    desk = writing_up(store)
+    desk.ended(desk.held("danger", priority=CRISIS), "declined")
+    assert desk.state("a")[0] == State.PAUSED
+    desk.do(desk.queues.leave, "danger")
+    desk.pass_time(6)
+    desk.tick()
+    assert (desk.state("a")[0], rests(desk)) == (State.AVAILABLE, presence.WRAP_UP)
+    assert isinstance(desk.join("ordinary").answer, Waiting)
+    desk.pass_time(500)
+    desk.tick()
+    assert isinstance(desk.status("ordinary"), Waiting), "the wrap-up is as long as it was"
+    desk.pass_time(100)
+    desk.tick()
+    assert isinstance(desk.status("ordinary"), Reserved)
+
+
+def test_what_is_left_of_a_wrap_up_is_the_counselors_own_to_end(store: Store) -> None:
+    desk = writing_up(store)
+    desk.held("danger", priority=CRISIS)
+    desk.do(desk.queues.leave, "danger")
+    assert isinstance(desk.join("ordinary").answer, Waiting)
+    desk.store.write(lambda c: presence.log_in(c, "a", desk.at))
+    assert rests(desk) is None
+    assert isinstance(desk.status("ordinary"), Reserved)
 
 
 def test_after_so_many_calls_of_high_risk_nobody_else_comes_in_this_shift(store: Store) -> None:
