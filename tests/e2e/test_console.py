@@ -32,7 +32,7 @@ from ivr.assembly import Assembly
 from tests.console_world import CALLER, GUANGZHOU, KEPT, NOON, PASSWORD, UNIT, World, account_of
 from tests.e2e.sipp import free_port
 from tests.orders import open_order
-from workorders import risk, sent_out
+from workorders import drafts, risk, sent_out
 from workorders.life import Case
 from workorders.log import Entry
 
@@ -306,7 +306,25 @@ def test_a_second_window_is_told_and_a_log_in_that_is_over_keeps_the_draft(desk:
     expect(second.get_by_text("您填写的内容还在本页")).to_have_count(0)
     second.get_by_role("button", name="保存").click()
     expect(second).to_have_url(f"{desk.address}{path}")
-    expect(second.get_by_text("已保存 14:00")).to_be_visible()
+    expect(second.get_by_text("已保存 14:00 林静")).to_be_visible()
+
+    # A colleague changes the same meanwhile: both are shown, and somebody chooses.
+    order_no, log = desk.world.orders["guangzhou"], desk.world.assembly.log
+    theirs = {"summary": "班长写的", "age": "12–13"}
+    desk.change(
+        lambda c: drafts.save_form(c, log, order_no, f"account:{BOSS}", desk.world.at, theirs)
+    )
+    second.get_by_label("来电人说了什么").fill("我写的")
+    second.get_by_role("button", name="保存").click()
+    both = second.get_by_label("摘要，已存的是：班长写的")
+    expect(second.get_by_label("年龄")).to_have_value("12–13")
+    expect(second.get_by_label("来电人说了什么")).to_have_value("我写的")
+    second.evaluate(AXE)
+    assert _found_by_axe(second) == []
+    both.check()
+    second.get_by_role("button", name="保存").click()
+    expect(both).to_have_count(0)
+    expect(second.get_by_label("来电人说了什么")).to_have_value("班长写的")
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
