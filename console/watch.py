@@ -19,6 +19,8 @@ from console.streams import Streams
 log = structlog.get_logger()
 
 LOOK_SECONDS = 0.5
+DESK_THREADS = 8
+"""Each desk reads its call, and commits that it has, before it shows it."""
 
 c = counselors.c
 
@@ -58,8 +60,7 @@ class Watch:
         self._store = store
         self._wanted = threading.Event()
         self.presence = Streams(2, self._wanted)
-        self.desks = Streams(8, self._wanted)
-        """Each reads its call, and commits that it has, before it shows it."""
+        self.desks = Streams(DESK_THREADS, self._wanted)
         self.seen = Seen(0, ())
         self._by_id: dict[str, Present] = {}
         self._ended = threading.Event()

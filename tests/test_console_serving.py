@@ -22,10 +22,12 @@ from agents import presence
 from config.settings import CONFIG, Settings
 from console.audit import Action
 from console.certificate import Certificate
+from console.pages.streaming import message
 from console.roles import Role
 from console.serving import Console
 from console.sessions import IDLE
 from console.tls_front import CertificateUnusable
+from console.watch import DESK_THREADS
 from ivr.assembly import Assembly
 from ivr.asterisk.certificate import RENEWED_BEFORE, VALID_FOR, write_certificate
 from tests.console_world import GUANGZHOU, NOON, World, account_of
@@ -196,6 +198,30 @@ def test_a_page_that_cannot_be_told_is_hung_up_and_others_are_told(
     assert [line["event"] for line in logged] == ["page_not_told"]
     served.world.assembly.store.write(lambda c: presence.log_in(c, "gz-lin", NOON))
     assert "林静" in until(told, "示闲")
+
+
+def test_no_page_of_who_is_there_waits_for_desks(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cookie = cookie_of(served.world, account_of(Role.COUNSELOR, GUANGZHOU))
+    seen = served.ask("/presence/stream", Cookie=cookie)
+    assert until(seen, "现在没有人在岗")
+    store_answers, asked = threading.Event(), threading.Semaphore(0)
+
+    def slow(text: str, event: str = "") -> str:
+        asked.release()
+        store_answers.wait(LONGEST)
+        return message(text, event)
+
+    monkeypatch.setattr("console.pages.desk.message", slow)
+    page = "/desk/stream?page=00000000-0000-0000-0000-{:012}"
+    desks = [served.ask(page.format(n), Cookie=cookie) for n in range(DESK_THREADS + 1)]
+    for _ in range(DESK_THREADS):
+        assert asked.acquire(timeout=LONGEST)
+    served.world.assembly.store.write(lambda c: presence.log_in(c, "gz-lin", NOON))
+    assert "林静" in until(seen, "示闲")
+    store_answers.set()
+    assert all(until(desk, "event:") for desk in desks)
 
 
 def until(stream: http.client.HTTPResponse, said: str) -> str:
