@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from config.database import one_at_a_time
 from routing import standings, trials
 from routing.attendance import people
-from routing.standing import Happened, Override, Standing, State, Thresholds, advance
+from routing.standing import Happened, Override, Standing, State, Thresholds
 from routing.standings import Change
 from routing.stations import NATION
 from routing.strength import (
@@ -28,6 +28,7 @@ from routing.strength import (
     parent_rates,
     strength,
 )
+from routing.transitions import advance
 from routing.trials import Place
 
 ASSESSING = 16

@@ -22,8 +22,9 @@ from agents.roster import PEOPLE_TIME, Role
 from routing import standings, waiting
 from routing.attendance import people
 from routing.rules import Network
-from routing.standing import Standing, State, Thresholds, probe_due
+from routing.standing import Standing, State, Thresholds
 from routing.suitability import knows
+from routing.transitions import probe_due
 from routing.waiting_call import WaitingCall
 
 SPARED = timedelta(minutes=30)

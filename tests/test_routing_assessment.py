@@ -19,10 +19,11 @@ from config.database import Store
 from routing import offers, standings, trials
 from routing.assessment import Assessment, Look
 from routing.offers import Offer
-from routing.standing import Override, State, probe_due
+from routing.standing import Override, State
 from routing.standings import Change, standing_changes
 from routing.stations import Stations
 from routing.strength import Counts, Figures, People, Trial
+from routing.transitions import probe_due
 from routing.trials import Place
 from tests.orders import open_order
 from tests.routing_stand_in import CENTRE, HOME, NOON, counselor, log_in

@@ -11,19 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from routing.standing import (
-    TRANSITIONS,
-    Happened,
-    Override,
-    Run,
-    Standing,
-    State,
-    Thresholds,
-    advance,
-    probe_due,
-)
+from routing.standing import Happened, Override, Run, Standing, State, Thresholds
 from routing.stations import Stations
 from routing.strength import FAST, Counts, Figures, People, Trial
+from routing.transitions import TRANSITIONS, advance, probe_due
 
 THRESHOLDS = Thresholds.of(Stations.load(Path("config")), "440100")
 NOON = datetime(2026, 6, 8, 4, 0, tzinfo=UTC)

@@ -21,17 +21,10 @@ from routing.simulation.desks import Desk
 from routing.simulation.policy import Policy
 from routing.simulation.scenario import Scenario
 from routing.simulation.watch import DesksOf, EndedCall, StateChange, Watch
-from routing.standing import (
-    Happened,
-    Standing,
-    State,
-    Thresholds,
-    advance,
-    probe_due,
-    trial_of_call,
-)
+from routing.standing import Happened, Standing, State, Thresholds, trial_of_call
 from routing.strength import FAST, NATION_RATE, Counts, Figures, People, Trial, parent_rates
 from routing.suitability import knows
+from routing.transitions import advance, probe_due
 from routing.waiting_call import UNKNOWN_TOPIC
 
 PARENTS_EVERY = timedelta(minutes=15)
