@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from agents import presence, roster
 from agents.counselor import State as Presence
-from agents.roster import Counselor
+from agents.roster import Counselor, Role, counselors
 from config.topics import load_topics
 from console import audit, words
 from console.at_desk import talk_of
@@ -186,7 +186,13 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         english = str(get_locale()) == "en"
         reached = roster.reached(CARRIER_KINDS[call.carrier], call.node)
         near = [place for tier in stations.tiers(station)[:NEAR_TIERS] for place in tier]
-        people = presence.present_at(connection, near, at)
+        # The nearest first, and after all counselors the mobiles that are for danger.
+        people = sorted(
+            presence.present_at(connection, near, at),
+            key=lambda one: (
+                one.counselor.role is Role.DUTY_PHONE, near.index(one.counselor.station),
+            ),
+        )  # fmt: skip
         free = [
             (f"counselor:{one.counselor.id}", f"{one.counselor.name} · {_place(one.counselor)}")
             for one in people
