@@ -82,6 +82,17 @@ document.addEventListener("htmx:error", (event) => {
   form.again = setTimeout(() => form.isConnected && kept(form), RETRY_MS);
 });
 
+// An act that may not have arrived is said so: pressed again, the same form is done once.
+document.addEventListener("htmx:error", (event) => {
+  const part = event.target.closest?.("[data-unheard]");
+  if (!part) return;
+  const said = Object.assign(document.createElement("p"), {
+    className: "problem",
+    textContent: part.dataset.unheard,
+  });
+  document.getElementById(part.dataset.answer).replaceChildren(said);
+});
+
 // The page may never be seen again.
 document.addEventListener("visibilitychange", () => {
   const form = document.getElementById("order-form");
