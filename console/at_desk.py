@@ -3,14 +3,17 @@ earlier order but its number, for nobody has checked yet that it is the same per
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
+from agents import roster
 from agents.counselor import State
 from agents.roster import counselors
-from ivr import sessions
+from ivr import desk_requests, sessions
+from ivr.desk_requests import Request
+from ivr.desk_requests import State as RequestState
 from ivr.sessions import CallRow
 from routing.callbacks import callbacks
 from routing.offers import offers
@@ -29,7 +32,8 @@ LOST_IS_TOLD_FOR = timedelta(minutes=30)
 @dataclass(frozen=True, slots=True)
 class DeskCall:
     """A call that rings, talks, or has just ended. `waited`: seconds from the queue to now, or to
-    the answer. `earlier`: numbers of orders of a possible earlier contact."""
+    the answer. `earlier`: numbers of orders of a possible earlier contact. `helps`: the number of
+    the counselor whose talk it is, for a supervisor who is called for help or listens."""
 
     order_no: str
     answered: bool
@@ -40,10 +44,14 @@ class DeskCall:
     language: str | None
     waited: int
     earlier: tuple[str, ...]
+    helps: str | None = None
 
 
 def call_at(connection: Connection, keys: Keys, counselor_id: str, at: datetime) -> DeskCall | None:
     """The call that holds the counselor, else the last one they answered; None: there was none."""
+    theirs = desk_requests.monitored_by(connection, counselor_id)
+    if theirs is not None:
+        return _helped(connection, keys, theirs, at)
     mine = select(o.call_id, o.answered_at).where(o.counselor_id == counselor_id)
     answered = mine.where(o.answered_at.is_not(None)).order_by(o.answered_at.desc()).limit(1)
     held = connection.execute(mine.where(o.ended_at.is_(None))).first()
@@ -52,6 +60,13 @@ def call_at(connection: Connection, keys: Keys, counselor_id: str, at: datetime)
     if last is None or order_no is None:
         return None
     return _told(order_view(connection, keys, order_no), last.answered_at, at)
+
+
+def _helped(connection: Connection, keys: Keys, theirs: Request, at: datetime) -> DeskCall:
+    talks = roster.get(connection, theirs.counselor_id)
+    since = theirs.changed_at if theirs.state is RequestState.TALKING else None
+    told = _told(order_view(connection, keys, theirs.order_no), since, at)
+    return replace(told, helps=talks.number if talks is not None else "")
 
 
 def lost_in_talk(connection: Connection, keys: Keys, counselor_id: str, at: datetime) -> str | None:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, String, cast, false, or_
+from sqlalchemy import ColumnElement, String, cast, false, or_, select
 
 from console.accounts import Account
 from console.roles import Orders
+from routing.offers import offers
 from routing.stations import Stations
 from workorders.handover import STATION
 from workorders.order import Row, orders, station_in_charge
@@ -55,6 +56,7 @@ def known_to(account: Account, stations: Stations) -> ColumnElement[bool]:
                 c.station_lead == account.station,
                 # 首问负责: whoever was passed on is still theirs.
                 c.first_responder == f"counselor:{account.id}",
+                _talks(account.id),
                 c.handler == f"counselor:{account.id}",
                 _written(c.stations_assisting, json.dumps(account.station)),
                 _dispatched(account.station),
@@ -114,7 +116,17 @@ def went_back(account: Account, row: Row) -> bool:
         by_name = f"counselor:{account.id}" in (row["first_responder"], row["handler"])
         if by_name or account.station in stations:
             return False
-    return all(each.went is not None for each in came(account, row))
+    every = list(came(account, row))
+    # Nothing came to whoever is asked into a talk from elsewhere.
+    return bool(every) and all(each.went is not None for each in every)
+
+
+def _talks(counselor_id: str) -> ColumnElement[bool]:
+    """Whoever is asked in from another station: a caller must not tell it all again. While they
+    are there."""
+    o = offers.c
+    there = (o.counselor_id == counselor_id) & o.answered_at.is_not(None) & o.ended_at.is_(None)
+    return c.call_id.in_(select(o.call_id).where(there))
 
 
 def in_charge(account: Account, row: Row) -> bool:

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, select, text, update
+from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, or_, select, text, update
 
 from config.database import Instant, metadata
 from config.statements import Row, Statement
@@ -51,6 +51,9 @@ PERFORMED: Mapping[str, frozenset[Kind]] = {
     "simulator": frozenset(),
 }
 """What each carrier can do: a page offers nothing else, and nothing else is taken."""
+
+
+MONITORING = (Kind.HELP, Kind.LISTEN, Kind.WHISPER, Kind.JOIN)
 
 
 class TargetKind(StrEnum):
@@ -148,7 +151,7 @@ class Request:
 
     @property
     def monitors(self) -> bool:
-        return self.kind in (Kind.HELP, Kind.LISTEN, Kind.WHISPER, Kind.JOIN)
+        return self.kind in MONITORING
 
 
 _insert = Statement(desk_requests.insert())
@@ -162,6 +165,16 @@ _open_of_call = Statement(
 )
 _of_order = Statement(
     select(desk_requests).where(d.order_no == bindparam("order")).order_by(d.asked_at, d.id)
+)
+_monitors = Statement(
+    select(desk_requests)
+    .where(
+        _IS_OPEN,
+        d.target == bindparam("who"),
+        or_(*(d.kind == kind for kind in MONITORING)),
+        or_(d.state == State.RINGING, d.state == State.TALKING),
+    )
+    .limit(1)
 )
 _one = Statement(select(desk_requests).where(d.id == bindparam("request")))
 _step = Statement(
@@ -212,6 +225,12 @@ def open_of_call(connection: Connection, call_id: str) -> list[Request]:
 def of_order(connection: Connection, order_no: str) -> list[Request]:
     """Whatever was asked for an order's call, oldest first."""
     return [_request(row) for row in _of_order.rows(connection, order=order_no)]
+
+
+def monitored_by(connection: Connection, counselor_id: str) -> Request | None:
+    """By which a supervisor is called for help, listens, whispers or has joined."""
+    row = _monitors.first(connection, who=counselor_id)
+    return _request(row) if row is not None else None
 
 
 def get(connection: Connection, request_id: str) -> Request | None:

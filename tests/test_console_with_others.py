@@ -18,6 +18,8 @@ from console.roles import Role
 from ivr import desk_requests, sessions
 from ivr.desk_requests import Kind, Request, State, TargetKind
 from ivr.sessions import CallRow
+from routing import offers
+from routing.offers import Offer
 from tests.console_world import GUANGZHOU, NOON, WUHAN, World, account_of
 
 LIN = account_of(Role.COUNSELOR, GUANGZHOU)
@@ -147,3 +149,50 @@ def test_a_supervisor_listens_and_the_audit_has_it(world: World) -> None:
     manager = world.browser(account_of(Role.MANAGER, GUANGZHOU))
     assert manager.get("/monitor/9001").status_code == 403
     assert "/monitor/" not in manager.get("/presence/").text
+
+
+def test_a_supervisor_called_for_help_is_shown_which_order_and_whose(world: World) -> None:
+    """While it rings what helps to say the first words, then how to see to safety; no form."""
+    order_no = world.orders["guangzhou"]
+
+    def called(connection: Connection) -> None:
+        request_id = desk_requests.ask(
+            connection, call_id="asterisk-1.1", order_no=order_no, kind=Kind.HELP,
+            counselor_id=LIN, asked_by=f"counselor:{LIN}", at=NOON,
+        )  # fmt: skip
+        presence.log_in(connection, BOSS, NOON)
+        presence.reserve(connection, BOSS, f"with:{request_id}", NOON)
+        presence.ring(connection, [BOSS], f"with:{request_id}", NOON)
+        request = desk_requests.get(connection, request_id)
+        assert request is not None
+        desk_requests.step(connection, request, State.RINGING, NOON, target=BOSS)
+
+    def picks_up(connection: Connection) -> None:
+        [request] = desk_requests.of_order(connection, order_no)
+        desk_requests.step(connection, request, State.TALKING, NOON)
+        presence.answer(connection, BOSS, f"with:{request.id}", NOON)
+
+    store, browser = world.assembly.store, world.browser(BOSS)
+    store.write(called)
+    browser.get("/desk/")
+    rings = browser.post("/desk/presence", {"does": "log_in"}).text
+    assert order_no in rings
+    assert 'href="/monitor/9001"' in rings
+    assert 'data-parts=""' in rings
+    store.write(picks_up)
+    talks = browser.post("/desk/presence", {"does": "log_in"}).text
+    assert f'data-parts="/orders/{order_no}/safety"' in talks
+
+
+def test_who_is_asked_in_from_elsewhere_reads_the_order_while_they_are_there(world: World) -> None:
+    order_no, zhou = world.orders["guangzhou"], account_of(Role.COUNSELOR, WUHAN)
+    part = Offer("o-2", zhou, "guangzhou", WUHAN, "asterisk", 0, "asked", 15, False, NOON, None)
+    store, browser = world.assembly.store, world.browser(zhou)
+    store.write(lambda c: offers.add(c, [part], NOON + timedelta(minutes=1)))
+    assert browser.get(f"/orders/{order_no}").status_code == 404
+    store.write(lambda c: offers.answered(c, part, NOON))
+    page = browser.get(f"/orders/{order_no}").text
+    assert "138****8000" in page
+    assert browser.get(f"/orders/{order_no}/form").status_code == 404
+    store.write(lambda c: offers.end(c, part, "answered", NOON))
+    assert browser.get(f"/orders/{order_no}").status_code == 404

@@ -12,15 +12,13 @@ from flask import (
     Blueprint,
     Response,
     abort,
-    current_app,
     g,
     jsonify,
     render_template,
     request,
 )
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection
-from werkzeug.exceptions import HTTPException
+from sqlalchemy import Connection, select
 
 from agents import presence, roster
 from agents.counselor import HELD, State
@@ -29,13 +27,14 @@ from agents.roster import RosterError
 from config.database import StoreUnavailable
 from config.topics import load_topics
 from console import audit, sessions
-from console.at_desk import call_at, lost_in_talk
+from console.at_desk import DeskCall, call_at, lost_in_talk
 from console.audit import Action
 from console.desks import Desks
 from console.ice_servers import ice_servers
 from console.pages.streaming import message, streaming
 from console.streams import Messages
 from console.timeline import words_of
+from console.visible import in_charge
 from console.visitor import address, asked_by_the_page, needs, token, visitor
 from console.watch import Present, Watch
 from console.websockets import admitted
@@ -44,6 +43,7 @@ from ivr.asterisk.browser_phones import browser_name, browser_password
 from ivr.twilio import browser_talks
 from ivr.twilio.access_tokens import KIND as TWILIO_CLIENT
 from ivr.twilio.access_tokens import LIFE, AccessTokens, NoToken, identity_of
+from workorders.order import orders
 
 log = structlog.get_logger()
 
@@ -52,8 +52,8 @@ BEAT_SECONDS = 5.0
 WARNED_BEFORE = timedelta(minutes=10)
 """That a log-in ends."""
 REASONS = tuple(code.reason for code in CODES.values() if code.does == "pause")
-PARTS = ("/orders/{}/form", "/orders/{}/safety", "/desk/with-others/{}")
-"""What a desk shows of its order, by its number: pages of their own, where they are there."""
+FORM, SAFETY, WITH_OTHERS = "/orders/{}/form", "/orders/{}/safety", "/desk/with-others/{}"
+"""What a desk shows of its order, by its number: pages of their own."""
 
 TWILIO_SIGNALLING = "wss://*.twilio.com"
 """Where Twilio's Voice SDK connects to: first `voice-js.roaming`, again by the name of the edge
@@ -245,9 +245,18 @@ def pages(assembly: Assembly, watch: Watch, now: Callable[[], datetime]) -> Blue
             "call": call,
             "lost": lost,
             "region": _region(call.region) if call is not None else None,
-            "parts": _parts(call.order_no) if call is not None and call.answered else [],
+            "parts": _parts(call) if call is not None and call.answered else [],
             "said": words_of(assembly, topics),
         }
+
+    def _parts(call: DeskCall) -> list[str]:
+        """Addresses of what is shown below: who is asked in from another station has no form of
+        it, and a supervisor leaves that to who talks."""
+        query = select(orders).where(orders.c.order_no == call.order_no)
+        row = store.read(lambda c: c.execute(query).mappings().first())
+        theirs = row is not None and in_charge(visitor(), row)
+        parts = (SAFETY,) if call.helps is not None else (FORM, SAFETY, WITH_OTHERS)
+        return [part.format(call.order_no) for part in parts if theirs or part is WITH_OTHERS]
 
     def _by_asterisk(counselor: roster.Counselor) -> bool:
         return settings.asterisk and "browser" in _kinds(counselor)
@@ -268,16 +277,3 @@ def _has_call(state: State) -> bool:
 
 def _kinds(counselor: roster.Counselor) -> set[str]:
     return {contact.kind for contact in counselor.contacts}
-
-
-def _parts(order_no: str) -> list[str]:
-    """Addresses of the order's parts that this console has."""
-    addresses = current_app.url_map.bind("")
-    found = []
-    for part in PARTS:
-        try:
-            addresses.match(part.format(order_no))
-        except HTTPException:
-            continue
-        found.append(part.format(order_no))
-    return found

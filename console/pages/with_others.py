@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from agents import presence, roster
 from agents.counselor import State as Presence
-from agents.roster import Counselor, Role, counselors
+from agents.roster import Counselor, Role
 from config.topics import load_topics
 from console import audit, words
 from console.at_desk import talk_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -23,13 +23,20 @@ from playwright.sync_api import (
 )
 from sqlalchemy import Connection
 
-from agents import presence
+from agents import presence, roster
+from agents.roster import Contact, Counselor
+from callflows.session import Session
+from callflows.verbs import Dial
 from console import accounts
 from console.accounts import Account
 from console.roles import Role
 from console.serving import Console
 from console.sessions import IDLE
+from ivr import sessions
 from ivr.assembly import Assembly
+from ivr.sessions import CallRow
+from routing import offers
+from routing.offers import Offer
 from tests.console_world import CALLER, GUANGZHOU, KEPT, NOON, PASSWORD, UNIT, World, account_of
 from tests.e2e.sipp import free_port
 from tests.orders import open_order
@@ -53,6 +60,8 @@ LEADER = account_of(Role.SUPERVISOR, GUANGZHOU)
 LIN = account_of(Role.COUNSELOR, GUANGZHOU)
 AT_DESK = "gz-lin"
 """An account that the roster knows."""
+TALKS = "gz-huang"
+"""Who has a caller on the line."""
 ORDER = "{order}"
 PAGES = {
     "login": (None, "/login?expired=1"),
@@ -67,7 +76,8 @@ PAGES = {
     "knowledge": (BOSS, "/knowledge/"),
     "presence": (BOSS, "/presence/"),
     "figures": ("nation", "/figures/?days=7"),
-    "monitor": (LEADER, "/monitor/8001"),
+    "talk": (TALKS, "/desk/"),
+    "monitor": (LEADER, "/monitor/8003"),
     "account": (BOSS, "/account/"),
     "refused": ("nation", f"/orders/{ORDER}"),
 }
@@ -120,6 +130,7 @@ def desk(tmp_path: Path, chromium: Browser, monkeypatch: pytest.MonkeyPatch) -> 
     desk = Desk(world, f"https://localhost:{settings.console_port}", chromium)
     desk.change(lambda connection: _crisis(desk, connection))
     desk.change(_people)
+    desk.change(lambda connection: _talk(desk, connection))
     yield desk
     console.stop()
     world.close()
@@ -151,6 +162,7 @@ def _crisis(desk: Desk, connection: Connection) -> None:
         after(7, "offer_made", "engine", offer),
         after(12, "offer_failed", "asterisk", missed),
         after(12, "answered", "counselor:gz-lin", answered, station_answering=GUANGZHOU),
+        *(_recorded(began, minutes) for minutes in (9, 17)),
         Entry.closing(began + timedelta(minutes=17), "answered", "caller"),
     ]
     log.append_all(connection, order_no, course)
@@ -160,12 +172,50 @@ def _crisis(desk: Desk, connection: Connection) -> None:
     sent_out.refer(case, UNIT, "核实安全")
 
 
+def _recorded(began: datetime, minutes: int) -> Entry:
+    """A part of a talk, of which the first was passed on."""
+    ended = began + timedelta(minutes=minutes)
+    told = {"began_at": (ended - timedelta(minutes=8)).isoformat(), "seconds": 480}
+    return Entry("talk_recorded", ended, "asterisk", {**told, "recording": f"r-{minutes}"})
+
+
 def _people(connection: Connection) -> None:
     at_desk = Account(AT_DESK, "林静", Role.COUNSELOR, GUANGZHOU)
     accounts.add(connection, at_desk, KEPT, NOON)
     for who in ("gz-lin", "gz-chen", "gd-he", "wh-zhou"):
         presence.log_in(connection, who, NOON)
     presence.pause(connection, "gz-chen", "meal", NOON)
+    by_telephone = (Contact("sip", "9002"),)
+    leader = Counselor(LEADER, "梁文", "9002", GUANGZHOU, contacts=by_telephone)
+    roster.add(connection, leader, NOON)
+
+
+def _talk(desk: Desk, connection: Connection) -> None:
+    """A counselor talks with a caller, and a colleague is free."""
+    log, began = desk.world.assembly.log, NOON - timedelta(minutes=2)
+    call_id, talk = "asterisk-7.1", {"offer": "o-7", "station": GUANGZHOU}
+    order_no = open_order(
+        log, connection, call_id=call_id, at=began, channel="asterisk",
+        access_number="020-12355", caller_id="+8613900139000", id_trust="original",
+        fields={"station_home": GUANGZHOU, "topic": "law", "region_access": GUANGZHOU},
+    )  # fmt: skip
+    course = [
+        Entry("queued", began, "engine", {"topic": "law", "priority": 1}),
+        Entry("answered", NOON, f"counselor:{TALKS}", talk, {"station_answering": GUANGZHOU}),
+    ]
+    log.append_all(connection, order_no, course)
+    presence.log_in(connection, TALKS, began)
+    presence.reserve(connection, TALKS, call_id, NOON)
+    presence.answer(connection, TALKS, call_id, NOON)
+    part = Offer("o-7", TALKS, call_id, GUANGZHOU, "asterisk", 0, "home", 15, False, NOON, None)
+    offers.add(connection, [part], NOON)
+    offers.answered(connection, part, NOON)
+    known = {"access_number": "020-12355", "region": GUANGZHOU}
+    session = Session(call_id, "12355", "v", values=known).to_json()
+    verbs = sessions.verbs_to_json((Dial("offer", "o-7", 15),))
+    row = CallRow(call_id, order_no, "asterisk", "x", "engine", 1, 1, session, verbs, began, None)
+    sessions.insert(connection, row)
+    accounts.add(connection, Account(TALKS, "黄岚", Role.COUNSELOR, GUANGZHOU), KEPT, NOON)
 
 
 def log_in(page: Page, account_id: str) -> None:
@@ -342,7 +392,7 @@ def test_a_second_window_is_told_and_a_log_in_that_is_over_keeps_the_draft(desk:
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_every_page_shuts_nobody_out_and_fits_narrow_and_wide(desk: Desk, language: str) -> None:
-    for who in (BOSS, LEADER, AT_DESK, "nation"):
+    for who in (BOSS, LEADER, AT_DESK, TALKS, "nation"):
         desk.change(lambda connection, who=who: accounts.change(connection, who, language=language))
     contexts = {who: desk.context(language=language) for who, _ in PAGES.values()}
     for name, (who, path) in PAGES.items():
@@ -350,6 +400,10 @@ def test_every_page_shuts_nobody_out_and_fits_narrow_and_wide(desk: Desk, langua
         if who is not None and page.url == "about:blank":
             log_in(page, who)
         page.goto(path.replace(ORDER, desk.crisis))
+        if name == "talk":
+            # With all that a talk brings below it.
+            expect(page.locator("#with-others select")).to_be_visible()
+            expect(page.locator("#order-form")).to_be_visible()
         # The page's own policy keeps scripts out that aren't its own; the debugger is above it.
         page.evaluate(AXE)
         for width in (WIDE, NARROW):
