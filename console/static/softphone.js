@@ -13,6 +13,7 @@ const DECLINED = 603; // by a person; whoever only doesn't answer counts as abse
 const CREDENTIALS_AGAIN = 3600_000;
 const REFUSED_AGAIN = 5000;
 const ANSWERED_WITHIN = 4000;
+const ASKED_FOR = 5000;
 
 export class Softphone extends EventTarget {
   #audio; #socket; #telephone; #agent = null; #session = null; #servers = []; #again = null; #line = null; #deaf = null; #wanted = false; #checking = null; #password = null;
@@ -60,7 +61,7 @@ export class Softphone extends EventTarget {
       connection_recovery_max_interval: 5,
       user_agent: "12355 desk",
     });
-    agent.on("registered", () => this.#tell("line", "connected"));
+    agent.on("registered", () => { this.#answered(); this.#tell("line", "connected"); });
     agent.on("disconnected", () => this.#agent && this.#tell("line", "lost"));
     agent.on("registrationFailed", ({ response }) => {
       if (this.#agent !== agent) return;
@@ -79,12 +80,16 @@ export class Softphone extends EventTarget {
     if (this.#checking) return;
     const agent = this.#agent;
     this.#checking = setTimeout(() => this.#connectAnew(), ANSWERED_WITHIN);
-    agent?.once("registered", () => { clearTimeout(this.#checking); this.#checking = null; });
     if (agent?.isConnected()) agent.register();
   }
 
-  #connectAnew() {
+  #answered() {
+    clearTimeout(this.#checking);
     this.#checking = null;
+  }
+
+  #connectAnew() {
+    this.#answered(); // or no longer waited for
     if (!this.#agent || !(this.#line.isConnected() || this.#line.isConnecting())) return;
     this.#line.disconnect();
     this.#line.ondisconnect(true, 1006, "nobody answers");
@@ -138,7 +143,7 @@ export class Softphone extends EventTarget {
 
   async #credentials() {
     try {
-      const answer = await fetch(this.#telephone, { redirect: "error" });
+      const answer = await fetch(this.#telephone, { redirect: "error", signal: AbortSignal.timeout(ASKED_FOR) });
       if (!answer.ok) throw new Error(answer.status);
       const login = await answer.json();
       this.#servers = login.ice_servers;
@@ -152,6 +157,7 @@ export class Softphone extends EventTarget {
 
   /** Passwords are replaced twice a day, of which nothing is to be seen. */
   async #refused(agent) {
+    this.#answered();
     const before = this.#password;
     const login = await this.#credentials();
     if (this.#agent !== agent) return;

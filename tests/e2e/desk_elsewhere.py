@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import os
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from console import accounts
 from console.accounts import Account
+from console.ice_servers import LIFE
 from console.roles import Role
 from ivr.asterisk.install import find
 from ivr.asterisk.rotation import rotate
@@ -25,24 +28,30 @@ from tests.e2e.sipp import Phone
 from tests.e2e.test_console import CHROMIUM
 
 LIN = "gz-lin"
+TURN, SECRET = f"turn:{HERE}:3478", "shared with the TURN server"
 CUT_SECONDS = float(os.environ.get("CUT_SECONDS", "0"))
 PSYCHOLOGY = (1.0, "2")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def elsewhere() -> Iterator[Elsewhere]:
     with plugged_in() as there:
         yield there
 
 
-@pytest.fixture(scope="module")
-def line(elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+@pytest.fixture
+def line(
+    elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("d")
+    # Secrets are no argument of the line's processes.
+    monkeypatch.setenv("IVR_TURN_SECRET", SECRET)
     deployment = Deployment(
         folder,
         flows_directory=write_short_flows(folder / "flows"),
         bind_address=HERE,
         console_address=HERE,
+        ice_server_urls=TURN,
     )
     deployment.start()
     one = Account(LIN, LIN, Role.COUNSELOR, "440100")
@@ -51,7 +60,7 @@ def line(elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory) -> Iter
     deployment.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def browser(elsewhere: Elsewhere, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = elsewhere.program(CHROMIUM, tmp_path_factory.mktemp("b"))
     with sync_playwright() as playwright:
@@ -88,6 +97,12 @@ def test_a_desk_on_another_machine_whose_network_is_cut_in_a_call(
     expect(said).to_have_text("通话中")
     expect(page.locator("#order-form")).to_be_visible()
     hear_each_other(page, call)
+    [turn] = page.evaluate("connections.at(-1).getConfiguration().iceServers")
+    ends, _, who = turn["username"].partition(":")
+    assert (turn["urls"], who) == ([TURN], LIN)
+    assert 0 < int(ends) - time.time() <= LIFE.total_seconds()
+    made = hmac.digest(SECRET.encode(), turn["username"].encode(), "sha1")
+    assert turn["credential"] == base64.b64encode(made).decode()
 
     # Its telephone's password is replaced meanwhile.
     installation = find(line.settings.asterisk_directory)

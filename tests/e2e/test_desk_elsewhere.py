@@ -16,13 +16,18 @@ from tests.e2e.elsewhere import alone
 pytestmark = pytest.mark.e2e
 
 PROJECT = Path(__file__).parents[2]
+LONGEST = 180
+"""Seconds, on a busy machine."""
 TESTS = "tests/e2e/desk_elsewhere.py"
 
 
+@pytest.mark.timeout(2 * LONGEST)
 def test_a_desk_elsewhere() -> None:
     if subprocess.run(alone(["true"]), capture_output=True, check=False).returncode:
         pytest.skip("this kernel lets users have no network namespaces of their own")
-    pytest_there = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", TESTS]
+    pytest_there = [
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--timeout={LONGEST}", TESTS
+    ]  # fmt: skip
     done = subprocess.run(
         alone(pytest_there), cwd=PROJECT, capture_output=True, text=True, check=False
     )
