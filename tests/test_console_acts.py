@@ -163,7 +163,7 @@ def test_who_sent_it_back_sees_that_it_was_theirs_and_nothing_of_it(world: World
 
 def test_what_is_dispatched_to_a_partner_is_the_partners(world: World) -> None:
     staff = Page(world)
-    assert f'<option value="{UNIT} "' in staff.text, "a partner that has an account is offered"
+    assert f'<option value="{UNIT}"' in staff.text, "a partner that has an account is offered"
     given = {"target": "合作单位", "to": UNIT, "task": "陪同家访"}
     assert staff.does("dispatch", **given).status_code == 303
     unit = Page(world, account_of(Role.PARTNER, GUANGZHOU))
@@ -292,9 +292,10 @@ def test_what_is_no_longer_possible_is_said(world: World) -> None:
             closing.close(world.case(c, "guangzhou")),
         ]
     )
-    answer = page.does("appoint", old, manner="面询", when=LATER, whom="本人")
+    answer = page.does("appoint", old, manner="面询", when=LATER, whom="本人", contact="微信小雨")
     assert answer.status_code == 422
     assert "工单已有变化" in answer.text
+    assert "微信小雨" in answer.text, "what was written isn't lost with it"
 
 
 class _Given(dict[str, str]):

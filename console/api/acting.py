@@ -95,5 +95,7 @@ def numbered(asked: Asked) -> int:
 
 def _form(asked: Asked) -> Form:
     key = asked.headers.get(IDEMPOTENCY_KEY)
-    words: dict[str, Any] = asked.body.model_dump(mode="json") if asked.body is not None else {}
-    return Form(f"{asked.who.id}/{key}" if key else "", {**words, **asked.path})
+    words: dict[str, Any] = {"path": dict(asked.path), "body": None}
+    if asked.body is not None:
+        words["body"] = {type(asked.body).__name__: asked.body.model_dump(mode="json")}
+    return Form(f"{asked.who.id}/{key}" if key else "", words)

@@ -91,6 +91,7 @@ def shown_acts(
     every = list(offered(who, row))
     lacking = missing(case) if in_charge(who, row) and case.state is not State.CLOSED else []
     done = ACTS.get(told.pop("done", None) or "")
+    possible = {(act.name, number) for act, number in every}
     return {
         "order_no": order_no,
         "new_name": new_name,
@@ -104,10 +105,18 @@ def shown_acts(
         "done": done,
         "again": None,
         "nothing": MultiDict(),
-        "still_offered": (told.get("at_act"), told.get("at_number"))
-        in {(act.name, number) for act, number in every},
+        "still_offered": (told.get("at_act"), told.get("at_number")) in possible,
+        "undone": _written(told.get("at_act"), told.get("typed")),
         **told,
     }
+
+
+def _written(name: str | None, typed: MultiDict[str, str] | None) -> list[tuple[str, str]]:
+    """What was written for an act that was refused, each with what it is."""
+    if name is None or typed is None:
+        return []
+    written = [(field.label, " ".join(typed.getlist(field.name))) for field in ACTS[name].fields]
+    return [(label, text) for label, text in written if text.strip()]
 
 
 def _asked(
