@@ -24,7 +24,8 @@ from workorders.views import View, order_view
 o = offers.c
 
 REGIONS = ("region_incident", "region_stated", "region_access", "region_number")
-"""Which region is meant, the surest first. `region_number` is a hint."""
+"""Which region is meant, the surest first. `region_number` is a hint, and so is what was chosen on
+a page."""
 
 LOST_IS_TOLD_FOR = timedelta(minutes=30)
 
@@ -123,7 +124,8 @@ def _told(view: View, answered_at: datetime | None, at: datetime) -> DeskCall:
         order_no=view["order_no"],
         answered=answered_at is not None,
         region=view[named[0]] if named else None,
-        region_is_hint=named[:1] == ["region_number"],
+        region_is_hint=named[:1] == ["region_number"]
+        or (named[:1] == ["region_stated"] and view["region_confidence"] == "hint"),
         topic=view["topic"],
         priority=view["priority"],
         language=view["language"],

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,7 @@ import structlog
 from config.settings import LOOPBACK
 from console import websockets
 from console.outlet import BLANK_LINE, CHUNK, OUTLET, Outlet, gone_without_a_word
+from console.page_limits import network_of
 from console.websockets import Head, Verdict, head_of, verdict_of
 
 log = structlog.get_logger()
@@ -27,6 +30,12 @@ HEAD_SECONDS = 60.0
 """A browser connects ahead of what it will ask for."""
 ANSWER_SECONDS = 30.0
 FORBIDDEN = 403
+ASKED_BY_TCP_EVERY = 10
+"""Seconds; given up by `GONE_AFTER_MS`."""
+TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\r\n"
+CALLERS_FROM_ONE_PLACE = 60
+"""WebSockets of the callers' page at once from an address, of IPv6 a household. Counted before the
+page is asked; desks are not: a station is one place, and each of them has logged in."""
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -68,6 +77,7 @@ class TlsFront:
         self._behind = 0
         self._browsers: dict[str, _Browser] = {}
         """By the port of their connection behind."""
+        self._callers: Counter[str] = Counter()
         self._holders: dict[str, list[asyncio.Task[None]]] = {}
         """What passes on each holder's WebSockets, the oldest first."""
         self._loop = asyncio.new_event_loop()
@@ -160,6 +170,27 @@ class TlsFront:
     ) -> None:
         """A WebSocket that the page at its address lets in, until either end hangs up or the page
         would refuse it."""
+        if websockets.met_at(head) == websockets.DESKS:
+            await self._let_in(head, reader, writer)
+            return
+        place = network_of(writer.get_extra_info("peername")[0])
+        if self._callers[place] >= CALLERS_FROM_ONE_PLACE:
+            log.warning("callers_connections_limited")
+            writer.write(TOO_MANY)
+            await writer.drain()
+            return
+        self._callers[place] += 1
+        _asked_by_tcp(writer)
+        try:
+            await self._let_in(head, reader, writer)
+        finally:
+            self._callers[place] -= 1
+            if not self._callers[place]:
+                del self._callers[place]
+
+    async def _let_in(
+        self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         answer = await self._asked(head, writer)
         verdict = verdict_of(answer)
         if not verdict.admits:
@@ -219,6 +250,15 @@ class TlsFront:
         async with asyncio.timeout(ANSWER_SECONDS), self._behind_for(writer) as (answers, inner):
             inner.write(websockets.asking(head))
             return await answers.read()
+
+
+def _asked_by_tcp(writer: asyncio.StreamWriter) -> None:
+    """A caller's browser that is silent is asked by TCP whether it is there, and no script in its
+    page, which a telephone may put to sleep, takes part."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+        connection.setsockopt(socket.IPPROTO_TCP, option, ASKED_BY_TCP_EVERY)
 
 
 class _Browser(NamedTuple):

@@ -112,9 +112,11 @@ class Arrivals:
         return codes[0] if len(codes) == 1 else None
 
     def _stated(self, code: str | None) -> FoundRegion | None:
-        """The region that a caller chose before the call."""
+        """The region that a caller chose on a page, before the call. A hint of where they are, and
+        for routing alone: it may be where they live, or where they are asked from, so no police
+        is dialled by it until a counselor has asked."""
         regions = self.house.stations.regions
         region = regions.get(code)
         if region is None:
             return None
-        return FoundRegion(region.code, regions.name(region.code), "stated", "likely")
+        return FoundRegion(region.code, regions.name(region.code), "stated", "hint")

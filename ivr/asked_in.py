@@ -22,6 +22,7 @@ from callflows.verbs import Hold
 from ivr import desk_requests, sessions
 from ivr.desk_requests import Kind, Request, State, TargetKind
 from ivr.order_events import Note
+from ivr.page_visits import CHANNEL as WEB
 from ivr.sessions import CallRow
 from ivr.transaction import Transaction, Woken
 from routing import offers, waiting
@@ -60,13 +61,16 @@ class Lines(Protocol):
 
 def sister_line(lines: Lines, connection: Connection, row: CallRow, service: str) -> str:
     """The entry of a sister line for where the incident is. What a counselor was told leads; a
-    number is a hint. Raises Refused where nothing may be dialled."""
+    number is a hint, and so is what was chosen on a page. Raises Refused where nothing may be
+    dialled."""
     assert row.session is not None
     values = Session.from_json(row.session).values
     order = connection.execute(
-        select(o.region_incident, o.region_stated).where(o.order_no == row.order_no)
+        select(o.region_incident, o.region_stated, o.channel).where(o.order_no == row.order_no)
     ).one()
-    told = order.region_incident or order.region_stated
+    confirmed = values.get("region_source"), values.get("region_confidence")
+    hinted = order.channel == WEB and confirmed != ("stated", "certain")
+    told = order.region_incident or (None if hinted else order.region_stated)
     access = lines.stations.region_from_access(values["access_number"])
     entry = lines.directory.find(
         service,

@@ -163,10 +163,9 @@ class DipAnswers:
     ) -> Event:
         values = session.values
         access = self.house.stations.region_from_access(values["access_number"])
-        # A number is a hint: no police is called by a mere hint.
-        known = (
-            values.get("region_confidence") == "certain" or values.get("region_source") == "stated"
-        )
+        # No police is called by a mere hint: a number, or a choice on a page.
+        confidence, source = values.get("region_confidence"), values.get("region_source")
+        known = confidence == "certain" or (source == "stated" and confidence != "hint")
         entry = self.house.directory.find(
             dip.service,
             values.get("region"),

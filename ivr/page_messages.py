@@ -71,7 +71,7 @@ def leave(connection: Connection, assembly: Assembly, left: Left, at: datetime) 
         fields={
             "region_stated": region.code if region else None,
             "region_source": "stated" if region else None,
-            "region_confidence": "likely" if region else None,
+            "region_confidence": "hint" if region else None,
             "station_home": stations.home_for(region.code if region else None),
             "language": left.language,
             "topic": "unknown",

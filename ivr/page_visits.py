@@ -5,7 +5,10 @@ it opens a WebSocket and begins one call, which the dialplan asks an engine abou
 heard; from then on it is worth nothing. So there is no account whose password could be kept, passed
 on or guessed, and no more calls at a time than visits.
 
-The row names no address, only a keyed digest by which visits from one place are counted.
+A browser is seen as often as the page is asked whether its WebSocket still may be; how one that
+isn't seen any more is found to be gone, `ivr.asterisk.page_callers` says.
+
+The row names no address, only keyed digests by which visits from one place are counted.
 """
 
 from __future__ import annotations
@@ -36,19 +39,24 @@ from workorders.order import orders
 
 CHANNEL = "web"
 """Of the orders of what comes from the page."""
-GOOD_FOR = timedelta(minutes=3)
-"""To begin a call: the browser asks for the microphone meanwhile."""
+GOOD_FOR = timedelta(minutes=1)
+"""To begin a call: the browser has the microphone by then."""
 KEPT = timedelta(days=1)
+AWAY_AFTER = timedelta(seconds=100)
+"""A WebSocket is asked about every 30 s: three times it wasn't there."""
 
 visits = Table(
     "page_visits",
     metadata,
     Column("token", LargeBinary, primary_key=True),
     Column("place", LargeBinary, nullable=False),
+    Column("site", LargeBinary, nullable=False),
     Column("begun_at", Instant, nullable=False),
     Column("region", Text),
     Column("call_id", Text, unique=True),
+    Column("seen_at", Instant),
     Index("page_visits_place", "place", "begun_at"),
+    Index("page_visits_site", "site", "begun_at"),
     Index("page_visits_begun_at", "begun_at"),
 )
 
@@ -66,42 +74,70 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`at_once`: calls and visits that may become one, of everybody together. `by_place`: visits
-    from one place within the time for which it is counted; a school is one place."""
+    """`at_once`: calls and visits that may become one, of everybody together. `by_place` and
+    `by_site`: visits from there within the time for which it is counted; a school is one place.
+    `unused`: from one place, of which no call has come yet; a browser begins its call in seconds.
+    """
 
     at_once: int
     by_place: int = 40
+    by_site: int = 160
+    unused: int = 12
     within: timedelta = timedelta(minutes=15)
 
 
 def begin(
-    connection: Connection, place: bytes, region: str | None, at: datetime, limits: Limits
+    connection: Connection,
+    place: bytes,
+    site: bytes,
+    region: str | None,
+    at: datetime,
+    limits: Limits,
 ) -> str | None:
     """A new visit's word; None where there are too many. Old visits are forgotten."""
     connection.execute(delete(visits).where(c.begun_at <= at - KEPT))
-    from_there = select(func.count()).where(c.place == place, c.begun_at > at - limits.within)
-    if connection.execute(from_there).scalar_one() >= limits.by_place:
-        return None
+    recent = c.begun_at > at - limits.within
+    unused = c.call_id.is_(None) & (c.begun_at > at - GOOD_FOR)
+    for counted, most in (
+        ((c.place == place) & recent, limits.by_place),
+        ((c.site == site) & recent, limits.by_site),
+        ((c.place == place) & unused, limits.unused),
+    ):
+        if connection.execute(select(func.count()).where(counted)).scalar_one() >= most:
+            return None
     if _at_once(connection, at) >= limits.at_once:
         return None
     token = secrets.token_urlsafe(24)
     connection.execute(
-        visits.insert().values(token=_digest(token), place=place, begun_at=at, region=region)
+        visits.insert().values(
+            token=_digest(token), place=place, site=site, begun_at=at, region=region
+        )
     )
     return token
 
 
 def opens(connection: Connection, token: str, at: datetime) -> bool:
-    """May it have a WebSocket: to begin its call, or since that goes on?"""
+    """May it have a WebSocket: to begin its call, or since that goes on? Then it is seen there."""
     row = connection.execute(
-        select(c.begun_at, c.call_id, calls.c.ended_at, calls.c.call_id.label("known"))
+        select(c.begun_at, calls.c.ended_at, calls.c.call_id.label("known"))
         .select_from(visits.outerjoin(calls, calls.c.call_id == c.call_id))
         .where(c.token == _digest(token))
     ).first()
     if row is None:
         return False
     lives = row.known is not None and row.ended_at is None
-    return lives or row.begun_at > at - GOOD_FOR
+    if not lives and row.begun_at <= at - GOOD_FOR:
+        return False
+    connection.execute(update(visits).where(c.token == _digest(token)).values(seen_at=at))
+    return True
+
+
+def away(connection: Connection, at: datetime) -> list[str]:
+    """Calls that go on, whose browser has no WebSocket any more."""
+    gone = c.seen_at <= at - AWAY_AFTER
+    ours = visits.join(calls, calls.c.call_id == c.call_id)
+    query = select(c.call_id).select_from(ours).where(gone, calls.c.ended_at.is_(None))
+    return list(connection.execute(query).scalars())
 
 
 def take(connection: Connection, token: str, call_id: str, at: datetime) -> tuple[bool, str | None]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,13 +16,18 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from callflows.data_dips import FindDirectoryEntry
+from callflows.events import DirectoryEntryFound, DirectoryEntryMissing
+from callflows.session import Session
 from console.application import application
-from console.page_limits import BY_NUMBER, BY_PLACE, place_of
+from console.page_limits import BY_NUMBER, BY_PLACE, PLACES_OF_A_SITE, Where, allowed, where
 from console.roles import Role
-from ivr import page_visits
+from ivr import page_visits, sessions
+from ivr.asked_in import Refused, sister_line
 from ivr.assembly import Assembly
 from ivr.page_messages import Wish, callable_number
 from ivr.page_visits import GOOD_FOR, Limits, Progress
+from ivr.pending import OfferedCall
 from tests.console_world import CALLER, GUANGZHOU, NOON, Browser, World, account_of
 from workorders.deadlines import running
 from workorders.verify import verify
@@ -170,11 +176,25 @@ def test_from_one_place_or_about_one_number_there_is_not_too_much(world: World) 
 
 def test_a_household_is_one_place_and_a_neighbour_another() -> None:
     key = b"k" * 32
-    assert place_of(key, "2001:db8:1:2::1") == place_of(key, "2001:db8:1:2:ffff::9")
-    assert place_of(key, "2001:db8:1:2::1") != place_of(key, "2001:db8:1:3::1")
-    assert place_of(key, "::ffff:192.0.2.1") == place_of(key, "192.0.2.1")
-    assert place_of(key, "fe80::1%eth0") == place_of(key, "fe80::2")
-    assert place_of(key, "192.0.2.1") != place_of(b"other" * 8, "192.0.2.1")
+    assert where(key, "2001:db8:1:2::1") == where(key, "2001:db8:1:2:ffff::9")
+    here, neighbour = where(key, "2001:db8:1:2::1"), where(key, "2001:db8:1:3::1")
+    assert (here.place == neighbour.place, here.site == neighbour.site) == (False, True)
+    assert here.site != where(key, "2001:db8:2:2::1").site
+    assert where(key, "::ffff:192.0.2.1") == where(key, "192.0.2.1")
+    assert where(key, "fe80::1%eth0") == where(key, "fe80::2")
+    assert where(key, "192.0.2.1") != where(b"other" * 8, "192.0.2.1")
+    assert where(key, "192.0.2.1").site != where(key, "192.0.2.2").site
+
+
+def test_who_has_a_thousand_networks_is_one_of_four_households(world: World) -> None:
+    most, _ = BY_PLACE[Wish.MESSAGE]
+
+    def ask(number: int) -> bool:
+        there = where(b"k" * 32, f"2001:db8:1:{number:x}::1")
+        return world.assembly.store.write(lambda c: allowed(c, Wish.MESSAGE, there, None, world.at))
+
+    asked = [ask(number) for number in range(most * PLACES_OF_A_SITE + 1)]
+    assert asked == [True] * most * PLACES_OF_A_SITE + [False]
 
 
 def test_nothing_stored_tells_in_clear_who_asked(world: World) -> None:
@@ -194,8 +214,8 @@ def visit(world: World, region: str = "") -> str:
 def test_a_visit_is_worth_one_call_within_minutes(world: World) -> None:
     store, word = world.assembly.store, visit(world, GUANGZHOU)
     late = visit(world)
-    assert store.read(lambda c: page_visits.opens(c, word, world.at))
-    assert not store.read(lambda c: page_visits.opens(c, "made up", world.at))
+    assert store.write(lambda c: page_visits.opens(c, word, world.at))
+    assert not store.write(lambda c: page_visits.opens(c, "made up", world.at))
     take = page_visits.take
     assert store.write(lambda c: take(c, word, "a-1", world.at)) == (True, GUANGZHOU)
     assert store.write(lambda c: take(c, word, "a-1", world.at)) == (True, GUANGZHOU)
@@ -203,20 +223,26 @@ def test_a_visit_is_worth_one_call_within_minutes(world: World) -> None:
     assert store.write(lambda c: take(c, "made up", "a-3", world.at)) == (False, None)
     world.at += GOOD_FOR
     assert store.write(lambda c: take(c, late, "a-4", world.at)) == (False, None)
-    assert not store.read(lambda c: page_visits.opens(c, late, world.at))
+    assert not store.write(lambda c: page_visits.opens(c, late, world.at))
 
 
 def test_too_many_calls_are_told_so_and_everybody_else_may_still_call(world: World) -> None:
     store = world.assembly.store
     few = Limits(by_place=2, at_once=3)
 
-    def begin(place: bytes) -> bool:
-        return store.write(lambda c: page_visits.begin(c, place, None, world.at, few)) is not None
+    def begin(place: bytes, limits: Limits = few) -> bool:
+        there = Where(place, place)
+        word = store.write(lambda c: page_visits.begin(c, *there, None, world.at, limits))
+        return word is not None
 
     assert [begin(b"school") for _ in range(3)] == [True, True, False]
     assert [begin(b"home") for _ in range(2)] == [True, False]
     world.at += GOOD_FOR
     assert begin(b"home"), "what never became a call is forgotten"
+    unused = Limits(at_once=100, unused=3)
+    assert [begin(b"hoarder", unused) for _ in range(4)] == [True] * 3 + [False]
+    world.at += GOOD_FOR
+    assert begin(b"hoarder", unused)
 
 
 def test_a_page_that_offers_no_call_says_nothing_of_one(world: World) -> None:
@@ -292,3 +318,27 @@ def test_a_store_that_is_down_is_said_with_the_telephone_number(world: World) ->
     assert "没有保存下来" in answer.text
     assert "喂</textarea>" in answer.text
     assert json.loads(send(world, "visits", {}).text) == {"problem": "failed"}
+
+
+def test_by_a_region_that_was_chosen_on_a_page_no_police_is_dialled(world: World) -> None:
+    """It may be where somebody lives: the counselor asks, or the caller confirms it in the call."""
+    controller = world.assembly.controller("one", lambda woken: None)
+    call = OfferedCall("web-1", "asterisk", "x", "12355", None, None, "web", GUANGZHOU)
+    controller.offered(call, world.at)
+    row = world.assembly.store.read(lambda c: sessions.load(c, "web-1"))
+    assert row is not None
+    assert row.session is not None
+    began = Session.from_json(row.session)
+    assert began.values["station"] == GUANGZHOU, "it leads to the station there"
+
+    def police(session: Session) -> type:
+        dip = FindDirectoryEntry("police")
+        return type(
+            controller.write(lambda tx: controller.house.answer(tx, row, session, dip, world.at))
+        )
+
+    assert police(began) is DirectoryEntryMissing
+    asked = {**began.values, "region_source": "stated", "region_confidence": "certain"}
+    assert police(replace(began, values=asked)) is DirectoryEntryFound
+    with pytest.raises(Refused):
+        world.assembly.store.read(lambda c: sister_line(controller.house, c, row, "police"))

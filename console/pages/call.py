@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from config.database import StoreUnavailable
 from console.ice_servers import ice_servers
-from console.page_limits import allowed, place_of
+from console.page_limits import allowed, where
 from console.visitor import address, by_htmx
 from console.websockets import admitted
 from ivr import page_visits
@@ -97,8 +97,8 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
     @page.post("/visits")
     def visit() -> ResponseReturnValue:
         """What one call from this browser needs."""
-        place, region, at = place_of(keys.number, address()), _region(), now()
-        word = store.write(lambda c: page_visits.begin(c, place, region, at, limits))
+        there, region, at = where(keys.number, address()), _region(), now()
+        word = store.write(lambda c: page_visits.begin(c, *there, region, at, limits))
         if word is None:
             log.warning("caller_page_calls_limited")
             return jsonify(problem="limited"), 429
@@ -109,8 +109,7 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
     def telephone() -> ResponseReturnValue:
         """May this visit's WebSocket go to Asterisk?"""
         word, at = request.args.get("visit", ""), now()
-        opens = store.read(lambda connection: page_visits.opens(connection, word, at))
-        if not opens or not _ours():
+        if not _ours() or not store.write(lambda c: page_visits.opens(c, word, at)):
             abort(403)
         return admitted(f"visit:{word}")
 
@@ -133,11 +132,11 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         )
         language = "en" if str(get_locale()) == "en" else "zh-CN"
         left = Left(wish, form["text"], number, contact, _region(), language)
-        place, at = place_of(keys.number, address()), now()
+        there, at = where(keys.number, address()), now()
         hashed = caller_hash(keys, number) if number else None
 
         def work(connection: Connection) -> bool:
-            if not allowed(connection, wish, place, hashed, at):
+            if not allowed(connection, wish, there, hashed, at):
                 return False
             leave(connection, assembly, left, at)
             return True

@@ -21,6 +21,7 @@ from ivr.asterisk.codes import CodeHandler
 from ivr.asterisk.deployment import ami_secret
 from ivr.asterisk.desk_work import SAID, DeskWork
 from ivr.asterisk.dialling import phone_number, phone_of_channel
+from ivr.asterisk.page_callers import PageCallers
 from ivr.asterisk.page_calls import VisitHandler
 from ivr.asterisk.placed_legs import Asking, PlacedLegs, SyntheticLeg
 from ivr.asterisk.placing import AsteriskPlacing
@@ -67,6 +68,7 @@ class AsteriskCarrier:
         self.callbacks = AsteriskCallbacks(
             controller, calling_back, self.ami, prompts, self._node, settings.outbound_trunk, now
         )
+        self._page_callers = PageCallers(assembly.store, self.ami, self._node, now)
         self._desk_work = DeskWork(controller, provisions, self.ami, self._node, now)
         self.handlers: Mapping[str, Handler] = {
             "call": CallHandler(controller, provisions, now),
@@ -100,6 +102,7 @@ class AsteriskCarrier:
             (self.placing.reconcile, 15),
             (self.place_callbacks, 1),
             (self.callbacks.reconcile, 2),
+            (self._page_callers.look, 10),
         )
 
     @property

@@ -5,13 +5,19 @@ how to be gone at once."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from console.websockets import CALLERS
+from ivr.asterisk.page_callers import PACKETS, SILENT_FOR, PageCallers
+from ivr.page_visits import AWAY_AFTER
 from tests.e2e.browsers import launch, sound_both_ways, window
+from tests.e2e.desk_asks import manager_of
 from tests.e2e.line import Deployment
 from tests.e2e.short_flow import write_short_flows
 from tests.e2e.sip_client import Telephone
@@ -150,6 +156,42 @@ def test_star_is_danger_here_too_and_who_must_leave_at_once_has_left(
         assert _call(line)["hung_up_by"] == "caller"
         page.go_back()
         expect(page.get_by_text("联系12355")).to_have_count(0)
+
+
+def test_a_browser_that_died_is_found_gone_and_one_that_is_silent_is_not(
+    line: Deployment, context: BrowserContext
+) -> None:
+    """The engine's own look, at a time when the WebSocket hasn't been seen for long."""
+    page = context.new_page()
+    page.goto("/call/")
+    page.get_by_label("你在哪里").select_option(GUANGZHOU)
+    with line.desk("8001") as desk, manager_of(line) as ami:
+        page.get_by_role("button", name="开始通话").click()
+        state(page, "calling")
+        page.get_by_role("button", name="2").click()
+        desk.wait_for("answered", seconds=60.0)
+        page.get_by_role("button", name="静音").click()
+        later = [datetime.now(UTC) + AWAY_AFTER]
+        node = line.settings.asterisk_name
+        callers = PageCallers(line.rooms.store, ami, node, lambda: later[0])
+
+        def found_gone() -> bool:
+            """Between two looks, no matter how soon in truth, not one packet came."""
+            later[0] += SILENT_FOR
+            callers.look()
+            return _call(line)["t_end"] is not None
+
+        def of_page(name: str) -> bool:
+            return name.startswith("PJSIP/caller-page")
+
+        [channel] = [one.name for one in ami.channels().values() if of_page(one.name)]
+        came = int(ami.variable(channel, PACKETS))
+        line.until(lambda: int(ami.variable(channel, PACKETS)) > came + 50)
+        with suppress(PlaywrightError):
+            page.goto("chrome://crash")
+        line.until(found_gone)
+        line.until(lambda: not any(of_page(one.name) for one in ami.channels().values()))
+    assert _call(line)["outcome"] == "answered"
 
 
 def test_without_a_visit_there_is_no_call_and_nothing_else_can_be_dialled(line: Deployment) -> None:
