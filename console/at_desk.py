@@ -34,7 +34,8 @@ LOST_IS_TOLD_FOR = timedelta(minutes=30)
 class DeskCall:
     """A call that rings, talks, or has just ended. `waited`: seconds from the queue to now, or to
     the answer. `earlier`: numbers of orders of a possible earlier contact. `helps`: the number of
-    the counselor whose talk it is, for a supervisor who is called for help or listens."""
+    the counselor whose talk it is, for a supervisor who is called for help or listens.
+    `number_typed`: on a page, so whoever answers may be anybody."""
 
     order_no: str
     answered: bool
@@ -46,6 +47,7 @@ class DeskCall:
     waited: int
     earlier: tuple[str, ...]
     helps: str | None = None
+    number_typed: bool = False
 
 
 def call_at(connection: Connection, keys: Keys, counselor_id: str, at: datetime) -> DeskCall | None:
@@ -131,4 +133,5 @@ def _told(view: View, answered_at: datetime | None, at: datetime) -> DeskCall:
         language=view["language"],
         waited=max(0, int((until - began).total_seconds())),
         earlier=tuple(earlier),
+        number_typed=view["id_trust"] == "stated",
     )

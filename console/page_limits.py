@@ -28,18 +28,19 @@ from sqlalchemy import (
 )
 
 from config.database import Instant, metadata
+from ivr.page_callbacks import may_be_asked_for
 from ivr.page_messages import Wish
 
 KEPT = timedelta(days=1)
 BY_PLACE = {
     Wish.MESSAGE: (10, timedelta(hours=1)),
-    Wish.CALLBACK: (5, timedelta(hours=1)),
+    Wish.CALLBACK: (3, timedelta(hours=1)),
 }
 """How many from one place, within which time."""
 PLACES_OF_A_SITE = 4
 """So many times that from one site."""
-BY_NUMBER = 2
-"""Within a day, whoever asks and from wherever."""
+BY_NUMBER = {Wish.MESSAGE: 2, Wish.CALLBACK: 1}
+"""Within a day, whoever asks and from wherever: a number typed here may be anybody's."""
 HOUSEHOLD, SITE = 64, 48
 
 uses = Table(
@@ -100,8 +101,10 @@ def allowed(
         if connection.execute(from_there).scalar_one() >= limit:
             return False
     if number is not None:
-        about_it = select(func.count()).where(c.number == number, c.at > at - KEPT)
-        if connection.execute(about_it).scalar_one() >= BY_NUMBER:
+        about_it = select(func.count()).where(c.number == number, c.wish == wish, c.at > at - KEPT)
+        if connection.execute(about_it).scalar_one() >= BY_NUMBER[wish]:
+            return False
+        if wish is Wish.CALLBACK and not may_be_asked_for(connection, number, at):
             return False
     row = {"at": at, "wish": str(wish), "number": number, **at_place._asdict()}
     connection.execute(uses.insert().values(row))

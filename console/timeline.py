@@ -188,6 +188,8 @@ class Words:
                 return _("来电人同意回拨")
             case "callback_waits":
                 return _("等待回拨")
+            case "callback_refused":
+                return _("接电话的人按键表示没有请求回电，以后不再因网页请求拨打这个号码")
             case "callback_tried":
                 return _("第%(number)s次回拨", number=data.get("number"))
             case "callback_connected":

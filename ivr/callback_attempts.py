@@ -4,7 +4,8 @@ A counselor is rung first, and the caller's telephone only once that counselor h
 a counselor is an attempt, committed before a call is placed; in an attempt the caller's telephone
 is rung once, committed before too, so nothing that dies or is told twice makes it ring again. What
 became of the caller is no counselor's fault. A caller whom nobody reached in so many tries, or for
-so long, is a task for the station.
+so long, is a task for the station. A number that was typed on a page may be anybody's: whoever has
+answered there and agreed to nothing is rung no more.
 
 The queue's turn is taken first of all, as whoever matches does.
 """
@@ -28,15 +29,21 @@ from ivr.transaction import Transaction
 from routing import callbacks, waiting
 from routing.callbacks import Callback
 from routing.offers import Offer
+from workorders import number_flags
+from workorders.number_flags import Kind
 from workorders.order import orders
 
 PURPOSE = "callback"
+TYPED = "stated"
+"""An order's `id_trust` where the number was typed on a page."""
 NOT_PLACED_REST = timedelta(seconds=60)
 """Before whom nothing could be rung at all is asked once more."""
 COUNSELOR_HELD = timedelta(seconds=90)
 """For a call that may be placed twice, ringing and acceptance included."""
 CONNECTS = "1*5"
 """The keys by which whoever answers is connected: a counselor is there already, for danger too."""
+REFUSES = "9"
+"""Of a number that was typed on a page: whoever has it asked for nothing."""
 DANGER = {"*": Priority.CRISIS, "5": Priority.SILENT_CONFIRMED}
 CALLER_RINGS = 30
 CALLER_AWAITED = timedelta(seconds=120)
@@ -63,11 +70,12 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """`topic`: its id. `region`: its name, where it is known."""
+    """`topic`: its id. `region`: its name, where known. `typed`: the number was, on a page."""
 
     order_no: str
     topic: str | None
     region: str | None
+    typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +152,17 @@ class CallbackAttempts(KeptCallbacks):
         c = orders.c
         row = connection.execute(
             select(
-                c.topic, c.region_source, c.region_access, c.region_number, c.region_stated
+                c.topic,
+                c.region_source,
+                c.region_access,
+                c.region_number,
+                c.region_stated,
+                c.id_trust,
             ).where(c.order_no == order_no)
         ).one()
         code = getattr(row, f"region_{row.region_source}") if row.region_source else None
         name = self.house.stations.regions.name(code) if code else None
-        return About(order_no, row.topic, name)
+        return About(order_no, row.topic, name, row.id_trust == TYPED)
 
     def connected(self, tx: Transaction, call_id: str, at: datetime, key: str = "1") -> bool:
         """Whoever answered has pressed a key of CONNECTS: they talk. False: not any more, and the
@@ -173,6 +186,16 @@ class CallbackAttempts(KeptCallbacks):
             tx.notes.add(kept.order_no, at, notes_of_priority(before, DANGER[key]))
         self.house.offers.note_answered(tx, kept.order_no, part, at)
         return True
+
+    def refused(self, tx: Transaction, call_id: str, at: datetime) -> None:
+        """Whoever answered has pressed REFUSES. Of a callback that was agreed to in a call this
+        says no more than any other key."""
+        one_at_a_time(tx.connection, MATCHING)
+        going_on = self._going_on(tx.connection, call_id)
+        if going_on is None or not self._typed(tx.connection, going_on[0]):
+            return
+        number_flags.refuses_calls(tx.connection, going_on[0].caller_hash, at)
+        self._note(tx, going_on[0], at, "callback_refused", actor="callee")
 
     def ended(
         self,
@@ -241,7 +264,13 @@ class CallbackAttempts(KeptCallbacks):
             how = result.value
             self._note(tx, kept, at, "callback_not_answered", number=kept.tries, result=how)
             self._rest(tx, kept, at, self._every(kept))
-            if self._tried_enough(kept) and kept.newer_order is None:
+            flags = number_flags.in_force(tx.connection, kept.caller_hash, at)
+            declined = result is Result.NOT_ACCEPTED and self._typed(tx.connection, kept)
+            if declined and Kind.NOT_CALLED in flags:
+                # Nobody is to call there, people neither.
+                self._cancelled(tx, kept, at, reason="refused")
+                self._close(tx, kept, at, "callback_failed", None)
+            elif (declined or self._tried_enough(kept)) and kept.newer_order is None:
                 self._give_up(tx, kept, at)
         elif part is None:
             self._rest(tx, kept, at, NOT_PLACED_REST)
@@ -276,6 +305,10 @@ class CallbackAttempts(KeptCallbacks):
         failed = [(part.counselor_id, how)]
         self.house.offers.note_failed(tx, kept, part.offer_id, failed, at)
         self._show(tx, kept, at)
+
+    def _typed(self, connection: Connection, kept: Callback) -> bool:
+        found = select(orders.c.id_trust).where(orders.c.order_no == kept.order_no)
+        return connection.execute(found).scalar() == TYPED
 
     def _number_gone(self, tx: Transaction, kept: Callback, at: datetime) -> None:
         """It was deleted from the order, for whatever reason: there is nobody to ring."""

@@ -22,6 +22,7 @@ from routing import callbacks
 log = structlog.get_logger()
 
 WHISPER = "回电：{words}。接通请按1，然后为你呼叫对方。"
+WHISPER_TYPED = "网页回电：{words}。号码是网页上填的，先确认是不是本人。接通请按1。"
 NOT_REACHED = Say("对方没有接通。不用你再拨，谢谢。", LANGUAGE, "callback_not_reached")
 NOT_WANTED = Say("这个回电已经取消，谢谢。", LANGUAGE, "callback_cancelled")
 SPOKEN = ((NOT_REACHED.text, LANGUAGE), (NOT_WANTED.text, LANGUAGE))
@@ -51,7 +52,8 @@ class CallbackPlacing:
         """What a counselor who picked up is told, for them to press 1."""
         about = self.controller.store.read(lambda c: self.law.about(c, call_id))
         words = whispered(self.topics, about.topic, about.region, about.order_no)
-        return Say(WHISPER.format(words=words), LANGUAGE, "callback")
+        whisper = WHISPER_TYPED if about.typed else WHISPER
+        return Say(whisper.format(words=words), LANGUAGE, "callback")
 
     def _place(self, name: str) -> None:
         attempt = self.controller.write(lambda tx: self.law.begin(tx, name, self.now()))

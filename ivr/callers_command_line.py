@@ -69,7 +69,8 @@ def callers() -> None:
 def flag(number: str, kind: str, until: datetime, reason: str, by: str) -> None:
     """Set a word about NUMBER. raised: its calls go before normal ones. slowed: after harassment,
     last of the ordinary ones; its star key counts all the same. shared: a trunk's, a school's,
-    12345's: never taken for an earlier caller."""
+    12345's: never taken for an earlier caller. not_called: no request of the callers' page rings
+    it."""
 
     def work(connection: Connection, number_hash: bytes, now: datetime) -> Flag:
         return number_flags.say(connection, number_hash, Kind(kind), now, until, by, reason)

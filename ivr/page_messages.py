@@ -1,6 +1,7 @@
 """What somebody leaves on the callers' page, in writing: an order at the station of their region,
-with the clock of a spoken message. Nobody is rung by machine: a number typed on a page is no proof
-that whoever typed it has that telephone, so a counselor calls, and only where that was agreed to.
+with the clock of a spoken message; of a request to be called back, a place in the queue
+(`ivr.page_callbacks`) instead of the clock, unless they wrote when it is safe: a counselor reads
+that.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from sqlalchemy import Connection
 from ivr.assembly import Assembly
 from ivr.caller_number import e164, own_telephone
 from ivr.left_to_people import staffed
+from ivr.page_callbacks import keep, possible
 from ivr.page_visits import CHANNEL
 from workorders.alarms import message_waits
 from workorders.life import Case
 from workorders.log import Entry
 from workorders.order import station_in_charge
+from workorders.personal import caller_hash
 from workorders.safe_contact import SafeContact
 
 
@@ -60,9 +63,13 @@ def leave(connection: Connection, assembly: Assembly, left: Left, at: datetime) 
     """Open the order; its number. Committed with the caller's transaction."""
     log, stations = assembly.log, assembly.stations
     region = stations.regions.get(left.region)
+    queued = left.wish is Wish.CALLBACK and not left.contact.hours and possible(assembly)
+    home = stations.home_for(region.code if region else None)
+    machine = f"{assembly.settings.asterisk_name}-" if queued else ""
+    call_id = f"{machine}{CHANNEL}{'.' if queued else '-'}{secrets.token_hex(12)}"
     order_no, opening = log.opening(
         connection,
-        call_id=f"{CHANNEL}-{secrets.token_hex(12)}",
+        call_id=call_id,
         at=at,
         channel=CHANNEL,
         access_number=assembly.settings.default_access_number,
@@ -72,7 +79,7 @@ def leave(connection: Connection, assembly: Assembly, left: Left, at: datetime) 
             "region_stated": region.code if region else None,
             "region_source": "stated" if region else None,
             "region_confidence": "hint" if region else None,
-            "station_home": stations.home_for(region.code if region else None),
+            "station_home": home,
             "language": left.language,
             "topic": "unknown",
         },
@@ -83,6 +90,11 @@ def leave(connection: Connection, assembly: Assembly, left: Left, at: datetime) 
         notes={"message": left.text} if left.text else {},
         personal={"safe_contact": left.contact.text()},
     )  # fmt: skip
+    if queued and left.number is not None:
+        number = caller_hash(log.keys, left.number)
+        kept = keep(connection, assembly, order_no, call_id, home, left.language, number, at)
+        log.append_all(connection, order_no, [written, *kept])
+        return order_no
     closing = Entry.closing(at, str(left.wish), "caller")
     log.append_all(connection, order_no, [written, closing])
     case = Case(connection, log, order_no, at, "system")

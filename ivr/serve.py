@@ -20,7 +20,7 @@ from callflows.callflow import all_prompts
 from callflows.unstaffed import REACH_EVERYBODY
 from config.settings import LOOPBACK, Settings
 from config.twilio_numbers import load_twilio_numbers
-from ivr import callback_placing, synthetic_calls
+from ivr import callback_placing, page_callbacks, synthetic_calls
 from ivr.assembly import Assembly
 from ivr.asterisk import codes, deployment
 from ivr.asterisk.install import Installation, find, install
@@ -163,6 +163,7 @@ class Line:
             *codes.spoken_texts(),
             *synthetic_calls.spoken_texts(),
             *callback_placing.SPOKEN,
+            *page_callbacks.SPOKEN,
         ]
         cache = PromptCache(settings.prompts_directory, settings.recorded_prompts_directory)
 

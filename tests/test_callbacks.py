@@ -22,6 +22,8 @@ from config.settings import CONFIG, Settings
 from ivr import placed_calls
 from ivr.assembly import Assembly
 from ivr.callback_attempts import Attempt, CallbackAttempts, Try
+from ivr.page_callbacks import may_be_asked_for
+from ivr.page_messages import Left, Wish, leave
 from ivr.pending import OfferedCall, Pending
 from ivr.placed_calls import PlacedCall, Result
 from ivr.transaction import Transaction
@@ -33,11 +35,13 @@ from routing.strength import Counts, Figures, strength
 from workorders import number_flags
 from workorders.order import orders
 from workorders.personal import caller_hash
+from workorders.safe_contact import SafeContact
 from workorders.verify import verify
 from workorders.views import View, order_view
 
 BEGAN = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)
 CALLER = "13570001234"
+GUANGZHOU = "440100"
 
 
 class Line:
@@ -690,3 +694,104 @@ def test_whatever_happens_no_attempt_rings_twice_and_three_ring_at_most(
     assert line.row(order_no) is None
     assert line.order(order_no)["outcome"] in ("answered", "callback_failed", "called_again")
     assert line.kinds(order_no).count("callback_tried") == len(rung)
+
+
+# Asked for on the callers' page, with a number that may be anybody's.
+
+
+def asked_on_the_page(line: Line, hours: str = "") -> str:
+    left = Left(
+        Wish.CALLBACK, "", f"+86{CALLER}", SafeContact(hours=hours, may_identify=False), GUANGZHOU,
+        "zh-CN",
+    )  # fmt: skip
+    return line.assembly.store.write(lambda c: leave(c, line.assembly, left, line.at))
+
+
+def rung(line: Line, order_no: str) -> tuple[Attempt, Try]:
+    """A counselor is free, held, rung and accepts: whom that leg is to ring."""
+    line.free()
+    line.pass_time(1)
+    (name,) = line.assembly.store.read(callbacks.held)
+    attempt = line.engine.write(lambda tx: line.attempts.begin(tx, name, line.at))
+    assert attempt is not None
+    ring = line.engine.write(lambda tx: line.attempts.accepted(tx, attempt.id, line.at))
+    assert ring is not None
+    return attempt, ring
+
+
+def over(line: Line, attempt: Attempt, result: Result) -> None:
+    line.engine.write(lambda tx: line.attempts.ended(tx, attempt.id, result, line.at))
+
+
+def told_of(line: Line, order_no: str) -> View:
+    keys = line.assembly.log.keys
+    return line.assembly.store.read(lambda c: order_view(c, keys, order_no))
+
+
+def kinds_of(line: Line, order_no: str) -> list[str]:
+    return [event["kind"] for event in told_of(line, order_no)["events"]]
+
+
+def test_a_request_of_the_page_is_a_place_in_the_queue(line: Line) -> None:
+    order_no = asked_on_the_page(line)
+    assert told_of(line, order_no)["t_end"] is None
+    line.pass_time(60)
+    attempt, ring = rung(line, order_no)
+    assert ring.number == f"+86{CALLER}"
+    assert "请按9" in ring.safe_to_talk
+    assert "12355" not in ring.safe_to_talk
+    about = line.assembly.store.read(lambda c: line.attempts.about(c, attempt.id))
+    assert about.typed, "the counselor is told"
+    assert line.engine.write(lambda tx: line.attempts.connected(tx, attempt.id, line.at))
+    line.pass_time(100)
+    over(line, attempt, Result.ACCEPTED)
+    order = told_of(line, order_no)
+    assert (order["outcome"], order["first_responder"]) == ("answered", "counselor:gz-chen")
+    assert kinds_of(line, order_no)[1:5] == [
+        "callback_asked", "queued", "callback_agreed", "callback_waits",
+    ]  # fmt: skip
+    log = line.assembly.log
+    assert verify(line.assembly.store, log.keys, line.assembly.settings.seal_file) == []
+
+
+def test_whoever_asked_for_nothing_is_never_rung_by_a_page_again(line: Line) -> None:
+    order_no = asked_on_the_page(line)
+    attempt, _ = rung(line, order_no)
+    line.engine.write(lambda tx: line.attempts.refused(tx, attempt.id, line.at))
+    over(line, attempt, Result.NOT_ACCEPTED)
+    assert "callback_refused" in kinds_of(line, order_no)
+    assert told_of(line, order_no)["outcomes"] is None, "no task to call there"
+    hashed = caller_hash(line.assembly.log.keys, f"+86{CALLER}")
+
+    def may_be_asked() -> bool:
+        return line.assembly.store.read(lambda c: may_be_asked_for(c, hashed, line.at))
+
+    line.pass_time(30 * 24 * 3600)
+    assert not may_be_asked()
+
+
+def test_whoever_answers_and_agrees_to_nothing_is_not_rung_twice(line: Line) -> None:
+    order_no = asked_on_the_page(line)
+    attempt, _ = rung(line, order_no)
+    over(line, attempt, Result.NOT_ACCEPTED)
+    assert told_of(line, order_no)["outcomes"] == ["回拨未通"]
+    line.pass_time(400)
+    assert line.assembly.store.read(callbacks.held) == []
+
+
+def test_a_number_has_one_request_at_a_time(line: Line) -> None:
+    asked_on_the_page(line)
+    hashed = caller_hash(line.assembly.log.keys, f"+86{CALLER}")
+    assert not line.assembly.store.read(lambda c: may_be_asked_for(c, hashed, line.at))
+
+
+def test_whoever_wrote_when_it_is_safe_is_called_by_a_person(line: Line) -> None:
+    order_no = asked_on_the_page(line, hours="放学后")
+    assert "callback_waits" not in kinds_of(line, order_no)
+    assert "message_waits" in kinds_of(line, order_no)
+
+
+def test_whoever_is_not_reached_in_time_is_a_task(line: Line) -> None:
+    order_no = asked_on_the_page(line)
+    line.pass_time(7201)
+    assert told_of(line, order_no)["outcomes"] == ["回拨未通"]

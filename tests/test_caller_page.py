@@ -170,8 +170,9 @@ def test_from_one_place_or_about_one_number_there_is_not_too_much(world: World) 
     world.at += within
     assert send(world, "message", {"text": "后来"}).status_code == 200
 
-    asked = [send(world, "callback", AGREED, f"203.0.113.{n}") for n in range(BY_NUMBER + 1)]
-    assert [answer.status_code for answer in asked] == [200] * BY_NUMBER + [429]
+    asked = [send(world, "callback", AGREED, f"203.0.113.{n}") for n in range(2)]
+    assert BY_NUMBER[Wish.CALLBACK] == 1
+    assert [answer.status_code for answer in asked] == [200, 429]
 
 
 def test_a_household_is_one_place_and_a_neighbour_another() -> None:

@@ -1,4 +1,5 @@
-"""What supervisors say of a number, each word with a reason and an end.
+"""What supervisors say of a number, each word with a reason and an end; and what whoever has it
+said of being called.
 
 A number stands here by its keyed hash alone. A word is never changed: the latest about a number
 and kind holds, and lifting one is a word that ends at once.
@@ -28,16 +29,19 @@ from config.database import Instant, metadata
 from config.statements import Statement
 
 SLOWED_AT_MOST = timedelta(hours=24)
+NOT_CALLED_FOR = timedelta(days=365)
 
 
 class Kind(StrEnum):
     """`raised`: its calls go before normal ones. `slowed`: harassment, its calls are the last of
     the ordinary ones; `*` counts all the same. `shared`: of a trunk, a school, 12345: no call of
-    it is anybody's earlier contact."""
+    it is anybody's earlier contact. `not_called`: whoever has it said so when a request that was
+    typed on a page had rung it; none does any more."""
 
     RAISED = "raised"
     SLOWED = "slowed"
     SHARED = "shared"
+    NOT_CALLED = "not_called"
 
 
 number_flags = Table(
@@ -105,6 +109,12 @@ def say(
     if kind is Kind.SLOWED and until > at + SLOWED_AT_MOST:
         raise ValueError("a number is slowed for 24 hours at most")
     return _said(connection, number_hash, kind, at, until, by, reason)
+
+
+def refuses_calls(connection: Connection, number_hash: bytes, at: datetime) -> None:
+    """Whoever has the number said so by a key."""
+    until = at + NOT_CALLED_FOR
+    say(connection, number_hash, Kind.NOT_CALLED, at, until, "callee", "asked for nothing")
 
 
 def lift(

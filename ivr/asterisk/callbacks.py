@@ -26,7 +26,7 @@ from ivr.asterisk.ami import Ami
 from ivr.asterisk.channel import Channel, ChannelGone
 from ivr.asterisk.dialling import result_of
 from ivr.asterisk.placed_legs import ACCEPT_SECONDS, ACCEPTS
-from ivr.callback_attempts import PURPOSE, Try
+from ivr.callback_attempts import PURPOSE, REFUSES, Try
 from ivr.callback_placing import NOT_REACHED, NOT_WANTED, CallbackPlacing
 from ivr.controller import Controller
 from ivr.placed_calls import PlacedCall, Result
@@ -91,10 +91,15 @@ class AsteriskCallbacks:
         self._ring(channel, call, ring)
 
     def safe(self, channel: Channel) -> None:
-        """Handles `safe`: whoever answered at the caller's has pressed a key that connects."""
+        """Handles `safe`: whoever answered at the caller's has pressed a key that connects, or
+        REFUSES."""
         call_id, key = (channel.env.get(f"agi_arg_{n}", "") for n in (1, 2))
         now = self.now()
         try:
+            if key == REFUSES:
+                self.controller.write(lambda tx: self.placing.law.refused(tx, call_id, now))
+                channel.set_variable("SAFE_TOLD", "refused")
+                return
             joined = self.controller.write(
                 lambda tx: self.placing.law.connected(tx, call_id, now, key)
             )
