@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 from sqlalchemy import Connection
@@ -139,6 +143,36 @@ def test_an_engine_that_dies_while_the_caller_is_rung_rings_nobody_again(line: D
         assert order["outcome"] == "answered"
         assert (mobile.count("rings"), desk.count("rings")) == (1, 1)
         assert line.log_verifies() == []
+
+
+def test_whoever_has_a_number_that_was_typed_on_a_page_refuses_it_by_a_key(
+    line: Deployment,
+) -> None:
+    typed = {"number": "135 7000 0704", "agreed": "yes", "region": "440100"}
+    called = Behaviour(answers_after=1.0, keys=((4.0, "9"),), talks=12.0)
+    with line.desk(DESK, keys=ACCEPTS) as desk, telephone(line, called) as mobile:
+        line.presence(DESK, pause)
+        assert ask_on_the_page(line, typed) == 200
+        line.presence(DESK, presence.log_in)
+        mobile.wait_for("rings", seconds=30.0)
+        assert desk.count("answered") == 1
+        line.until(lambda: "callback_refused" in line.kinds("+8613570000704"))
+        order = line.order_of("+8613570000704")
+        assert (order["outcome"], order["t_answer"]) == ("callback_failed", None)
+    assert mobile.count("rings") == 1
+    assert ask_on_the_page(line, typed) == 429
+
+
+def ask_on_the_page(line: Deployment, typed: dict[str, str]) -> int:
+    """The status of the console's answer."""
+    console = f"https://localhost:{line.settings.console_port}"
+    form = urlencode(typed).encode()
+    request = Request(f"{console}/call/callback", form, {"Origin": console})
+    try:
+        with urlopen(request, context=ssl._create_unverified_context()) as answer:
+            return int(answer.status)
+    except HTTPError as refused:
+        return refused.code
 
 
 def order_outcome(line: Deployment, order_no: str) -> object:
