@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
+from structlog.testing import capture_logs
 
 from agents import presence, roster
 from callflows.events import DialResult, DigitsCollected, Event, HoldEnded, ReservationNoticed
@@ -627,8 +628,10 @@ def test_a_callback_that_fails_stops_no_other(line: Line, monkeypatch: pytest.Mo
         look_at(law, tx, order_no, at)
 
     monkeypatch.setattr(CallbackAttempts, "look_at", fails)
-    for _ in range(24):
-        line.pass_time(300)
+    with capture_logs() as told:
+        for _ in range(24):
+            line.pass_time(300)
+    assert "callback_not_looked_at" in {each["event"] for each in told}
     assert line.row(second) is None
 
 
