@@ -607,6 +607,31 @@ def test_who_was_not_told_of_it_is_not_recorded(house: SimpleNamespace) -> None:
     model.over()
 
 
+def test_a_caller_who_is_passed_on_hears_no_greeting_again_and_is_asked_once_how_it_was(
+    house: SimpleNamespace,
+) -> None:
+    house.calls += 1
+    model = Model(house.assembly, house.calls)
+    model.asks("gz-chen", Kind.BLIND, LIN)
+    assert isinstance(model.verb, Dial)
+    assert {say.prompt for say in said(model.pending.verbs)} <= {"transferring"}
+    model.answers()
+    model.at += timedelta(minutes=1)
+    model.hears(DialEnded(model.at, DialResult.ANSWERED, "gz-lin", 60))
+    assert [say.prompt for say in said(model.pending.verbs)] == ["survey"]
+    model.hears(DigitsCollected(model.at, "1"))
+    model.hears(NoInput(model.at))
+    assert isinstance(model.verb, Hangup)
+    keys = house.assembly.log.keys
+    order = house.assembly.store.read(lambda c: order_view(c, keys, model.order_no))
+    kinds = [event["kind"] for event in order["events"]]
+    assert kinds.count("survey_asked") == kinds.count("survey_answered") == 1
+    assert kinds.index("passed_on") < kinds.index("survey_asked")
+    assert kinds.count("notice_given") == 1
+    model.legs.clear()
+    model.over()
+
+
 def warned(house: SimpleNamespace) -> Model:
     """The counselor has ended the call as harassment, the caller hears the warning."""
     house.calls += 1
@@ -671,28 +696,3 @@ def test_with_the_police_on_the_line_nobody_is_hung_up_on(house: SimpleNamespace
     model.asks("gz-chen", Kind.WARN, NOBODY)
     model.time_passes()
     assert "leg-gz-chen" in model.legs
-
-
-def test_a_caller_who_is_passed_on_hears_no_greeting_again_and_is_asked_once_how_it_was(
-    house: SimpleNamespace,
-) -> None:
-    house.calls += 1
-    model = Model(house.assembly, house.calls)
-    model.asks("gz-chen", Kind.BLIND, LIN)
-    assert isinstance(model.verb, Dial)
-    assert {say.prompt for say in said(model.pending.verbs)} <= {"transferring"}
-    model.answers()
-    model.at += timedelta(minutes=1)
-    model.hears(DialEnded(model.at, DialResult.ANSWERED, "gz-lin", 60))
-    assert [say.prompt for say in said(model.pending.verbs)] == ["survey"]
-    model.hears(DigitsCollected(model.at, "1"))
-    model.hears(NoInput(model.at))
-    assert isinstance(model.verb, Hangup)
-    keys = house.assembly.log.keys
-    order = house.assembly.store.read(lambda c: order_view(c, keys, model.order_no))
-    kinds = [event["kind"] for event in order["events"]]
-    assert kinds.count("survey_asked") == kinds.count("survey_answered") == 1
-    assert kinds.index("passed_on") < kinds.index("survey_asked")
-    assert kinds.count("notice_given") == 1
-    model.legs.clear()
-    model.over()
