@@ -156,9 +156,10 @@ class TlsFront:
         self, writer: asyncio.StreamWriter, outlet: Outlet | None = None
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """A connection to the web server on behalf of the browser that `writer` writes to."""
+        browser = _address_of(writer)
         inner_reader, inner = await asyncio.open_connection(LOOPBACK, self._behind)
         port = str(inner.get_extra_info("sockname")[1])
-        self._browsers[port] = _Browser(writer.get_extra_info("peername")[0], outlet)
+        self._browsers[port] = _Browser(browser, outlet)
         try:
             yield inner_reader, inner
         finally:
@@ -173,7 +174,7 @@ class TlsFront:
         if websockets.met_at(head) == websockets.DESKS:
             await self._let_in(head, reader, writer)
             return
-        place = network_of(writer.get_extra_info("peername")[0])
+        place = network_of(_address_of(writer))
         if self._callers[place] >= CALLERS_FROM_ONE_PLACE:
             log.warning("callers_connections_limited")
             writer.write(TOO_MANY)
@@ -250,6 +251,14 @@ class TlsFront:
         async with asyncio.timeout(ANSWER_SECONDS), self._behind_for(writer) as (answers, inner):
             inner.write(websockets.asking(head))
             return await answers.read()
+
+
+def _address_of(writer: asyncio.StreamWriter) -> str:
+    """A browser's. Raises ConnectionError: it has gone before anybody asked."""
+    peer = writer.get_extra_info("peername")
+    if peer is None:
+        raise ConnectionResetError("the browser has gone")
+    return str(peer[0])
 
 
 def _asked_by_tcp(writer: asyncio.StreamWriter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import shutil
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -26,7 +28,7 @@ from console.pages.streaming import message
 from console.roles import Role
 from console.serving import Console
 from console.sessions import IDLE
-from console.tls_front import CertificateUnusable
+from console.tls_front import CertificateUnusable, TlsFront
 from console.watch import DESK_THREADS
 from ivr.assembly import Assembly
 from ivr.asterisk.certificate import RENEWED_BEFORE, VALID_FOR, write_certificate
@@ -292,3 +294,18 @@ def test_a_certificate_that_cannot_be_used_is_said_at_the_start(tmp_path: Path) 
     with pytest.raises(CertificateUnusable, match=r"certificate\.pem and private\.pem there"):
         Console(assembly)
     assembly.store.close()
+
+
+def test_a_browser_that_has_gone_before_it_is_served_is_no_error() -> None:
+    front = TlsFront("127.0.0.1", 0, ssl.create_default_context(), telephones=0)
+    gone = Mock(spec=asyncio.StreamWriter)
+    gone.get_extra_info.return_value = None
+
+    async def asks() -> None:
+        reader = asyncio.StreamReader()
+        reader.feed_data(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        reader.feed_eof()
+        await front._serve(reader, gone)
+
+    asyncio.run(asks())
+    gone.close.assert_called_once_with()
