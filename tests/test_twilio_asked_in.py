@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ivr.desk_requests import Kind, State, TargetKind
 from ivr.twilio import browser_talks
+from ivr.twilio.rest import TwilioRest, TwilioUnavailable
 from tests.conformance.world import FOLDER as SISTER_LINES
 from tests.test_twilio_with_others import asks, request, talking
 from tests.twilio_line import TwilioLine, kinds
@@ -206,4 +208,26 @@ def test_passed_on_from_three_together(line: TwilioLine) -> None:
     line.clock.run_for(20)
     assert there(line) == set()
     assert line.state("gz-sip") == "on_call"
+    over(line, call)
+
+
+def test_who_was_rung_though_twilio_did_not_say_so_is_no_stranger(
+    line: TwilioLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = TwilioRest.place
+
+    def unanswered(rest: TwilioRest, *asked: Any, **named: Any) -> str:
+        real(rest, *asked, **named)
+        raise TwilioUnavailable("Timeout")
+
+    call = talking(line)
+    line.logs_in("gz-lin")
+    monkeypatch.setattr(TwilioRest, "place", unanswered)
+    asks(line, Kind.CONSULT, *LIN)
+    line.clock.run_for(20)
+    assert there(line) == {"client:chen", "client:lin"}
+    assert (line.state("gz-chen"), line.state("gz-lin")) == ("on_call", "on_call")
+    asks(line, Kind.BACK)
+    line.clock.run_for(10)
+    assert there(line) == {"caller", "client:chen"}
     over(line, call)

@@ -4,6 +4,7 @@ they tell of themselves. They meet counselor and caller in the conference of the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from callflows.events import DialResult
@@ -84,7 +85,9 @@ class AskedInLegs:
             known = desk_requests.step(
                 tx.connection, request, request.state, request.changed_at, request.result, leg=sid
             )
-            return request if known and self._law.answered(tx, request, self._now()) else None
+            # The engine that rang them may never have learned by which call.
+            joining = replace(request, leg=sid)
+            return joining if known and self._law.answered(tx, joining, self._now()) else None
 
         request = self._controller.write(work)
         return hang_up() if request is None else self._twiml.conference(request.order_no)
