@@ -21,6 +21,7 @@ from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, or_, s
 from config.database import Instant, metadata
 from config.statements import Row, Statement
 from ivr import sessions
+from ivr.sessions import CallRow
 
 
 class Kind(StrEnum):
@@ -50,8 +51,7 @@ PERFORMED: Mapping[str, frozenset[Kind]] = {
     "twilio": frozenset({Kind.BLIND, Kind.CONSULT, Kind.THREE_WAY, Kind.COMPLETE, Kind.BACK}),
     "simulator": frozenset(),
 }
-"""What each carrier can do: a page offers nothing else, and nothing else is taken."""
-
+"""What each carrier can do."""
 
 MONITORING = (Kind.HELP, Kind.LISTEN, Kind.WHISPER, Kind.JOIN)
 
@@ -250,6 +250,19 @@ def monitoring_since(connection: Connection, before: datetime) -> list[Request]:
 def get(connection: Connection, request_id: str) -> Request | None:
     row = _one.first(connection, request=request_id)
     return _request(row) if row is not None else None
+
+
+def performed(connection: Connection, row: CallRow) -> frozenset[Kind]:
+    """What can be done for a call as it stands: a page offers nothing else, and nothing else is
+    taken. A caller who goes out of a conference on Twilio ends it, so who is in one, or on the way
+    there, hears no music while others talk."""
+    verbs = sessions.verbs_from_json(row.verbs)
+    there = verbs[-1:] == sessions.IN_CONFERENCE or any(
+        one.adds_somebody and one.state is State.ENDING
+        for one in open_of_call(connection, row.call_id)
+    )
+    unable = {Kind.CONSULT} if there and row.carrier == "twilio" else frozenset()
+    return PERFORMED[row.carrier] - unable
 
 
 def step(

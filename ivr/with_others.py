@@ -40,7 +40,7 @@ from callflows.events import (
 from callflows.session import Session
 from ivr import desk_requests, heard_keys, sessions
 from ivr.asked_in import EMERGENCY, AskedIn, Refused, sister_line
-from ivr.desk_requests import PERFORMED, Kind, Request, State, TargetKind
+from ivr.desk_requests import Kind, Request, State, TargetKind
 from ivr.monitoring import Monitoring
 from ivr.order_events import Note
 from ivr.sessions import CallRow
@@ -77,7 +77,7 @@ class WithOthers:
         else took it."""
         try:
             row = self._talking(tx, request)
-            if request.kind not in PERFORMED[row.carrier]:
+            if request.kind not in desk_requests.performed(tx.connection, row):
                 raise Refused("not_on_this_line")
             if request.monitors or request.kind is Kind.LEAVE:
                 return self.monitoring.take(tx, row, request, at)

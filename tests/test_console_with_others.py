@@ -131,6 +131,25 @@ def test_on_twilio_nothing_is_offered_that_it_cannot_do(tmp_path: Path) -> None:
     world.close()
 
 
+def test_on_twilio_nothing_is_talked_over_from_a_conference(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    room = sessions.verbs_to_json(sessions.IN_CONFERENCE)
+
+    def confers(connection: Connection) -> None:
+        talk(world, connection, "twilio")
+        connection.execute(sessions.calls.update().values(verbs=room))
+
+    world.assembly.store.write(confers)
+    browser = world.browser(LIN)
+    page = f"/desk/with-others/{world.orders['guangzhou']}"
+    shown = browser.get(page).text
+    assert 'value="three_way"' in shown
+    assert 'value="consult"' not in shown
+    browser.post(page, {"kind": "consult", "target": "topic:law"})
+    assert asked(world) == []
+    world.close()
+
+
 def test_a_supervisor_listens_and_the_audit_has_it(world: World) -> None:
     browser = world.browser(BOSS)
     assert 'href="/monitor/9001"' in browser.get("/presence/").text

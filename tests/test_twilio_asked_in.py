@@ -231,3 +231,27 @@ def test_who_was_rung_though_twilio_did_not_say_so_is_no_stranger(
     line.clock.run_for(10)
     assert there(line) == {"caller", "client:chen"}
     over(line, call)
+
+
+@pytest.mark.parametrize("first", [Kind.CONSULT, Kind.THREE_WAY])
+def test_nothing_is_talked_over_from_a_conference_and_nobody_is_put_out_of_it(
+    line: TwilioLine, first: Kind
+) -> None:
+    call = talking(line)
+    line.logs_in("gz-lin")
+    asks(line, first, *LIN)
+    line.clock.run_for(10)
+    asks(line, Kind.BACK)
+    line.clock.run_for(1)
+    at_once = asks(line, Kind.CONSULT, *LIN)
+    line.clock.run_for(10)
+    assert request(line, at_once).result == "not_on_this_line"
+    line.presence("gz-lin", available=True)
+    later = asks(line, Kind.CONSULT, *LIN)
+    line.clock.run_for(20)
+    assert request(line, later).result == "not_on_this_line"
+    assert there(line) == {"caller", "client:chen"}
+    asks(line, Kind.THREE_WAY, *LIN)
+    line.clock.run_for(20)
+    assert there(line) == {"caller", "client:chen", "client:lin"}
+    over(line, call)

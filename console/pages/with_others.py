@@ -80,7 +80,9 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
 
         def work(connection: Connection) -> None:
             call = talk_of(connection, who.id)
-            if call is not None and call.order_no == order_no and kind in PERFORMED[call.carrier]:
+            if call is None or call.order_no != order_no:
+                return
+            if kind in desk_requests.performed(connection, call):
                 desk_requests.ask(
                     connection, call_id=call.call_id, order_no=order_no, kind=kind,
                     counselor_id=who.id, asked_by=f"counselor:{who.id}", at=at,
@@ -122,21 +124,24 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
     def _shown(order_no: str, problem: str = "") -> str:
         who, at = visitor(), now()
 
-        def work(connection: Connection) -> tuple[CallRow | None, list[Request], list[Group]]:
+        def work(
+            connection: Connection,
+        ) -> tuple[frozenset[Kind] | None, list[Request], list[Group]]:
             call = talk_of(connection, who.id)
             if call is None or call.order_no != order_no:
                 return None, [], []
             asked = desk_requests.of_order(connection, order_no)
             me = roster.get(connection, who.id)
             station = me.station if me is not None else who.station
-            return call, asked, list(_choices(connection, call, station, who.id, at))
+            may = desk_requests.performed(connection, call)
+            return may, asked, list(_choices(connection, call, station, who.id, at))
 
-        call, asked, groups = store.read(work)
+        may, asked, groups = store.read(work)
         return render_template(
             "with_others.html",
             order_no=order_no,
-            talks=call is not None,
-            may=PERFORMED[call.carrier] if call is not None else frozenset(),
+            talks=may is not None,
+            may=may or frozenset(),
             groups=groups,
             there=_there(asked),
             last=asked[-1] if asked else None,

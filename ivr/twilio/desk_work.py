@@ -161,8 +161,6 @@ class TwilioDeskWork:
         elif _talks(row):
             for leg in legs:
                 self._rest.redirect(leg.sid, self._addresses.conference(request.order_no))
-        elif request.state is State.TALKING and _confers(row):
-            self._out(row, alone=True)
 
     def _end(self, request: Request, row: CallRow) -> None:
         """Whoever was asked in leaves. Nobody is left behind: no telephone in a conference whose
