@@ -28,7 +28,7 @@ from callflows.events import (
 from callflows.session import Frame, Session, Turn
 from callflows.steps.queue import called_back, is_parked, is_warned
 from callflows.steps.step import Enter, Exit
-from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Record, Verb, said
+from callflows.verbs import CRISIS_KEY, Answer, Dial, Gather, Hangup, Hold, Record, Verb, said
 
 Waiting = tuple[Verb, ...] | DataDip
 
@@ -68,7 +68,26 @@ def advance(callflow: Callflow, session: Session, event: Event) -> Turn:
         return _turn(call, waiting)
     if not isinstance(waiting, DataDip):
         heard = heard.changed(unspoken=())
-    return _turn(*_run(heard))
+    after, asked = _run(heard)
+    if _cuts_notice(call, waiting, event, after.session.priority):
+        after = after.changed(notice_given=False)
+    return _turn(after, asked)
+
+
+def _cuts_notice(call: Call, waiting: Waiting, event: Event, danger: Priority) -> bool:
+    """Did the caller perhaps not hear to its end that talks are recorded? Where a key was pressed
+    in the words, nobody can tell. Who chooses in a menu has skipped it, but not who asks for help
+    there. A wake-up lets the notice before a Hold end, and no other."""
+    if isinstance(waiting, DataDip):
+        return False
+    words = (*call.session.unspoken, *said(waiting))
+    if not any(say.recording_notice for say in words):
+        return False
+    last = waiting[-1]
+    if isinstance(event, ReservationNoticed):
+        return not isinstance(last, Hold)
+    in_danger = danger >= Priority.SILENT_CONFIRMED
+    return bool(keys_of(event)) and (in_danger or not isinstance(last, Gather))
 
 
 def _not_begun(call: Call, event: Event) -> Turn:

@@ -29,7 +29,8 @@ class Session:
     `queue`: the queue step holding a place, to which a reservation brings the call back from
     any other step; `queue_stack` and `queue_memory` go with it. `unspoken`: prompts decided on
     before a data dip, spoken with the next verbs. `answered`: the call has been taken, so no
-    further `Answer`. `notice_given`: the caller has been told that the talk is recorded.
+    further `Answer`. `notice_given`: the caller is told, or has been, that the talk is recorded,
+    and no key came in between.
     `reached`: what has been reached so far (`answered voicemail transferred callback`).
     `talk_ended_at`, `talk_seconds`: of the last talk with a counselor, until the call
     waits for another. `outcome`: how the flow says it ended, once it has.

@@ -3,7 +3,8 @@
 A turn's verbs end in one that waits (`Gather Record Dial Hold Confer`) or in `Hangup`. The key `*`
 is accepted during every verb and comes back as `DigitsCollected("*")` (`HoldEnded`,
 `RecordingFinished` with key `*` for those verbs): carriers must never mask it. While a call is
-queued, a reservation may interrupt Gather, Hold and Record with `ReservationNoticed`.
+queued, a reservation may interrupt Gather, Hold and Record with `ReservationNoticed`; but before a
+Hold never the words up to a recording notice's end.
 """
 
 from __future__ import annotations

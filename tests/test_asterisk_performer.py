@@ -152,6 +152,12 @@ def test_a_reservation_ends_a_hold_and_a_key_its_announcement(desk: Desk) -> Non
     ]
 
 
+def test_a_reservation_lets_the_recording_notice_end(desk: Desk) -> None:
+    desk.reserved = [True]
+    notice = replace(WELCOME, recording_notice=True)
+    assert play(desk, "hold_after_notice", turn(notice, Hold(20, "89"))) == [ReservationNoticed(AT)]
+
+
 def test_the_crisis_key_stops_a_prompt_before_anything_is_dialled(desk: Desk) -> None:
     assert play(desk, "say_crisis", turn(WELCOME, OFFER)) == [DigitsCollected(AT, "*")]
 

@@ -50,7 +50,7 @@ from callflows.events import (
 from callflows.interpreter import advance, new_session
 from callflows.loader import LIBRARY, load_callflow
 from callflows.session import Session
-from callflows.verbs import Dial, Gather, Hangup, Hold, Record, Say
+from callflows.verbs import Dial, Gather, Hangup, Hold, Record, Say, said
 
 BEGIN = datetime(2026, 6, 8, 2, 0, tzinfo=UTC)
 CALLFLOW = load_callflow(LIBRARY)
@@ -219,3 +219,32 @@ def test_call_of_a_lost_version_goes_on_in_the_present_one(tmp_path):
     assert caller.session.version == CALLFLOW.version
     assert caller.session.flow == "crisis"
     assert caller.turn.dip == JoinQueue("unknown", "zh-CN", Priority.CRISIS)
+
+
+def hears_the_notice():
+    caller = Caller()
+    for event_at in (
+        lambda at: CallOffered(at, "12355", True),
+        lambda at: DigitsCollected(at, "1"),
+        lambda at: Queued(at, 1),
+    ):
+        caller.meet(event_at, 0)
+    assert any(say.recording_notice for say in said(caller.turn.verbs))
+    return caller
+
+
+@pytest.mark.parametrize(
+    ("event_at", "told"),
+    [
+        (lambda at: ReservationNoticed(at), True),
+        (lambda at: HoldEnded(at, "elapsed"), True),
+        (lambda at: DigitsCollected(at, "*"), False),
+        (lambda at: HoldEnded(at, "key", "*"), False),
+        (lambda at: HoldEnded(at, "key", "5"), False),
+        (lambda at: HoldEnded(at, "key", "9"), False),
+    ],
+)
+def test_who_may_not_have_heard_the_recording_notice_is_not_recorded(event_at, told):
+    caller = hears_the_notice()
+    caller.meet(event_at, 1)
+    assert caller.session.notice_given is told

@@ -148,12 +148,15 @@ class Performer:
 
     def _announce(self, pending: Pending, says: list[Say], last: Verb) -> Event | None:
         """Speak; an event where a key or a reservation ended it. The keys of the Hold that
-        follows count already while it is announced."""
+        follows count already while it is announced. Before it a reservation lets a recording notice
+        end, or the talk would be recorded of whom nobody has told; the Hold looks for it at once.
+        """
         if not says:
             return None
         self._quiet()
         keys = last.keys if isinstance(last, Hold) else ""
-        look = WAKE_KEY if isinstance(last, Hold | Record) else ""
+        notice = isinstance(last, Hold) and any(say.recording_notice for say in says)
+        look = WAKE_KEY if isinstance(last, Hold | Record) and not notice else ""
         for prompt in self._prompts(says):
             while key := self._channel.stream_file(prompt, CRISIS_KEY + keys + look):
                 if key == CRISIS_KEY:
