@@ -372,7 +372,10 @@ def reserve(connection: Connection, counselor_id: str, call_id: str, at: datetim
 
 def needed(connection: Connection, counselor_id: str, at: datetime) -> bool:
     """Out of wrap-up for a caller in danger: no ordinary call is offered them for as long as it
-    would have lasted. False if they were in none."""
+    would have lasted. False if they were in none, or have said that they leave after it."""
+    leaves = select(c.id).where(c.id == counselor_id, c.wish == State.LOGGED_OUT)
+    if connection.execute(leaves).first() is not None:
+        return False
     return _needed.run(connection, counselor=counselor_id, at=at) == 1
 
 
