@@ -68,6 +68,8 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
             case = _case(connection, order_no)
             if done_before(case, form) is not None:
                 return  # What was done by it is shown.
+            if chosen is ACTS["harassment"] and _warned(connection, order_no):
+                return  # The line warns: what comes of it, it says itself.
             if chosen is ACTS["harassment"] and _warns(connection, case):
                 if typed.get("slow"):
                     harassment.ask_slowing(case, typed["slow"])
@@ -216,3 +218,11 @@ def pages(assembly: Assembly, now: Callable[[], datetime]) -> Blueprint:
         return ""
 
     return page
+
+
+def _warned(connection: Connection, order_no: str) -> bool:
+    asked = desk_requests.of_order(connection, order_no)
+    return any(
+        one.kind is desk_requests.Kind.WARN and one.state is not desk_requests.State.FAILED
+        for one in asked
+    )

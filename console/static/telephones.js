@@ -26,7 +26,7 @@ export class Telephones extends EventTarget {
 
   use(devices) { for (const one of this.#telephones) one.use(devices); }
   start() { for (const one of this.#telephones) one.start(); }
-  stop() { for (const one of this.#telephones) one.stop(); }
+  stop() { for (const one of this.#telephones) { one.stop(); this.#lines.set(one, "closed"); } }
   check() { for (const one of this.#telephones) one.check?.(); }
   call(number) { this.#tester()?.call(number); }
   answer() { this.#talks?.answer(); }
