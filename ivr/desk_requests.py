@@ -176,14 +176,6 @@ _monitors = Statement(
     )
     .limit(1)
 )
-_monitoring_since = Statement(
-    select(desk_requests).where(
-        _IS_OPEN,
-        or_(*(d.kind == kind for kind in MONITORING)),
-        or_(d.state == State.RINGING, d.state == State.ENDING),
-        d.changed_at < bindparam("before"),
-    )
-)
 _one = Statement(select(desk_requests).where(d.id == bindparam("request")))
 _step = Statement(
     update(desk_requests)
@@ -239,12 +231,6 @@ def monitored_by(connection: Connection, counselor_id: str) -> Request | None:
     """By which a supervisor is called for help, listens, whispers or has joined."""
     row = _monitors.first(connection, who=counselor_id)
     return _request(row) if row is not None else None
-
-
-def monitoring_since(connection: Connection, before: datetime) -> list[Request]:
-    """By which supervisors' telephones ring, or are to be hung up, since before then; at every
-    node."""
-    return [_request(row) for row in _monitoring_since.rows(connection, before=before)]
 
 
 def get(connection: Connection, request_id: str) -> Request | None:

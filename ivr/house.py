@@ -113,7 +113,6 @@ class House:
     def tick(self, tx: Transaction, at: datetime) -> None:
         """Time has passed."""
         self.applied(tx, self.queues.tick(tx.connection, at))
-        WithOthers(self).monitoring.expire(tx, at)
 
     def counselors_changed(self, tx: Transaction, at: datetime) -> None:
         """Somebody logged in or out, or the roster changed, in this transaction."""

@@ -8,7 +8,7 @@ to them. Who isn't on duty may monitor all the same."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agents import presence
@@ -32,9 +32,6 @@ ORDER_KINDS = {
     Kind.HELP: "help_called", Kind.LISTEN: "listened", Kind.WHISPER: "whispered",
     Kind.JOIN: "barged_in",
 }  # fmt: skip
-
-ENDED_WITHIN = timedelta(seconds=60)
-"""A telephone that rings, or is to be hung up, is seen to by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +91,6 @@ class Monitoring:
         if desk_requests.step(tx.connection, request, state, at, how):
             presence.release(tx.connection, request.target, _held_by(request), at)
             self.house.counselors_changed(tx, at)
-
-    def expire(self, tx: Transaction, at: datetime) -> None:
-        """What the call's own carrier should long have ended: its machine never came back."""
-        for request in desk_requests.monitoring_since(tx.connection, at - ENDED_WITHIN):
-            self.over(tx, request, DialResult.UNREACHABLE, at)
 
     def _hold(self, tx: Transaction, who: str, leg: str, at: datetime) -> None:
         """Raises Refused: another call has them."""

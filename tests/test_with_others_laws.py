@@ -696,23 +696,3 @@ def test_with_the_police_on_the_line_nobody_is_hung_up_on(house: SimpleNamespace
     model.asks("gz-chen", Kind.WARN, NOBODY)
     model.time_passes()
     assert "leg-gz-chen" in model.legs
-
-
-@pytest.mark.parametrize("talks", [False, True])
-def test_a_supervisor_is_free_again_though_the_node_never_comes_back(
-    house: SimpleNamespace, talks: bool
-) -> None:
-    house.calls += 1
-    model = Model(house.assembly, house.calls)
-    model.asks("gz-chen", Kind.LISTEN, NOBODY)
-    if talks:
-        model.picks_up(True)
-        model.controller.lost(model.call_id, model.at)
-    another = house.assembly.controller("two", lambda woken: None)
-    another.tick(model.at + timedelta(seconds=30))
-    assert supervisor(model)[0] in ("ringing", "on_call")
-    another.tick(model.at + timedelta(seconds=90))
-    assert supervisor(model) == ("available", None)
-    assert [one.state for one in model.asked()] == [State.DONE if talks else State.FAILED]
-    if not talks:
-        model.over()
