@@ -319,7 +319,6 @@ FORM: Mapping[str, str] = {
     **{name: FIELDS[name] for name in ("cause_main", "causes", "risk", "guardian_suspected")},
     **{name: FIELDS[name] for name in ("region_stated", "region_incident", "region_domicile")},
     "consent_ref": FIELDS["consent_ref"],
-    "guardian_suspected": _("监护人是否涉嫌侵害"),
     "risk_evidence": _("风险依据"),
     "subject_ref": _("当事人"),
     "summary": _("摘要"),

@@ -10,12 +10,12 @@ from typing import TypeVar
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
-from agents import roster
 from console import audit, reading
 from console.accounts import Account
 from console.api.problems import missing
 from console.api.tokens import Token
 from console.audit import Action
+from console.people import actor_of
 from ivr.assembly import Assembly
 
 M = TypeVar("M", bound=BaseModel)
@@ -70,9 +70,3 @@ class Asked:
     def actor(self, connection: Connection) -> str:
         """Who an order's events say it was."""
         return actor_of(connection, self.who)
-
-
-def actor_of(connection: Connection, who: Account) -> str:
-    """An account whose id is in the roster acts as that counselor."""
-    kind = "counselor" if roster.get(connection, who.id) is not None else "account"
-    return f"{kind}:{who.id}"

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, select
 from config.topics import NOT_CHOSEN, load_topics
 from console.accounts import Account
 from console.api.acting import IDEMPOTENCY_KEY
-from console.api.asked import Asked, actor_of
+from console.api.asked import Asked
 from console.api.codes import Answer, Line, Model, OrderNo, Region, Text, Utc
 from console.api.problems import Mistake, Refused, missing, unfit
 from console.audit import Action, note
+from console.people import actor_of
 from console.roles import Role
 from ivr.caller_number import e164
 from workorders.deadlines import kept
